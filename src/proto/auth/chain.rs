@@ -1,0 +1,5 @@
+//! Chains.
+
+/// The certification authorities that are trusted.
+#[derive(Debug, Default)]
+pub struct Anchors;
