@@ -290,10 +290,10 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// What another implementation takes for an address, and we refuse, or the reverse, is
-        /// looked at by hand; what both accept must have the same domain.
+        /// Where both take a text for a domain, they mean the same one. (ß is left out: the other
+        /// implementation follows IDNA 2003, which maps it to ss.)
         #[test]
-        fn domains_agree_with_another_implementation(text in "[a-zA-Zäöß0-9.-]{1,20}") {
+        fn domains_agree_with_another_implementation(text in "[a-zA-Zäö0-9.-]{1,20}") {
             if let (Ok(ours), Ok(theirs)) = (Domain::parse(&text), jid::DomainPart::new(&text)) {
                 let again = Domain::parse(theirs.as_str()).unwrap();
                 proptest::prop_assert_eq!(ours, again);
