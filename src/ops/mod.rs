@@ -1,1 +1,12 @@
-//! `ops`.
+//! What the daemon tells its operator and its service manager.
+//!
+//! [`logging`] is where lines go, [`events`] which lines there are, [`counters`] the proof that no
+//! stanza is lost, [`systemd`] and [`signals`] the conversation with the outside.
+
+pub mod counters;
+pub mod events;
+pub mod logging;
+pub mod peer_text;
+pub mod signals;
+pub mod systemd;
+mod text;

@@ -1,0 +1,445 @@
+//! The conservation ledger: every stanza the edge accepts is delivered, bounced, dropped or queued.
+//!
+//! A stanza carries its [`Accepted`] token from the moment it is accepted; the token's end is the
+//! stanza's end. So `accepted = delivered + bounced + dropped + queued` holds by construction, and
+//! a stanza that some path forgets shows up as dropped with the reason [`LOST`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::AddAssign;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::events::Direction;
+use crate::proto::jid::Domain;
+
+/// The reason of a stanza whose token was dropped without an end: always a fault of ours.
+pub const LOST: &str = "lost";
+
+/// All counters of the process.
+///
+/// Partners are added as they are configured and never removed, so totals never go back, and what
+/// a peer sends cannot make a new label.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    partners: Mutex<BTreeMap<Domain, Arc<PartnerCounters>>>,
+    reasons: ReasonTable,
+}
+
+impl Ledger {
+    /// An empty ledger.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The counters of a configured partner, by its primary domain. Keep the handle: this takes a
+    /// lock, counting does not.
+    #[must_use]
+    pub fn partner(&self, primary: &Domain) -> Arc<PartnerCounters> {
+        let mut partners = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(partners.entry(primary.clone()).or_default())
+    }
+
+    /// Counts something that is not a stanza: a refused stream, a failed dial.
+    pub fn count(&self, reason: &'static str) {
+        self.reasons.count(reason);
+    }
+
+    /// How often each reason was counted by [`Ledger::count`].
+    #[must_use]
+    pub fn reasons(&self) -> BTreeMap<&'static str, u64> {
+        self.reasons.read()
+    }
+
+    /// Every partner's counters now, by name.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<PartnerSnapshot> {
+        let partners = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
+        partners
+            .iter()
+            .map(|(primary, counters)| PartnerSnapshot {
+                partner: primary.clone(),
+                inbound: counters.inbound.read(),
+                outbound: counters.outbound.read(),
+            })
+            .collect()
+    }
+
+    /// The sum over all partners and both directions.
+    #[must_use]
+    pub fn total(&self) -> Counts {
+        let mut total = Counts::default();
+        for partner in self.snapshot() {
+            total += partner.inbound.counts;
+            total += partner.outbound.counts;
+        }
+        total
+    }
+
+    /// Whether the equation holds for every partner and direction.
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        self.snapshot()
+            .iter()
+            .all(|partner| partner.inbound.counts.balances() && partner.outbound.counts.balances())
+    }
+}
+
+/// The counters of one partner.
+#[derive(Debug, Default)]
+pub struct PartnerCounters {
+    inbound: Flow,
+    outbound: Flow,
+}
+
+impl PartnerCounters {
+    /// Counts a stanza as accepted, and as queued until the token ends.
+    pub fn accept(self: &Arc<Self>, direction: Direction) -> Accepted {
+        let flow = self.flow(direction);
+        flow.accepted.fetch_add(1, SeqCst);
+        flow.queued.fetch_add(1, SeqCst);
+        Accepted {
+            counters: Arc::clone(self),
+            direction,
+            end: End::Dropped(LOST),
+        }
+    }
+
+    /// The counts of one direction now.
+    #[must_use]
+    pub fn counts(&self, direction: Direction) -> Counts {
+        self.flow(direction).counts()
+    }
+
+    fn flow(&self, direction: Direction) -> &Flow {
+        match direction {
+            Direction::Inbound => &self.inbound,
+            Direction::Outbound => &self.outbound,
+        }
+    }
+}
+
+/// One accepted stanza. It ends exactly once; forgotten, it counts as dropped with [`LOST`].
+#[derive(Debug)]
+#[must_use = "an accepted stanza must be delivered, bounced or dropped"]
+pub struct Accepted {
+    counters: Arc<PartnerCounters>,
+    direction: Direction,
+    end: End,
+}
+
+impl Accepted {
+    /// It was written to the other side (acknowledged, where acknowledgements are negotiated).
+    pub fn delivered(mut self) {
+        self.end = End::Delivered;
+    }
+
+    /// Its sender was sent an error.
+    pub fn bounced(mut self, reason: &'static str) {
+        self.end = End::Bounced(reason);
+    }
+
+    /// It ended in silence, because its kind may not be answered.
+    pub fn dropped(mut self, reason: &'static str) {
+        self.end = End::Dropped(reason);
+    }
+}
+
+impl Drop for Accepted {
+    fn drop(&mut self) {
+        let flow = self.counters.flow(self.direction);
+        flow.queued.fetch_sub(1, SeqCst);
+        match self.end {
+            End::Delivered => {
+                flow.delivered.fetch_add(1, SeqCst);
+            }
+            End::Bounced(reason) => {
+                flow.bounced.fetch_add(1, SeqCst);
+                flow.bounced_by.count(reason);
+            }
+            End::Dropped(reason) => {
+                flow.dropped.fetch_add(1, SeqCst);
+                flow.dropped_by.count(reason);
+            }
+        }
+    }
+}
+
+/// What one partner's counters were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartnerSnapshot {
+    /// The partner's primary domain.
+    pub partner: Domain,
+    /// From the partner to the gateway.
+    pub inbound: FlowSnapshot,
+    /// From the gateway to the partner.
+    pub outbound: FlowSnapshot,
+}
+
+/// What the counters of one direction were.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlowSnapshot {
+    /// The five numbers of the equation.
+    pub counts: Counts,
+    /// Why stanzas were bounced.
+    pub bounced_by: BTreeMap<&'static str, u64>,
+    /// Why stanzas were dropped.
+    pub dropped_by: BTreeMap<&'static str, u64>,
+}
+
+/// The five numbers of the equation, in stanzas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Taken in, since the process started.
+    pub accepted: u64,
+    /// Written to the other side.
+    pub delivered: u64,
+    /// Answered with an error.
+    pub bounced: u64,
+    /// Ended in silence.
+    pub dropped: u64,
+    /// Not ended yet.
+    pub queued: u64,
+}
+
+impl Counts {
+    /// Whether nothing is lost and nothing counted twice.
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        [self.delivered, self.bounced, self.dropped, self.queued]
+            .into_iter()
+            .try_fold(0u64, u64::checked_add)
+            == Some(self.accepted)
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.delivered += other.delivered;
+        self.bounced += other.bounced;
+        self.dropped += other.dropped;
+        self.queued += other.queued;
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "accepted {} = delivered {} + bounced {} + dropped {} + queued {}",
+            self.accepted, self.delivered, self.bounced, self.dropped, self.queued
+        )
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Delivered,
+    Bounced(&'static str),
+    Dropped(&'static str),
+}
+
+#[derive(Debug, Default)]
+struct Flow {
+    accepted: AtomicU64,
+    delivered: AtomicU64,
+    bounced: AtomicU64,
+    dropped: AtomicU64,
+    queued: AtomicU64,
+    bounced_by: ReasonTable,
+    dropped_by: ReasonTable,
+}
+
+impl Flow {
+    fn read(&self) -> FlowSnapshot {
+        FlowSnapshot {
+            counts: self.counts(),
+            bounced_by: self.bounced_by.read(),
+            dropped_by: self.dropped_by.read(),
+        }
+    }
+
+    /// The five numbers of one moment.
+    ///
+    /// A stanza may be accepted or ended between two loads; then they are read again. A reading
+    /// that does not balance is given out only where none did, which is what a fault looks like.
+    fn counts(&self) -> Counts {
+        let mut counts = self.load();
+        for _ in 0..ATTEMPTS {
+            if counts.balances() {
+                break;
+            }
+            std::thread::yield_now();
+            counts = self.load();
+        }
+        counts
+    }
+
+    fn load(&self) -> Counts {
+        Counts {
+            delivered: self.delivered.load(SeqCst),
+            bounced: self.bounced.load(SeqCst),
+            dropped: self.dropped.load(SeqCst),
+            queued: self.queued.load(SeqCst),
+            accepted: self.accepted.load(SeqCst),
+        }
+    }
+}
+
+/// Counts by reason. The labels are ours, so there is a bounded number of them.
+#[derive(Debug, Default)]
+struct ReasonTable(Mutex<BTreeMap<&'static str, u64>>);
+
+impl ReasonTable {
+    fn count(&self, reason: &'static str) {
+        *self.lock().entry(reason).or_default() += 1;
+    }
+
+    fn read(&self) -> BTreeMap<&'static str, u64> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How often a reading is repeated that does not balance.
+const ATTEMPTS: u32 = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Direction::{Inbound, Outbound};
+    use proptest::prelude::*;
+
+    fn domain(text: &str) -> Domain {
+        Domain::parse(text).unwrap()
+    }
+
+    #[test]
+    fn each_end_is_counted_once_and_by_reason() {
+        let ledger = Ledger::new();
+        let fabrikam = ledger.partner(&domain("fabrikam.com"));
+        fabrikam.accept(Inbound).delivered();
+        fabrikam.accept(Inbound).bounced("no-gateway");
+        fabrikam.accept(Inbound).bounced("no-gateway");
+        fabrikam.accept(Inbound).dropped("not-answerable");
+        let waiting = fabrikam.accept(Inbound);
+        fabrikam.accept(Outbound).delivered();
+
+        let snapshot = ledger.snapshot();
+        let inbound = &snapshot[0].inbound;
+        assert_eq!(
+            inbound.counts.to_string(),
+            "accepted 5 = delivered 1 + bounced 2 + dropped 1 + queued 1"
+        );
+        assert_eq!(inbound.bounced_by, BTreeMap::from([("no-gateway", 2)]));
+        assert_eq!(inbound.dropped_by, BTreeMap::from([("not-answerable", 1)]));
+        assert_eq!(snapshot[0].outbound.counts.delivered, 1);
+        assert!(ledger.balances());
+        assert_eq!((ledger.total().accepted, ledger.total().queued), (6, 1));
+        drop(waiting);
+        assert_eq!(ledger.total().queued, 0);
+    }
+
+    #[test]
+    fn a_forgotten_stanza_shows_as_lost() {
+        let ledger = Ledger::new();
+        drop(ledger.partner(&domain("fabrikam.com")).accept(Outbound));
+        let snapshot = ledger.snapshot();
+        assert_eq!(snapshot[0].outbound.dropped_by, BTreeMap::from([(LOST, 1)]));
+        assert!(ledger.balances());
+    }
+
+    #[test]
+    fn one_partner_has_one_set_of_counters() {
+        let ledger = Ledger::new();
+        let first = ledger.partner(&domain("fabrikam.com"));
+        let again = ledger.partner(&domain("FABRIKAM.com"));
+        assert!(Arc::ptr_eq(&first, &again));
+        assert_eq!(ledger.snapshot().len(), 1);
+    }
+
+    #[test]
+    fn a_count_that_is_wrong_does_not_balance() {
+        let right = Counts {
+            accepted: 4,
+            delivered: 1,
+            bounced: 1,
+            dropped: 1,
+            queued: 1,
+        };
+        assert!(right.balances());
+        assert!(!Counts { queued: 0, ..right }.balances());
+        assert!(
+            !Counts {
+                queued: u64::MAX,
+                ..right
+            }
+            .balances()
+        );
+    }
+
+    #[test]
+    fn other_reasons_are_counted_by_label() {
+        let ledger = Ledger::new();
+        ledger.count("unknown-partner");
+        ledger.count("unknown-partner");
+        assert_eq!(ledger.reasons(), BTreeMap::from([("unknown-partner", 2)]));
+    }
+
+    #[test]
+    fn many_threads_keep_the_equation() {
+        let ledger = Ledger::new();
+        std::thread::scope(|scope| {
+            for thread in 0..4u32 {
+                let counters = ledger.partner(&domain("fabrikam.com"));
+                scope.spawn(move || {
+                    for turn in 0..1000u32 {
+                        let accepted = counters.accept(Inbound);
+                        match (thread + turn) % 4 {
+                            0 => accepted.delivered(),
+                            1 => accepted.bounced("a"),
+                            2 => accepted.dropped("b"),
+                            _ => drop(accepted),
+                        }
+                    }
+                });
+            }
+        });
+        let want = Counts {
+            accepted: 4000,
+            delivered: 1000,
+            bounced: 1000,
+            dropped: 2000,
+            queued: 0,
+        };
+        assert_eq!(ledger.total(), want);
+    }
+
+    proptest! {
+        #[test]
+        fn the_equation_holds_after_every_step(steps in prop::collection::vec((0..2u8, 0..5u8), 0..60)) {
+            let ledger = Ledger::new();
+            let counters = ledger.partner(&domain("fabrikam.com"));
+            let mut waiting = Vec::new();
+            for (direction, act) in steps {
+                let direction = if direction == 0 { Inbound } else { Outbound };
+                match (act, waiting.pop()) {
+                    (0, Some(accepted)) => Accepted::delivered(accepted),
+                    (1, Some(accepted)) => accepted.bounced("a"),
+                    (2, Some(accepted)) => accepted.dropped("b"),
+                    (_, popped) => {
+                        waiting.extend(popped);
+                        waiting.push(counters.accept(direction));
+                    }
+                }
+                prop_assert!(ledger.balances());
+                prop_assert_eq!(ledger.total().queued, waiting.len() as u64);
+            }
+        }
+    }
+}

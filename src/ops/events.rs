@@ -1,0 +1,355 @@
+//! The decision log: every decision the edge makes is one line, with an id and stable field names.
+//!
+//! ```text
+//! Line::new(Event::StreamRefused).claimed(from).peer_address(address).reason("unknown-partner").log()
+//! 2026-01-31T09:00:00.000000Z INFO  stream refused event=stream-refused claimed=evil.example …
+//! ```
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use tracing::Level;
+
+use super::peer_text::{Peer, write_clean};
+use super::text::write_field;
+use crate::proto::jid::Domain;
+use crate::proto::policy::Method;
+
+/// The target of every decision, to filter by.
+pub const TARGET: &str = "xmpp_edge::decision";
+
+macro_rules! events {
+    ($($(#[doc = $doc:literal])+ $variant:ident, $id:literal, $level:ident, $description:literal;)+) => {
+        /// What happened. The ids are a contract: searches and alerts are written against them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Event {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Event {
+            /// Every event, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The stable name: the field `event`.
+            #[must_use]
+            pub fn id(self) -> &'static str {
+                match self { $(Self::$variant => $id,)+ }
+            }
+
+            /// How loud it is.
+            #[must_use]
+            pub fn level(self) -> Level {
+                match self { $(Self::$variant => Level::$level,)+ }
+            }
+
+            /// The first words of the line.
+            #[must_use]
+            pub fn description(self) -> &'static str {
+                match self { $(Self::$variant => $description,)+ }
+            }
+
+            /// What it means to the operator.
+            #[must_use]
+            pub fn explanation(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii_start(),)+ }
+            }
+        }
+    };
+}
+
+events! {
+    /// The configuration is good and every listener is open.
+    Started, "started", INFO, "edge started";
+    /// A reload was asked for and is in force; `detail` is the difference.
+    ReloadDone, "reload-done", INFO, "configuration reloaded";
+    /// A reload was asked for and refused; nothing has changed.
+    ReloadFailed, "reload-failed", ERROR, "configuration not reloaded";
+    /// A signal to stop came: no new connections, live streams are being closed.
+    Stopping, "stopping", INFO, "edge is stopping";
+    /// All is closed; `detail` is the ledger of all stanzas.
+    Drained, "drained", INFO, "edge stopped";
+    /// The time to stop was up, or a second signal came: what was still queued is in `detail`.
+    DrainCutShort, "drain-cut-short", WARN, "edge stopped before all was delivered";
+    /// Message bodies are being logged (`message-bodies = true`).
+    BodiesLogged, "bodies-logged", WARN, "message bodies are being logged";
+    /// A listener could not take a connection; it goes on after a pause.
+    AcceptError, "accept-error", WARN, "connection not accepted";
+    /// A connection was turned away by the caps for the unauthenticated.
+    AdmissionRefused, "admission-refused", INFO, "connection refused";
+    /// A stream was opened towards or by a partner, and has proven nothing yet.
+    StreamOpened, "stream-opened", DEBUG, "stream opened";
+    /// A pair of domains was proven on a stream.
+    StreamAuthenticated, "stream-authenticated", INFO, "stream authenticated";
+    /// A stream was ended before it had proven anything, by policy or by a fault.
+    StreamRefused, "stream-refused", INFO, "stream refused";
+    /// A stream that was authenticated has ended.
+    StreamClosed, "stream-closed", INFO, "stream closed";
+    /// A partner's certificate was judged and found bad; it rules out SASL EXTERNAL.
+    CertificateRejected, "certificate-rejected", WARN, "certificate rejected";
+    /// We were asked, as authoritative server, whether a dialback key is ours.
+    DialbackAnswered, "dialback-answered", DEBUG, "dialback key verified for a peer";
+    /// One step on the way to a partner failed; other targets may follow.
+    DialFailed, "dial-failed", WARN, "partner not reached";
+    /// A gateway has a link for a local domain.
+    LinkUp, "link-up", INFO, "gateway connected";
+    /// A gateway's link has ended.
+    LinkDown, "link-down", WARN, "gateway disconnected";
+    /// A gateway was refused a link.
+    LinkRefused, "link-refused", WARN, "gateway refused";
+    /// A stanza could not be carried, and its sender was told.
+    StanzaBounced, "stanza-bounced", INFO, "stanza bounced";
+    /// A stanza could not be carried, and its kind may not be answered.
+    StanzaDropped, "stanza-dropped", INFO, "stanza dropped";
+}
+
+/// Which way stanzas go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From a partner to the gateway.
+    Inbound,
+    /// From the gateway to a partner.
+    Outbound,
+}
+
+impl Direction {
+    /// The name in logs and counters.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
+/// One line of the decision log: an event and what is known about it.
+///
+/// Every text is made clean as by [`Peer`], so text from outside may be handed over as it came.
+#[derive(Clone, Debug)]
+#[must_use = "a line is written by `log`"]
+pub struct Line {
+    event: Event,
+    direction: Option<&'static str>,
+    stream: Option<u64>,
+    partner: Option<String>,
+    local: Option<String>,
+    remote: Option<String>,
+    claimed: Option<String>,
+    method: Option<&'static str>,
+    tls: Option<String>,
+    peer_address: Option<String>,
+    reason: Option<&'static str>,
+    detail: Option<String>,
+}
+
+impl Line {
+    /// A line with nothing but the event.
+    pub fn new(event: Event) -> Self {
+        Self {
+            event,
+            direction: None,
+            stream: None,
+            partner: None,
+            local: None,
+            remote: None,
+            claimed: None,
+            method: None,
+            tls: None,
+            peer_address: None,
+            reason: None,
+            detail: None,
+        }
+    }
+
+    /// Which way stanzas go on the stream.
+    pub fn direction(mut self, direction: Direction) -> Self {
+        self.direction = Some(direction.as_str());
+        self
+    }
+
+    /// The number of the stream in this process: the same in all lines about one stream.
+    pub fn stream(mut self, stream: u64) -> Self {
+        self.stream = Some(stream);
+        self
+    }
+
+    /// The configured partner, by its primary domain.
+    pub fn partner(mut self, primary: &Domain) -> Self {
+        self.partner = Some(clean(primary));
+        self
+    }
+
+    /// Our side of the pair.
+    pub fn local(mut self, domain: &Domain) -> Self {
+        self.local = Some(clean(domain));
+        self
+    }
+
+    /// The other side of the pair.
+    pub fn remote(mut self, domain: &Domain) -> Self {
+        self.remote = Some(clean(domain));
+        self
+    }
+
+    /// What the other side says it is, where nothing confirms it.
+    pub fn claimed(mut self, text: &str) -> Self {
+        self.claimed = Some(clean(text));
+        self
+    }
+
+    /// How the pair was proven.
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = Some(method.as_str());
+        self
+    }
+
+    /// The TLS version, or `none`.
+    pub fn tls(mut self, version: &str) -> Self {
+        self.tls = Some(clean(version));
+        self
+    }
+
+    /// The address at the other end of the connection.
+    pub fn peer_address(mut self, address: SocketAddr) -> Self {
+        self.peer_address = Some(address.to_string());
+        self
+    }
+
+    /// The code of the reason: the same word as in the counters.
+    pub fn reason(mut self, code: &'static str) -> Self {
+        self.reason = Some(code);
+        self
+    }
+
+    /// Anything more, in words; at most 1000 bytes are shown.
+    pub fn detail(mut self, detail: impl fmt::Display) -> Self {
+        let mut text = String::new();
+        // Writing to a String does not fail.
+        if write_clean(&mut text, &detail.to_string(), DETAIL_LIMIT).is_ok() {
+            self.detail = Some(text);
+        }
+        self
+    }
+
+    /// The whole line in words: description, then each field that is set.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let mut message = self.event.description().to_owned();
+        let stream = self.stream.map(|stream| stream.to_string());
+        let fields = [
+            ("event", Some(self.event.id())),
+            ("direction", self.direction),
+            ("stream", stream.as_deref()),
+            ("partner", self.partner.as_deref()),
+            ("local", self.local.as_deref()),
+            ("remote", self.remote.as_deref()),
+            ("claimed", self.claimed.as_deref()),
+            ("method", self.method),
+            ("tls", self.tls.as_deref()),
+            ("peer_address", self.peer_address.as_deref()),
+            ("reason", self.reason),
+            ("detail", self.detail.as_deref()),
+        ];
+        for (name, value) in fields {
+            if let Some(value) = value {
+                write_field(&mut message, name, value);
+            }
+        }
+        message
+    }
+
+    /// Writes the line.
+    ///
+    /// The message carries the fields in words, because `journalctl` shows nothing else; the
+    /// fields themselves are for machines.
+    pub fn log(&self) {
+        macro_rules! at {
+            ($level:ident) => {
+                if tracing::enabled!(target: TARGET, Level::$level) {
+                    tracing::event!(
+                        target: TARGET,
+                        Level::$level,
+                        event = self.event.id(),
+                        direction = self.direction,
+                        stream = self.stream,
+                        partner = self.partner,
+                        local = self.local,
+                        remote = self.remote,
+                        claimed = self.claimed,
+                        method = self.method,
+                        tls = self.tls,
+                        peer_address = self.peer_address,
+                        reason = self.reason,
+                        detail = self.detail,
+                        "{}",
+                        self.message(),
+                    );
+                }
+            };
+        }
+        match self.event.level() {
+            Level::ERROR => at!(ERROR),
+            Level::WARN => at!(WARN),
+            Level::INFO => at!(INFO),
+            Level::DEBUG => at!(DEBUG),
+            Level::TRACE => at!(TRACE),
+        }
+    }
+}
+
+fn clean(text: impl fmt::Display) -> String {
+    Peer(&text.to_string()).to_string()
+}
+
+/// How many bytes of a detail are shown: the difference a reload makes is longer than a name.
+const DETAIL_LIMIT: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn ids_are_unique_and_in_kebab_case() {
+        let mut seen = HashSet::new();
+        for event in Event::ALL {
+            let id = event.id();
+            assert!(seen.insert(id), "{id} twice");
+            assert!(
+                id.chars().all(|c| c.is_ascii_lowercase() || c == '-'),
+                "{id}"
+            );
+            assert!(event.explanation().ends_with('.'), "{id}");
+            assert!(!event.description().ends_with('.'), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_line_says_all_it_knows_in_a_fixed_order() {
+        let line = Line::new(Event::StreamAuthenticated)
+            .peer_address("[2001:db8::1]:50000".parse().unwrap())
+            .tls("TLSv1.3")
+            .method(Method::SaslExternal)
+            .remote(&Domain::parse("chat.fabrikam.com").unwrap())
+            .local(&Domain::parse("contoso.com").unwrap())
+            .partner(&Domain::parse("fabrikam.com").unwrap())
+            .stream(7)
+            .direction(Direction::Inbound);
+        assert_eq!(
+            line.message(),
+            "stream authenticated event=stream-authenticated direction=inbound stream=7 \
+             partner=fabrikam.com local=contoso.com remote=chat.fabrikam.com method=sasl-external \
+             tls=TLSv1.3 peer_address=[2001:db8::1]:50000"
+        );
+    }
+
+    #[test]
+    fn text_from_outside_cannot_pose_as_a_field() {
+        let line = Line::new(Event::StreamRefused).claimed("x\" reason=none\n");
+        assert_eq!(
+            line.message(),
+            "stream refused event=stream-refused claimed=\"x\\\" reason=none\\u{a}\""
+        );
+    }
+}
