@@ -1,0 +1,168 @@
+//! What can be wrong with a certificate, in words that say who must mend it.
+
+use super::certificate::utc;
+use super::identity::Names;
+use crate::proto::jid::Domain;
+
+/// Why a certificate does not prove a domain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertFault {
+    /// The other side sent none.
+    #[error(
+        "no certificate was presented: the partner's server must be set to present its certificate on connections it opens, too"
+    )]
+    Absent,
+    /// X.509 version 1: such a certificate cannot name a domain.
+    #[error(
+        "the certificate is X.509 version 1, which cannot carry a domain name: the partner needs a version 3 certificate"
+    )]
+    VersionOne,
+    /// It cannot be read as a certificate.
+    #[error("the certificate cannot be read ({detail}): the partner must have it issued anew")]
+    Malformed {
+        /// What the parser met.
+        detail: String,
+    },
+    /// Signed with its own key, and not itself a trust anchor.
+    #[error(
+        "the certificate is self-signed: the partner needs one from a certification authority, or put this very certificate into the partner's trust-anchors"
+    )]
+    SelfSigned,
+    /// Its time is over, or that of an authority above it.
+    #[error("{} expired on {}: {}", certificate_of(.authority), utc(*.since), who_renews(.authority))]
+    Expired {
+        /// The last second of validity, in Unix time.
+        since: u64,
+        /// The authority whose certificate it is; `None`: the partner's own.
+        authority: Option<String>,
+    },
+    /// Its time has not come, or that of an authority above it.
+    #[error("{} is not valid before {}: check the clocks on both sides", certificate_of(.authority), utc(*.from))]
+    NotYetValid {
+        /// The first second of validity, in Unix time.
+        from: u64,
+        /// The authority whose certificate it is; `None`: the partner's own.
+        authority: Option<String>,
+    },
+    /// It may be used for TLS clients only.
+    #[error(
+        "the certificate is for TLS clients only (clientAuth without serverAuth), which authorities check less: the partner needs one with serverAuth, or without extended key usages"
+    )]
+    ClientAuthOnly,
+    /// Its extended key usages, or those of an authority above it, leave out servers.
+    #[error(
+        "the certificate, or an authority above it, may not be used for TLS servers (no serverAuth among the extended key usages): the partner needs another one"
+    )]
+    NotForServers,
+    /// It is an authority's own certificate.
+    #[error(
+        "the certificate is that of a certification authority and not of a server: the partner must present a server's certificate"
+    )]
+    AuthorityAsServer,
+    /// No way leads from it to a trust anchor.
+    #[error("{}", unknown_issuer(.issuer, *.issuer_sent))]
+    UnknownIssuer {
+        /// The issuer where the way ends.
+        issuer: String,
+        /// Whether that issuer's own certificate was sent: then it is a root that is not trusted;
+        /// else it is an intermediate that is missing, or a root that is not trusted.
+        issuer_sent: bool,
+    },
+    /// A signature in the chain is wrong.
+    #[error(
+        "a signature in the chain is wrong: the certificates sent do not belong together, and the partner must install the chain that came with the certificate"
+    )]
+    BadSignature,
+    /// An algorithm in the chain is not supported.
+    #[error(
+        "the chain is signed with an algorithm that is not supported (SHA-1, a short key or an unusual curve): the partner needs a certificate with a current algorithm"
+    )]
+    UnsupportedAlgorithm,
+    /// An authority in the chain may not vouch for such names.
+    #[error(
+        "an authority in the chain is not allowed to vouch for these names (name constraints): the partner needs a certificate from another authority"
+    )]
+    NameConstraint,
+    /// The way to a trust anchor is too long or too winding to follow.
+    #[error(
+        "the chain is too long or too complex to check: the partner must send its own certificate and the intermediates, and nothing else"
+    )]
+    TooDeep,
+    /// Anything else that the chain check refuses.
+    #[error("the chain is not valid ({detail}): the partner must have the certificate issued anew")]
+    Invalid {
+        /// What the check met.
+        detail: String,
+    },
+    /// Good, but for other domains.
+    #[error(
+        "the certificate does not name {domain} (it names: {presented}): the partner needs a certificate with {domain} as a subject alternative name"
+    )]
+    WrongName {
+        /// The domain it should prove.
+        domain: Domain,
+        /// What it names instead.
+        presented: Names,
+    },
+    /// The domain stands only in a kind of name that an authority in the chain was not held to.
+    #[error(
+        "the certificate names {domain} only as SRVName or xmppAddr, while an authority in the chain is limited by name constraints: the partner needs {domain} as a dNSName"
+    )]
+    UnconstrainedName {
+        /// The domain it should prove.
+        domain: Domain,
+    },
+}
+
+impl CertFault {
+    /// The name of the fault in counters and JSON.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Absent => "no-certificate",
+            Self::VersionOne => "x509-version-1",
+            Self::Malformed { .. } => "malformed",
+            Self::SelfSigned => "self-signed",
+            Self::Expired { .. } => "expired",
+            Self::NotYetValid { .. } => "not-yet-valid",
+            Self::ClientAuthOnly => "client-auth-only",
+            Self::NotForServers => "not-for-servers",
+            Self::AuthorityAsServer => "authority-as-server",
+            Self::UnknownIssuer { .. } => "unknown-issuer",
+            Self::BadSignature => "bad-signature",
+            Self::UnsupportedAlgorithm => "unsupported-algorithm",
+            Self::NameConstraint => "name-constraint",
+            Self::TooDeep => "too-deep",
+            Self::Invalid { .. } => "invalid-chain",
+            Self::WrongName { .. } => "wrong-name",
+            Self::UnconstrainedName { .. } => "unconstrained-name",
+        }
+    }
+}
+
+fn certificate_of(authority: &Option<String>) -> String {
+    match authority {
+        Some(authority) => format!("the certificate of the authority {authority}"),
+        None => "the certificate".to_owned(),
+    }
+}
+
+fn who_renews(authority: &Option<String>) -> &'static str {
+    match authority {
+        Some(_) => "the partner must install the authority's current intermediate certificate",
+        None => "the partner must renew it, and reload its server",
+    }
+}
+
+fn unknown_issuer(issuer: &str, issuer_sent: bool) -> String {
+    if issuer_sent {
+        format!(
+            "the chain ends at {issuer}, which is not among the trust anchors: put that authority into the partner's trust-anchors if you trust it"
+        )
+    } else {
+        format!(
+            "the issuer {issuer} was not found: either the partner must send its intermediate certificates, or that authority is missing among the trust anchors"
+        )
+    }
+}

@@ -1,0 +1,111 @@
+//! What one certificate says of itself: for the judgement, and for the operator.
+
+use rustls::pki_types::CertificateDer;
+use sha2::{Digest, Sha256};
+use x509_cert::Certificate;
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::{DateTime, Decode, Encode};
+use x509_cert::ext::pkix::ExtendedKeyUsage;
+
+use super::identity::{Names, printable};
+
+/// What stands in a certificate. Nothing here is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertFacts {
+    /// The names it presents.
+    pub names: Names,
+    /// The subject, as RFC 4514 writes it; fit for a log line.
+    pub subject: String,
+    /// The issuer, likewise.
+    pub issuer: String,
+    /// The first second of validity, in Unix time.
+    pub not_before: u64,
+    /// The last second of validity, in Unix time.
+    pub not_after: u64,
+    /// What the key may be used for.
+    pub purposes: Purposes,
+    /// The SHA-256 digest of the subject's public key info: what a pin or a key-change alarm compares.
+    pub spki_sha256: [u8; 32],
+    /// Whether subject and issuer are one: the certificate was signed with its own key, or says so.
+    pub self_issued: bool,
+    /// Whether the certificate restricts the names that certificates below it may have.
+    pub(crate) constrains_names: bool,
+    pub(crate) subject_der: Vec<u8>,
+    pub(crate) issuer_der: Vec<u8>,
+}
+
+impl CertFacts {
+    /// Reads a certificate; `None` when it is not one.
+    #[must_use]
+    pub fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let certificate = Certificate::from_der(certificate).ok()?;
+        let body = certificate.tbs_certificate();
+        let spki = body.subject_public_key_info().to_der().ok()?;
+        let subject_der = body.subject().to_der().ok()?;
+        let issuer_der = body.issuer().to_der().ok()?;
+        Some(Self {
+            names: Names::in_certificate(&certificate),
+            subject: printable(&body.subject().to_string()),
+            issuer: printable(&body.issuer().to_string()),
+            not_before: body.validity().not_before.to_unix_duration().as_secs(),
+            not_after: body.validity().not_after.to_unix_duration().as_secs(),
+            purposes: Purposes::of(&certificate),
+            spki_sha256: Sha256::digest(&spki).into(),
+            self_issued: subject_der == issuer_der,
+            constrains_names: body
+                .extensions()
+                .is_some_and(|all| all.iter().any(|one| one.extn_id == NAME_CONSTRAINTS)),
+            subject_der,
+            issuer_der,
+        })
+    }
+}
+
+/// The extended key usages that matter between servers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purposes {
+    /// There is no such extension: any use is allowed.
+    pub unrestricted: bool,
+    /// `serverAuth`.
+    pub server_auth: bool,
+    /// `clientAuth`.
+    pub client_auth: bool,
+}
+
+impl Purposes {
+    /// Whether the certificate may speak for a server.
+    #[must_use]
+    pub fn allow_server(self) -> bool {
+        self.unrestricted || self.server_auth
+    }
+
+    fn of(certificate: &Certificate) -> Self {
+        match certificate
+            .tbs_certificate()
+            .get_extension::<ExtendedKeyUsage>()
+        {
+            // RFC 5280 §4.2.1.12: where the extension is, only the purposes named are allowed.
+            Ok(Some((_, ExtendedKeyUsage(usages)))) => Self {
+                unrestricted: false,
+                server_auth: usages.contains(&SERVER_AUTH),
+                client_auth: usages.contains(&CLIENT_AUTH),
+            },
+            Ok(None) => Self {
+                unrestricted: true,
+                ..Self::default()
+            },
+            Err(_) => Self::default(),
+        }
+    }
+}
+
+/// A point in Unix time as a date and time in UTC.
+#[must_use]
+pub(crate) fn utc(seconds: u64) -> String {
+    DateTime::from_unix_duration(std::time::Duration::from_secs(seconds))
+        .map_or_else(|_| format!("{seconds} s"), |time| time.to_string())
+}
+
+const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
+const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");

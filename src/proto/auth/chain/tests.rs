@@ -1,0 +1,282 @@
+//! One table: what was presented, what was trusted, what the judgement says.
+
+use super::*;
+use crate::proto::auth::pki::{
+    Authority, GeneralSubtree, Identity, Leaf, NOW, NameConstraints, pem,
+};
+use std::time::Duration;
+
+const DOMAIN: &str = "partner.example";
+
+fn at(now: u64) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(now))
+}
+
+fn trust(certificates: &[&CertificateDer<'static>]) -> Anchors {
+    let (anchors, rejected) = Anchors::from_der(certificates.iter().map(|one| (*one).clone()));
+    assert!(rejected.is_empty());
+    anchors
+}
+
+fn code(identity: &Identity, anchors: &Anchors) -> &'static str {
+    code_for(identity, DOMAIN, anchors)
+}
+
+fn code_for(identity: &Identity, domain: &str, anchors: &Anchors) -> &'static str {
+    let domain = Domain::parse(domain).unwrap();
+    match judge(&identity.chain, &domain, anchors, at(NOW)).verdict {
+        Ok(()) => "good",
+        Err(fault) => fault.code(),
+    }
+}
+
+#[test]
+fn each_certificate_has_its_verdict() {
+    let root = Authority::root("root");
+    let stranger = Authority::root("stranger");
+    let middle = root.intermediate("middle");
+    let expired_middle = root.intermediate_with("expired middle", |params| {
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    });
+    let limited = root.intermediate_with("limited", |params| {
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees: vec![GeneralSubtree::DnsName("other.example".to_owned())],
+            excluded_subtrees: Vec::new(),
+        });
+    });
+    let for_partner = root.intermediate_with("for partner", |params| {
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees: vec![GeneralSubtree::DnsName(DOMAIN.to_owned())],
+            excluded_subtrees: Vec::new(),
+        });
+    });
+    let deep = (0..8).fold(Authority::root("deep"), |above, depth| {
+        above.intermediate(&format!("deep {depth}"))
+    });
+    let same_name = Authority::root("root");
+    let leaf = || Leaf::new(&[DOMAIN]);
+    let email = rcgen::ExtendedKeyUsagePurpose::EmailProtection;
+
+    let table = [
+        ("good", root.issue(leaf())),
+        ("good", middle.issue(leaf())),
+        // Extended key usages.
+        ("good", root.issue(leaf().server_only())),
+        ("good", root.issue(leaf().usages(&[]))),
+        ("client-auth-only", root.issue(leaf().client_only())),
+        ("not-for-servers", root.issue(leaf().usages(&[email]))),
+        // Dates.
+        (
+            "expired",
+            root.issue(leaf().valid((2020, 1, 1), (2026, 1, 1))),
+        ),
+        (
+            "not-yet-valid",
+            root.issue(leaf().valid((2090, 1, 1), (2091, 1, 1))),
+        ),
+        ("expired", expired_middle.issue(leaf())),
+        // The way up.
+        ("self-signed", leaf().self_signed()),
+        ("unknown-issuer", stranger.issue(leaf())),
+        (
+            "unknown-issuer",
+            middle.issue(leaf()).without_intermediates(),
+        ),
+        ("bad-signature", same_name.issue(leaf())),
+        ("too-deep", deep.issue(leaf())),
+        ("name-constraint", limited.issue(leaf())),
+        ("good", for_partner.issue(leaf())),
+        ("authority-as-server", root.issue(leaf().authority())),
+        ("x509-version-1", root.issue_version_one()),
+        // Names.
+        ("wrong-name", root.issue(Leaf::new(&["other.example"]))),
+        ("wrong-name", root.issue(Leaf::new(&[]).common_name(DOMAIN))),
+        (
+            "wrong-name",
+            root.issue(Leaf::new(&["xmpp.partner.example"])),
+        ),
+        ("wrong-name", root.issue(Leaf::new(&["*.partner.example"]))),
+        (
+            "good",
+            root.issue(Leaf::new(&["other.example", "PARTNER.example"])),
+        ),
+        (
+            "good",
+            root.issue(Leaf::new(&[]).srv_name("_xmpp-server.partner.example")),
+        ),
+        (
+            "wrong-name",
+            root.issue(Leaf::new(&[]).srv_name("_xmpp-client.partner.example")),
+        ),
+        ("good", root.issue(Leaf::new(&[]).xmpp_addr(DOMAIN))),
+        (
+            "wrong-name",
+            root.issue(Leaf::new(&[]).xmpp_addr("user@partner.example")),
+        ),
+        // A limited authority was not held to the other kinds of name.
+        (
+            "unconstrained-name",
+            limited.issue(Leaf::new(&[]).xmpp_addr(DOMAIN)),
+        ),
+        (
+            "unconstrained-name",
+            limited.issue(Leaf::new(&["other.example"]).srv_name("_xmpp-server.partner.example")),
+        ),
+        // Several faults: the first in the documented order.
+        ("self-signed", Leaf::new(&["other.example"]).self_signed()),
+        (
+            "self-signed",
+            leaf().valid((2020, 1, 1), (2021, 1, 1)).self_signed(),
+        ),
+        (
+            "expired",
+            stranger.issue(leaf().valid((2020, 1, 1), (2021, 1, 1))),
+        ),
+        (
+            "unknown-issuer",
+            stranger.issue(Leaf::new(&["other.example"])),
+        ),
+    ];
+    let anchors = trust(&[&root.certificate]);
+    for (row, (want, identity)) in table.iter().enumerate() {
+        let got = code(identity, &anchors);
+        assert_eq!(got, *want, "row {row}\n{}", pem(&identity.chain[0]));
+    }
+}
+
+#[test]
+fn a_wildcard_stands_for_one_whole_label() {
+    let root = Authority::root("root");
+    let anchors = trust(&[&root.certificate]);
+    let identity = root.issue(Leaf::new(&["*.partner.example"]));
+    for (domain, want) in [
+        ("rooms.partner.example", "good"),
+        ("partner.example", "wrong-name"),
+        ("a.rooms.partner.example", "wrong-name"),
+    ] {
+        assert_eq!(code_for(&identity, domain, &anchors), want, "{domain}");
+    }
+}
+
+#[test]
+fn a_certificate_that_is_itself_an_anchor_needs_no_authority() {
+    let root = Authority::root("root");
+    let leaf = || Leaf::new(&[DOMAIN]);
+    for (want, identity) in [
+        ("good", leaf().self_signed()),
+        ("good", leaf().authority().self_signed()),
+        ("good", root.issue(leaf())),
+        (
+            "expired",
+            leaf().valid((2020, 1, 1), (2021, 1, 1)).self_signed(),
+        ),
+        (
+            "not-yet-valid",
+            leaf().valid((2090, 1, 1), (2091, 1, 1)).self_signed(),
+        ),
+        ("client-auth-only", leaf().client_only().self_signed()),
+        ("wrong-name", Leaf::new(&["other.example"]).self_signed()),
+    ] {
+        let anchors = trust(&[&identity.chain[0]]);
+        assert_eq!(code(&identity, &anchors), want);
+        let another = leaf().self_signed();
+        assert_eq!(code(&another, &anchors), "self-signed");
+    }
+}
+
+#[test]
+fn the_operator_is_told_who_must_mend_what() {
+    let root = Authority::root("root");
+    let middle = root.intermediate("middle");
+    let anchors = trust(&[&root.certificate]);
+    let domain = Domain::parse(DOMAIN).unwrap();
+    let said = |chain: &[CertificateDer<'static>]| {
+        let report = judge(chain, &domain, &anchors, at(NOW));
+        report.verdict.unwrap_err().to_string()
+    };
+    assert!(said(&[]).starts_with("no certificate was presented"));
+
+    let forgotten = middle.issue(Leaf::new(&[DOMAIN])).without_intermediates();
+    let text = said(&forgotten.chain);
+    assert!(text.contains("CN=middle was not found"), "{text}");
+
+    let stranger = Authority::root("Big Corp Root");
+    let mut chain = stranger.issue(Leaf::new(&[DOMAIN])).chain;
+    chain.push(stranger.certificate.clone());
+    let text = said(&chain);
+    assert!(text.contains("ends at CN=Big Corp Root"), "{text}");
+
+    let text = said(&root.issue(Leaf::new(&["a.example", "b.example"])).chain);
+    assert!(text.contains("(it names: a.example, b.example)"), "{text}");
+
+    let old = Leaf::new(&[DOMAIN]).valid((2020, 1, 1), (2026, 2, 3));
+    let text = said(&root.issue(old).chain);
+    assert!(text.contains("expired on 2026-02-03T00:00:00Z"), "{text}");
+
+    let expired = root.intermediate_with("tired", |params| {
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    });
+    let text = said(&expired.issue(Leaf::new(&[DOMAIN])).chain);
+    assert!(text.contains("of the authority CN=tired expired"), "{text}");
+
+    let text = said(&[CertificateDer::from(vec![0x30, 3, 1, 2, 3])]);
+    assert!(text.contains("cannot be read"), "{text}");
+}
+
+#[test]
+fn the_report_describes_the_certificate_whatever_the_verdict() {
+    let identity = Leaf::new(&[DOMAIN]).server_only().self_signed();
+    let domain = Domain::parse(DOMAIN).unwrap();
+    let report = judge(&identity.chain, &domain, &Anchors::default(), at(NOW));
+    let facts = report.certificate.unwrap();
+    assert_eq!(
+        (facts.subject.as_str(), facts.self_issued),
+        ("CN=leaf", true)
+    );
+    assert!(facts.not_before < NOW && NOW < facts.not_after);
+    assert!(facts.purposes.server_auth && !facts.purposes.client_auth);
+    assert_eq!(facts.names.to_string(), DOMAIN);
+    let other = CertFacts::of(&Leaf::new(&[DOMAIN]).self_signed().chain[0]).unwrap();
+    assert_ne!(facts.spki_sha256, other.spki_sha256);
+}
+
+#[test]
+fn anchors_are_counted_once_and_junk_is_given_back() {
+    let root = Authority::root("root").certificate;
+    let junk = CertificateDer::from(vec![1, 2, 3]);
+    let (anchors, rejected) = Anchors::from_der([root.clone(), junk.clone(), root]);
+    assert_eq!((anchors.len(), rejected), (1, vec![junk]));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    /// For dNSNames we mean what the chain library's own matching means.
+    #[test]
+    fn dns_names_agree_with_another_implementation(
+        presented in "(\\*\\.)?[a-c]{1,2}(\\.[a-c]{1,2}){0,3}",
+        asked in "[a-cA-C]{1,2}(\\.[a-c]{1,2}){0,4}",
+    ) {
+        let identity = Leaf::new(&[&presented]).self_signed();
+        let ours = CertFacts::of(&identity.chain[0]).unwrap();
+        let ours = ours.names.covers(&Domain::parse(&asked).unwrap());
+        let theirs = EndEntityCert::try_from(&identity.chain[0])
+            .unwrap()
+            .verify_is_valid_for_subject_name(&asked.as_str().try_into().unwrap())
+            .is_ok();
+        proptest::prop_assert_eq!(ours, theirs, "{} {}", presented, asked);
+    }
+
+    /// Bytes that are no certificate are a fault and nothing worse.
+    #[test]
+    fn damaged_certificates_are_judged_and_never_crash(at_byte in 0_usize..400, bit in 0_u8..8) {
+        let root = Authority::root("root");
+        let mut chain = root.issue(Leaf::new(&[DOMAIN]).xmpp_addr(DOMAIN)).chain;
+        let mut bytes = chain[0].to_vec();
+        let index = at_byte % bytes.len();
+        bytes[index] ^= 1 << bit;
+        chain[0] = bytes.into();
+        let anchors = trust(&[&root.certificate]);
+        let domain = Domain::parse(DOMAIN).unwrap();
+        proptest::prop_assert!(judge(&chain, &domain, &anchors, at(NOW)).verdict.is_err());
+    }
+}
