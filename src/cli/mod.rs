@@ -1,9 +1,104 @@
 //! The command line: one file a subcommand.
 
+mod check;
+
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
 
 /// Runs the command line and returns its exit status.
 #[must_use]
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let exit = match Arguments::try_parse() {
+        Ok(arguments) => arguments.run(),
+        Err(error) => {
+            // Help and version are what was asked for; anything else is wrong usage.
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Success
+            };
+            // Where the text of a refusal cannot be written, the status is all there is left to say.
+            error.print().map_or(exit, |()| exit)
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+/// The exit statuses of all subcommands; numbers as in BSD's `sysexits.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Exit {
+    /// It went well.
+    Success = 0,
+    /// The command line is wrong.
+    Usage = 64,
+    /// The configuration is refused.
+    Configuration = 78,
+}
+
+/// Proves who each XMPP partner is, holds it to policy, and relays clean stanzas inward
+///
+/// xmpp-edge is the one process of an organisation's messaging that faces the Internet. It
+/// negotiates XMPP server-to-server streams with the partners listed in partners.toml, and passes
+/// what they say, checked and written anew, to a gateway inside.
+#[derive(Debug, Parser)]
+#[command(name = "xmpp-edge", version, max_term_width = 80, after_long_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  xmpp-edge check
+          Is /etc/xmpp-edge/edge.toml sound, and what may each partner do?
+  xmpp-edge check --config ./edge.toml --format json
+          The same for another file, for a script
+
+Exit status:
+   0  it went well
+  64  the command line is wrong
+  78  the configuration is refused";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Arguments),
+}
+
+impl Arguments {
+    fn run(self) -> Exit {
+        match self.command {
+            Command::Check(arguments) => check::run(&arguments),
+        }
+    }
+}
+
+/// The option that all subcommands with a configuration share.
+#[derive(Args, Debug)]
+struct ConfigFile {
+    /// The configuration; paths in it start at its directory
+    #[arg(long, value_name = "FILE", default_value = "/etc/xmpp-edge/edge.toml")]
+    config: PathBuf,
+}
+
+/// Writes data to standard output. A reader that has gone away is no error of ours.
+fn print(text: &str) {
+    let mut output = std::io::stdout().lock();
+    let written = output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush());
+    written.unwrap_or_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
 }

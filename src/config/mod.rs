@@ -1,1 +1,73 @@
-//! `config`.
+//! What the administrator wrote, checked: [`Config::load`] reads `edge.toml` and the partner file
+//! and finds every problem of both at once; [`report`] shows them.
+//!
+//! The way of a value: `reader` takes it from the TOML tree with its place, one file for each
+//! section gives it meaning, [`model`](Config) is what the daemon sees.
+
+mod advice;
+mod certificate;
+mod edge;
+mod files;
+mod gateway;
+mod identity;
+mod model;
+mod partners;
+mod problem;
+mod reader;
+pub mod report;
+mod secret;
+mod value;
+
+use std::path::Path;
+
+use rustls::pki_types::UnixTime;
+
+pub use model::{Config, Dns, Gateway, GatewayTls, Identities, Log, S2s, Tls, Transport};
+pub use partners::PartnerSummary;
+pub use problem::{Place, Problem, Problems, Severity, Source};
+pub use secret::{DialbackSource, Secret, SecretError};
+
+/// A configuration that can be used, and what is doubtful about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Problems that do not forbid its use.
+    pub warnings: Vec<Problem>,
+}
+
+/// Everything that was learned about a configuration, whether it can be used or not.
+#[derive(Debug)]
+pub struct Examination {
+    /// The configuration, if it can be used.
+    pub config: Option<Config>,
+    /// The partners whose entries could be understood, in the order of the file.
+    pub partners: Vec<PartnerSummary>,
+    /// Errors and warnings, in the order of the files and lines.
+    pub problems: Vec<Problem>,
+}
+
+impl Config {
+    /// Reads and checks `edge.toml` at `path` and all files it names. Writes nothing.
+    ///
+    /// `now` is what certificates' dates are compared with.
+    ///
+    /// # Errors
+    /// [`Problems`]: all that is wrong, not only the first.
+    pub fn load(path: &Path, now: UnixTime) -> Result<Loaded, Problems> {
+        let examination = Self::examine(path, now);
+        match examination.config {
+            Some(config) => Ok(Loaded {
+                config,
+                warnings: examination.problems,
+            }),
+            None => Err(Problems(examination.problems)),
+        }
+    }
+
+    /// As [`Config::load`], and keeps what could be learned of a configuration that is refused.
+    #[must_use]
+    pub fn examine(path: &Path, now: UnixTime) -> Examination {
+        edge::examine(path, now)
+    }
+}

@@ -175,6 +175,18 @@ pub enum Negotiation {
     NotSupported,
 }
 
+impl Negotiation {
+    /// The word in `partners.toml`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+            Self::NotSupported => "not-supported",
+        }
+    }
+}
+
 /// How a pair is proven, strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Method {

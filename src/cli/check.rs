@@ -1,0 +1,239 @@
+//! `xmpp-edge check`: what a configuration means, and everything that is wrong with it.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+
+use clap::ValueEnum;
+use rustls::pki_types::UnixTime;
+use serde::Serialize;
+
+use super::{ConfigFile, Exit};
+use crate::config::{Config, Examination, PartnerSummary, Problem, Severity, report};
+use crate::proto::policy::Method;
+
+/// Check the configuration, the partners and the certificates
+///
+/// Shows for each partner the methods that its settings leave, and every problem of all files at
+/// once, each with its place and what to do. The report goes to standard output. Nothing is
+/// written, and no connection is made.
+///
+/// Run it as the user that the daemon runs as: keys and secrets are read too.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  xmpp-edge check
+  xmpp-edge check --config ./edge.toml
+  xmpp-edge check --format json | jq '.errors[] | .file, .line, .message'
+  xmpp-edge check && systemctl reload xmpp-edge
+
+Methods, strongest first:
+  sasl-external  a certificate that names the partner, over TLS
+  tls-dialback   server dialback over TLS
+  tcp-dialback   server dialback in the clear
+
+Exit status:
+   0  the configuration can be used; there may be warnings
+  64  the command line is wrong
+  78  the configuration is refused";
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Runs the subcommand.
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    let examination = Config::examine(&arguments.file.config, UnixTime::now());
+    let text = match arguments.format {
+        Format::Text => {
+            let colours = std::io::stdout().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            text(&examination, colours)
+        }
+        Format::Json => json(&examination),
+    };
+    super::print(&text);
+    match examination.config {
+        Some(_) => Exit::Success,
+        None => Exit::Configuration,
+    }
+}
+
+fn text(examination: &Examination, colours: bool) -> String {
+    let mut text = String::new();
+    table(&mut text, examination);
+    for problem in &examination.problems {
+        text.push_str(&report::render(problem, colours));
+        text.push_str("\n\n");
+    }
+    text.push_str(&summary(examination));
+    text.push('\n');
+    text
+}
+
+/// Longer domains take a line of their own.
+const DOMAIN_WIDTH: usize = 26;
+
+fn table(text: &mut String, examination: &Examination) {
+    if examination.partners.is_empty() {
+        return;
+    }
+    let longest = examination
+        .partners
+        .iter()
+        .map(|partner| partner.primary.as_str().len())
+        .filter(|length| *length <= DOMAIN_WIDTH)
+        .max();
+    let width = longest.unwrap_or_default().max("Partner".len());
+    row(text, width, "Partner", "Methods, strongest first", "");
+    for partner in &examination.partners {
+        let methods: Vec<_> = partner.methods.iter().map(Method::as_str).collect();
+        let methods = if methods.is_empty() {
+            "none".to_owned()
+        } else {
+            methods.join(", ")
+        };
+        let note = note(examination, partner);
+        row(text, width, partner.primary.as_str(), &methods, note);
+        for pattern in &partner.additional {
+            row(text, width, &format!("  {pattern}"), "", "");
+        }
+    }
+    text.push('\n');
+}
+
+fn row(text: &mut String, width: usize, domain: &str, methods: &str, note: &str) {
+    let mut line = if domain.len() > width && !methods.is_empty() {
+        format!("{domain}\n{:width$}  {methods:41}  {note}", "")
+    } else {
+        format!("{domain:width$}  {methods:41}  {note}")
+    };
+    line.truncate(line.trim_end().len());
+    text.push_str(&line);
+    text.push('\n');
+}
+
+fn note(examination: &Examination, partner: &PartnerSummary) -> &'static str {
+    let mut own = examination
+        .problems
+        .iter()
+        .filter(|problem| problem.partner.as_ref() == Some(&partner.primary));
+    match own.next().map(|problem| problem.severity) {
+        Some(Severity::Error) => "error",
+        Some(Severity::Warning) => "warning",
+        None => "",
+    }
+}
+
+fn summary(examination: &Examination) -> String {
+    let count = |severity| {
+        let same = |problem: &&Problem| problem.severity == severity;
+        examination.problems.iter().filter(same).count()
+    };
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let mut text = if errors == 0 {
+        "The configuration can be used: ".to_owned()
+    } else {
+        "The configuration is refused: ".to_owned()
+    };
+    let partners = examination.partners.len();
+    // Writing to a String does not fail.
+    write!(
+        text,
+        "{}, {}, {}.",
+        counted(partners, "partner"),
+        counted(errors, "error"),
+        counted(warnings, "warning")
+    )
+    .unwrap_or_default();
+    text
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    match number {
+        0 => format!("no {noun}s"),
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
+/// The contract of `--format json`.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Report<'e> {
+    partners: Vec<ReportedPartner<'e>>,
+    /// Those that are not about one partner.
+    warnings: Vec<ReportedProblem<'e>>,
+    errors: Vec<ReportedProblem<'e>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct ReportedPartner<'e> {
+    primary_domain: &'e str,
+    description: &'e str,
+    additional_domains: Vec<String>,
+    methods: Vec<&'static str>,
+    warnings: Vec<ReportedProblem<'e>>,
+}
+
+#[derive(Serialize)]
+struct ReportedProblem<'e> {
+    code: &'static str,
+    message: &'e str,
+    file: String,
+    line: usize,
+    column: usize,
+    hint: &'e str,
+}
+
+fn json(examination: &Examination) -> String {
+    let select = |wanted: &dyn Fn(&Problem) -> bool| -> Vec<_> {
+        let problems = examination.problems.iter();
+        problems.filter(|it| wanted(it)).map(reported).collect()
+    };
+    let report = Report {
+        partners: examination
+            .partners
+            .iter()
+            .map(|partner| ReportedPartner {
+                primary_domain: partner.primary.as_str(),
+                description: &partner.description,
+                additional_domains: partner.additional.iter().map(ToString::to_string).collect(),
+                methods: partner.methods.iter().map(Method::as_str).collect(),
+                warnings: select(&|it| {
+                    it.severity == Severity::Warning
+                        && it.partner.as_ref() == Some(&partner.primary)
+                }),
+            })
+            .collect(),
+        warnings: select(&|it| it.severity == Severity::Warning && it.partner.is_none()),
+        errors: select(&|it| it.severity == Severity::Error),
+    };
+    let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn reported(problem: &Problem) -> ReportedProblem<'_> {
+    ReportedProblem {
+        code: problem.code,
+        message: &problem.message,
+        file: problem.place.file().display().to_string(),
+        line: problem.place.line(),
+        column: problem.place.column(),
+        hint: &problem.hint,
+    }
+}

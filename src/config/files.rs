@@ -1,0 +1,174 @@
+//! Reads the files a configuration names. Every failure says which file, why, and what to do.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::problem::{Findings, Place, Problem, Source};
+use super::secret::{Secret, SecretError, read_private};
+
+/// Reads a configuration file. `place` is where it is named; without one the command line named it.
+pub(super) fn source(
+    path: &Path,
+    place: Option<&Place>,
+    hint: &str,
+    findings: &Findings,
+) -> Arc<Source> {
+    let (text, failure) = match std::fs::read(path).map(String::from_utf8) {
+        Ok(Ok(text)) => (text, None),
+        Ok(Err(_)) => (String::new(), Some("it is not UTF-8 text".to_owned())),
+        Err(error) => (String::new(), Some(reason(&error))),
+    };
+    let source = Arc::new(Source {
+        path: path.to_owned(),
+        text,
+    });
+    if let Some(failure) = failure {
+        let own = Place::start(&source);
+        findings.add(Problem::error(
+            "unreadable-file",
+            place.unwrap_or(&own),
+            format!("cannot read {}: {failure}", path.display()),
+            hint,
+        ));
+    }
+    source
+}
+
+/// Reads the certificates of a PEM file; at least one.
+pub(super) fn certificates(
+    path: &Path,
+    place: &Place,
+    findings: &Findings,
+) -> Option<Vec<CertificateDer<'static>>> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| unreadable(path, place, &error, findings))
+        .ok()?;
+    match pem(&bytes) {
+        Ok(pem) if !pem.certificates.is_empty() => Some(pem.certificates),
+        Ok(_) => {
+            findings.add(Problem::error(
+                "no-certificates",
+                place,
+                format!("{} holds no certificate", path.display()),
+                "name a PEM file with one or more BEGIN CERTIFICATE blocks",
+            ));
+            None
+        }
+        Err(error) => {
+            bad_pem(path, place, &error, findings);
+            None
+        }
+    }
+}
+
+/// Reads the private key of a PEM file that only its owner can read.
+pub(super) fn private_key(
+    path: &Path,
+    place: &Place,
+    findings: &Findings,
+) -> Option<PrivateKeyDer<'static>> {
+    let bytes = read_private(path)
+        .map_err(|error| unfit(path, place, &error, findings))
+        .ok()?;
+    match pem(&bytes).map(|pem| pem.key) {
+        Ok(Some(key)) => Some(key),
+        Ok(None) => {
+            findings.add(Problem::error(
+                "no-private-key",
+                place,
+                format!("{} holds no private key", path.display()),
+                "name a PEM file with an unencrypted PKCS#8, PKCS#1 or SEC1 key",
+            ));
+            None
+        }
+        Err(error) => {
+            bad_pem(path, place, &error, findings);
+            None
+        }
+    }
+}
+
+/// Reads a shared secret from a file that only its owner can read.
+pub(super) fn secret(path: &Path, place: &Place, findings: &Findings) -> Option<Secret> {
+    Secret::read(path)
+        .map_err(|error| unfit(path, place, &error, findings))
+        .ok()
+}
+
+struct Pem {
+    certificates: Vec<CertificateDer<'static>>,
+    key: Option<PrivateKeyDer<'static>>,
+}
+
+/// The only use of rustls-pemfile: certificates in their order, and the first private key.
+fn pem(bytes: &[u8]) -> io::Result<Pem> {
+    let certificates = rustls_pemfile::certs(&mut &*bytes).collect::<Result<_, _>>()?;
+    let key = rustls_pemfile::private_key(&mut &*bytes)?;
+    Ok(Pem { certificates, key })
+}
+
+fn bad_pem(path: &Path, place: &Place, error: &io::Error, findings: &Findings) {
+    findings.add(Problem::error(
+        "bad-pem",
+        place,
+        format!("{} is not a sound PEM file: {error}", path.display()),
+        "make the file anew; it may have been cut off or edited",
+    ));
+}
+
+fn unreadable(path: &Path, place: &Place, error: &io::Error, findings: &Findings) {
+    let hint = match error.kind() {
+        io::ErrorKind::PermissionDenied => "run this as the user that the daemon runs as",
+        io::ErrorKind::NotFound => {
+            "check the path: a relative one starts at the directory of this file"
+        }
+        _ => "name a file that can be read",
+    };
+    findings.add(Problem::error(
+        "unreadable-file",
+        place,
+        format!("cannot read {}: {}", path.display(), reason(error)),
+        hint,
+    ));
+}
+
+fn unfit(path: &Path, place: &Place, error: &SecretError, findings: &Findings) {
+    let problem = match error {
+        SecretError::Io(error) => return unreadable(path, place, error, findings),
+        SecretError::Exposed(mode) => Problem::error(
+            "exposed-file",
+            place,
+            format!(
+                "other users can read or write {} (mode {mode:04o})",
+                path.display()
+            ),
+            format!("run: chmod 600 {}", path.display()),
+        ),
+        SecretError::TooShort(length) => Problem::error(
+            "secret-too-short",
+            place,
+            format!(
+                "the secret in {} has {length} bytes; at least 16 are needed",
+                path.display()
+            ),
+            format!(
+                "make one: (umask 077; openssl rand -hex 32 > {})",
+                path.display()
+            ),
+        ),
+    };
+    findings.add(problem);
+}
+
+/// The system's reason without its number.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,147 @@
+//! `[tls]` and `[[identity]]`: which certificate speaks for which local domain, and whom we trust.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rustls::pki_types::UnixTime;
+use rustls::sign::CertifiedKey;
+
+use super::certificate;
+use super::files;
+use super::model::{Identities, Tls};
+use super::problem::{Place, Problem};
+use super::reader::{Item, Section};
+use crate::proto::auth::chain::{Anchors, TlsVersion};
+use crate::proto::jid::Domain;
+
+/// Reads both sections. The certificate of `[tls]` answers for all domains without an identity.
+pub(super) fn read(
+    root: &Section<'_>,
+    locals: &[Item<Domain>],
+    now: UnixTime,
+) -> (Option<Tls>, Option<Identities>) {
+    let others = identities(root, locals, now);
+    let section = root.section("tls");
+    if !section.is_present() {
+        root.findings.add(Problem::error(
+            "missing-section",
+            &section.place(),
+            "the section [tls] is missing",
+            "add [tls] with certificate-chain and private-key",
+        ));
+        return (None, None);
+    }
+    let certified = certificate::read(&section, now);
+    if let Some((certified, place)) = &certified {
+        let rest: Vec<_> = locals
+            .iter()
+            .map(|local| local.value.clone())
+            .filter(|local| !others.contains_key(local))
+            .collect();
+        certificate::check_names(&section, certified, place, &rest);
+    }
+    let minimum_version = section
+        .choice(
+            "minimum-version",
+            &[("1.2", TlsVersion::Tls12), ("1.3", TlsVersion::Tls13)],
+        )
+        .map_or(TlsVersion::Tls12, |version| version.value);
+    let anchors = match section.text("trust-anchors") {
+        Some(name) if name.value != "system" => anchors(&section, &name),
+        Some(name) => system_anchors(&section, &name.place),
+        None => system_anchors(&section, &section.place()),
+    };
+    section.finish();
+    let tls = anchors.map(|anchors| Tls {
+        anchors,
+        minimum_version,
+    });
+    let identities = certified.map(|(default, _)| Identities {
+        default,
+        others: others
+            .into_iter()
+            .filter_map(|(domain, (certified, _))| Some((domain, certified?)))
+            .collect(),
+    });
+    (tls, identities)
+}
+
+/// Reads the authorities of a PEM file; each certificate in it must be sound.
+pub(super) fn anchors(section: &Section<'_>, file: &Item<String>) -> Option<Arc<Anchors>> {
+    let path = section.resolve(&file.value);
+    let certificates = files::certificates(&path, &file.place, section.findings)?;
+    let (anchors, rejected) = Anchors::from_der(certificates);
+    if !rejected.is_empty() {
+        section.findings.add(Problem::error(
+            "bad-certificate",
+            &file.place,
+            format!("{} holds a malformed certificate", path.display()),
+            "name a PEM file with the certificates of certification authorities",
+        ));
+        return None;
+    }
+    Some(Arc::new(anchors))
+}
+
+/// The system's authorities. One of them that cannot be read is passed over: it is not the
+/// administrator's to mend, and trusting fewer is safe.
+fn system_anchors(section: &Section<'_>, place: &Place) -> Option<Arc<Anchors>> {
+    let (anchors, _) = Anchors::from_der(rustls_native_certs::load_native_certs().certs);
+    if anchors.is_empty() {
+        section.findings.add(Problem::error(
+            "no-system-anchors",
+            place,
+            "this system has no trusted certification authorities",
+            "install the package ca-certificates, or name a PEM file in trust-anchors",
+        ));
+        return None;
+    }
+    Some(Arc::new(anchors))
+}
+
+/// By domain: the certificate, if it could be read, and where the domain is claimed.
+type Claims = HashMap<Domain, (Option<Arc<CertifiedKey>>, Place)>;
+
+fn identities(root: &Section<'_>, locals: &[Item<Domain>], now: UnixTime) -> Claims {
+    let mut claims = Claims::new();
+    for section in root.sections("identity") {
+        section.require("domains", "[\"eu.contoso.com\"]");
+        let domains = super::edge::domains(&section).unwrap_or_default();
+        let certified = certificate::read(&section, now);
+        let mut own = Vec::new();
+        for domain in domains {
+            if !locals.iter().any(|local| local.value == domain.value) {
+                root.findings.add(Problem::error(
+                    "identity-not-local",
+                    &domain.place,
+                    format!("{} is not a local domain", domain.value),
+                    "list it under `domains` at the top of the file, or remove it here",
+                ));
+                continue;
+            }
+            let claim = (
+                certified
+                    .as_ref()
+                    .map(|(certified, _)| Arc::clone(certified)),
+                domain.place.clone(),
+            );
+            if let Some((_, first)) = claims.insert(domain.value.clone(), claim) {
+                root.findings.add(
+                    Problem::error(
+                        "identity-overlap",
+                        &domain.place,
+                        format!("two identities claim {}", domain.value),
+                        "leave the domain to one of them",
+                    )
+                    .related(&first, "first claimed here"),
+                );
+            }
+            own.push(domain.value);
+        }
+        if let Some((certified, place)) = &certified {
+            certificate::check_names(&section, certified, place, &own);
+        }
+        section.finish();
+    }
+    claims
+}

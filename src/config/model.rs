@@ -1,0 +1,134 @@
+//! The checked configuration: what the daemon sees. Made by this module's checks only.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::RootCertStore;
+use rustls::pki_types::ServerName;
+use rustls::sign::CertifiedKey;
+
+use super::secret::{DialbackSource, Secret};
+use crate::ops::logging::{Filter, Format};
+use crate::proto::auth::chain::{Anchors, TlsVersion};
+use crate::proto::jid::Domain;
+use crate::proto::policy::Rules;
+
+/// The whole configuration of an edge.
+#[derive(Debug)]
+pub struct Config {
+    /// The domains the edge speaks for.
+    pub domains: Vec<Domain>,
+    /// Where the daemon keeps what it learns.
+    pub state_directory: PathBuf,
+    /// Streams with partners.
+    pub s2s: S2s,
+    /// What TLS with partners accepts.
+    pub tls: Tls,
+    /// The certificates the edge shows to partners.
+    pub identities: Identities,
+    /// The secret that dialback keys are made from.
+    pub dialback: DialbackSource,
+    /// How names are resolved.
+    pub dns: Dns,
+    /// The internal link.
+    pub gateway: Gateway,
+    /// What is logged, and how.
+    pub log: Log,
+    /// Who the partners are: what policy decides by.
+    pub rules: Rules,
+}
+
+/// Streams with partners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S2s {
+    /// Where partners connect to.
+    pub listen: Vec<SocketAddr>,
+    /// How many streams may live at once.
+    pub connection_limit: usize,
+    /// How long a stream may take until it is authenticated.
+    pub establishment_timeout: Duration,
+    /// How long a stream may be without stanzas before it is closed.
+    pub inactivity_timeout: Duration,
+    /// How often a quiet stream is pinged, where the partner's `keep-alive` says so.
+    pub keep_alive_interval: Duration,
+    /// The longest stanza that is read, in bytes.
+    pub max_stanza_bytes: usize,
+}
+
+/// What TLS with partners accepts.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The certification authorities that may vouch for a partner without authorities of its own.
+    pub anchors: Arc<Anchors>,
+    /// The oldest version that is spoken.
+    pub minimum_version: TlsVersion,
+}
+
+/// The certificates the edge shows to partners, by local domain.
+#[derive(Clone, Debug)]
+pub struct Identities {
+    pub(super) default: Arc<CertifiedKey>,
+    pub(super) others: HashMap<Domain, Arc<CertifiedKey>>,
+}
+
+impl Identities {
+    /// The certificate and key to show when speaking for a local domain.
+    #[must_use]
+    pub fn of(&self, local: &Domain) -> &Arc<CertifiedKey> {
+        self.others.get(local).unwrap_or(&self.default)
+    }
+}
+
+/// How names are resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dns {
+    /// The servers to ask; empty: the system's.
+    pub nameservers: Vec<SocketAddr>,
+    /// Whether a partner's name may resolve to loopback, link-local or private space.
+    pub allow_private_addresses: bool,
+}
+
+/// The internal link.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Where gateways connect to.
+    pub listen: Vec<SocketAddr>,
+    /// The secret of the XEP-0114 handshake.
+    pub secret: Secret,
+    /// What the link runs on.
+    pub transport: Transport,
+    /// How long stanzas wait for an absent gateway before they are bounced.
+    pub reconnect_grace: Duration,
+}
+
+/// What the internal link runs on.
+#[derive(Debug)]
+pub enum Transport {
+    /// Plain TCP; every listen address is loopback.
+    Plain,
+    /// TLS in which both sides show a certificate.
+    Tls(GatewayTls),
+}
+
+/// Both ends' certificates on the internal link.
+#[derive(Debug)]
+pub struct GatewayTls {
+    /// The edge's own certificate and key.
+    pub identity: Arc<CertifiedKey>,
+    /// The authorities that vouch for gateways.
+    pub client_anchors: Arc<RootCertStore>,
+    /// Names of which a gateway's certificate must carry one; empty: any name will do.
+    pub client_names: Vec<ServerName<'static>>,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// The form of a line.
+    pub format: Format,
+    /// Which events are logged.
+    pub filter: Filter,
+}

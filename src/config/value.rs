@@ -1,0 +1,144 @@
+//! The small grammars of configuration values. Pure functions of a text.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::proto::policy::HostPort;
+
+/// A whole number and a unit: `250ms`, `30s`, `5m`, `1h`.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(digits)?;
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        "h" => Some(Duration::from_secs(number.checked_mul(3600)?)),
+        _ => None,
+    }
+}
+
+/// An IP address and a port.
+pub(super) fn address(text: &str) -> Option<SocketAddr> {
+    text.parse().ok()
+}
+
+/// The address of a name server; port 53 may be left out.
+pub(super) fn nameserver(text: &str) -> Option<SocketAddr> {
+    let bare = |text: &str| Some(SocketAddr::new(text.parse::<IpAddr>().ok()?, 53));
+    address(text)
+        .or_else(|| bare(text))
+        .filter(|address| address.port() != 0)
+}
+
+/// A name or an IP address (IPv6 in brackets), and a port.
+pub(super) fn host_port(text: &str) -> Option<HostPort> {
+    let (host, port) = text.rsplit_once(':')?;
+    let port: u16 = port.parse().ok().filter(|port| *port != 0)?;
+    let host = match host.strip_prefix('[') {
+        Some(rest) => {
+            let inner: std::net::Ipv6Addr = rest.strip_suffix(']')?.parse().ok()?;
+            inner.to_string()
+        }
+        None if host.contains(':') => return None,
+        None => crate::proto::jid::Domain::parse(host)
+            .ok()?
+            .as_str()
+            .to_owned(),
+    };
+    Some(HostPort { host, port })
+}
+
+/// The candidate that a mistyped word was most likely meant to be.
+pub(super) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+    let word = word.to_lowercase().replace('_', "-");
+    candidates
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&word, candidate), *candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.len().div_ceil(3))
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// `a, b and c`.
+pub(super) fn list_and(words: impl Iterator<Item = String>) -> String {
+    list(words, "and")
+}
+
+/// `a, b or c`.
+pub(super) fn list_or(words: impl Iterator<Item = String>) -> String {
+    list(words, "or")
+}
+
+fn list(words: impl Iterator<Item = String>, joint: &str) -> String {
+    let words: Vec<_> = words.collect();
+    match words.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} {joint} {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, want) in [
+            ("250ms", Some(Duration::from_millis(250))),
+            ("30s", Some(Duration::from_secs(30))),
+            ("5m", Some(Duration::from_secs(300))),
+            ("1h", Some(Duration::from_secs(3600))),
+            ("0s", Some(Duration::ZERO)),
+            ("30", None),
+            ("s", None),
+            ("1.5s", None),
+            ("-1s", None),
+            ("30 s", None),
+            ("1d", None),
+            ("99999999999999999999s", None),
+            ("18446744073709551615h", None),
+            ("", None),
+        ] {
+            assert_eq!(duration(text), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn hosts_with_ports() {
+        for (text, want) in [
+            ("xmpp.fabrikam.com:5269", Some("xmpp.fabrikam.com:5269")),
+            ("192.0.2.1:5269", Some("192.0.2.1:5269")),
+            ("[2001:db8::0:1]:5269", Some("[2001:db8::1]:5269")),
+            ("2001:db8::1:5269", None),
+            ("xmpp.fabrikam.com", None),
+            ("xmpp.fabrikam.com:0", None),
+            ("xmpp.fabrikam.com:65536", None),
+            (":5269", None),
+            ("[::1:5269", None),
+        ] {
+            let got = host_port(text).map(|it| it.to_string());
+            assert_eq!(got.as_deref(), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_server_needs_no_port() {
+        assert_eq!(nameserver("192.0.2.53"), "192.0.2.53:53".parse().ok());
+        assert_eq!(nameserver("2001:db8::53"), "[2001:db8::53]:53".parse().ok());
+        assert_eq!(nameserver("[::1]:5353"), "[::1]:5353".parse().ok());
+        assert_eq!(nameserver("192.0.2.53:0"), None);
+        assert_eq!(nameserver("dns.example"), None);
+    }
+
+    #[test]
+    fn a_slip_finds_its_key() {
+        let keys = ["listen", "secret-file", "plaintext", "tls", "sasl"];
+        assert_eq!(nearest("secret_file", &keys), Some("secret-file"));
+        assert_eq!(nearest("Lisetn", &keys), Some("listen"));
+        assert_eq!(nearest("slas", &keys), Some("sasl"));
+        assert_eq!(nearest("annotate", &keys), None);
+    }
+}
