@@ -1,0 +1,291 @@
+//! TLS settings: made whole from certificates and keys, never changed. A reload makes new ones.
+//!
+//! Handshakes between servers take whatever certificate the other side has, or none, and prove
+//! only that it holds the key. What the certificate is worth is judged afterwards, by
+//! [`crate::proto::auth::chain::judge`], because dialback may go on where the certificate cannot.
+//! Resumption and early data are off: on a resumed session nobody proves to hold a key.
+
+mod fault;
+mod verify;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ClientConfig, CommonState, ProtocolVersion, RootCertStore, ServerConfig,
+    SupportedProtocolVersion,
+};
+
+pub use fault::TlsFault;
+
+use crate::proto::auth::chain::{Anchors, TlsFacts, TlsVersion};
+use crate::proto::auth::identity::Names;
+use crate::proto::jid::Domain;
+use verify::AcceptAndReport;
+
+/// A certificate chain, its key, and the local domains it is for.
+pub struct Credential {
+    /// The local domains; the first credential of [`TlsConfigs::new`] serves all others, too.
+    pub domains: Vec<Domain>,
+    /// The chain, the domain's own certificate first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The private key of the first certificate.
+    pub key: PrivateKeyDer<'static>,
+}
+
+/// Everything streams with partners need, for each local domain and each minimum version.
+#[derive(Debug)]
+pub struct TlsConfigs {
+    minimum: TlsVersion,
+    default: Pairs,
+    by_domain: HashMap<Domain, Pairs>,
+}
+
+impl TlsConfigs {
+    /// Builds the settings.
+    ///
+    /// # Errors
+    /// [`TlsSetupError`] for the first credential that cannot be used.
+    pub fn new(
+        default: Credential,
+        others: Vec<Credential>,
+        minimum: TlsVersion,
+    ) -> Result<Self, TlsSetupError> {
+        let provider = provider();
+        let default = Pairs::new(default.chain, default.key, &provider)?;
+        let mut by_domain = HashMap::new();
+        for credential in others {
+            let pairs = Pairs::new(credential.chain, credential.key, &provider)?;
+            for domain in credential.domains {
+                by_domain.insert(domain, pairs.clone());
+            }
+        }
+        Ok(Self {
+            minimum,
+            default,
+            by_domain,
+        })
+    }
+
+    /// For a stream that a partner opened to a local domain; `minimum` is the partner's, and holds
+    /// where it is stricter than the general one.
+    #[must_use]
+    pub fn server(&self, local: &Domain, minimum: Option<TlsVersion>) -> Arc<ServerConfig> {
+        Arc::clone(&self.pair(local, minimum).server)
+    }
+
+    /// For a stream that we open in the name of a local domain, whose certificate is presented.
+    #[must_use]
+    pub fn client(&self, local: &Domain, minimum: Option<TlsVersion>) -> Arc<ClientConfig> {
+        Arc::clone(&self.pair(local, minimum).client)
+    }
+
+    fn pair(&self, local: &Domain, minimum: Option<TlsVersion>) -> &Pair {
+        let pairs = self.by_domain.get(local).unwrap_or(&self.default);
+        match minimum.map_or(self.minimum, |minimum| minimum.max(self.minimum)) {
+            TlsVersion::Tls12 => &pairs.from_tls12,
+            TlsVersion::Tls13 => &pairs.from_tls13,
+        }
+    }
+}
+
+/// The settings of the internal link: a gateway must present a certificate that chains to one of
+/// `anchors`, with the usual rules for TLS clients.
+///
+/// # Errors
+/// [`TlsSetupError`] when the credential cannot be used, or nothing is trusted.
+pub fn link(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    anchors: &Anchors,
+    minimum: TlsVersion,
+) -> Result<Arc<ServerConfig>, TlsSetupError> {
+    if anchors.is_empty() {
+        return Err(TlsSetupError::NoClientAnchors);
+    }
+    let provider = provider();
+    let roots = RootCertStore {
+        roots: anchors.roots().cloned().collect(),
+    };
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
+        .build()
+        .map_err(|_| TlsSetupError::NoClientAnchors)?;
+    let certified = certified(chain, key, &provider)?;
+    let builder = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(from(minimum))
+        .map_err(TlsSetupError::Library)?;
+    let config = builder
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    Ok(Arc::new(without_resumption(config)))
+}
+
+/// Whether a gateway's certificate has one of the names that are wanted. No names wanted: any.
+#[must_use]
+pub fn is_wanted_gateway(facts: &TlsFacts, wanted: &[Domain]) -> bool {
+    let names = facts.chain.first().map(Names::of).unwrap_or_default();
+    wanted.is_empty() || wanted.iter().any(|domain| names.covers(domain))
+}
+
+/// What a finished handshake showed; `None` while it is not finished.
+#[must_use]
+pub fn facts(connection: &CommonState) -> Option<TlsFacts> {
+    let version = match connection.protocol_version()? {
+        ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
+        ProtocolVersion::TLSv1_3 => TlsVersion::Tls13,
+        _ => return None,
+    };
+    let chain = connection.peer_certificates().unwrap_or_default().to_vec();
+    (!connection.is_handshaking()).then_some(TlsFacts { version, chain })
+}
+
+/// The name asked for in a handshake that we begin: always the partner's domain, never the host
+/// that DNS gave for it.
+///
+/// # Errors
+/// [`TlsFault::ServerName`] when TLS cannot express the domain.
+pub fn server_name(domain: &Domain) -> Result<ServerName<'static>, TlsFault> {
+    let text = domain.as_str();
+    let literal = text.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = literal.parse::<IpAddr>() {
+        return Ok(ServerName::IpAddress(address.into()));
+    }
+    ServerName::try_from(text.to_owned()).map_err(|_| TlsFault::ServerName)
+}
+
+/// Why settings cannot be built.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsSetupError {
+    /// The chain is empty.
+    #[error("there is no certificate in the chain")]
+    NoCertificate,
+    /// The key belongs to another certificate.
+    #[error("the private key does not belong to the first certificate of the chain")]
+    KeyMismatch,
+    /// The key or the certificate cannot be used.
+    #[error("the certificate or its private key cannot be used: {0}")]
+    Unusable(rustls::Error),
+    /// Nothing would be trusted, so no gateway could ever connect.
+    #[error("there is no trust anchor for the certificates of gateways")]
+    NoClientAnchors,
+    /// The TLS library refuses the combination.
+    #[error("TLS cannot be set up: {0}")]
+    Library(rustls::Error),
+}
+
+/// One credential's settings, for both minimum versions.
+#[derive(Clone, Debug)]
+struct Pairs {
+    from_tls12: Pair,
+    from_tls13: Pair,
+}
+
+/// One credential's settings, for both directions.
+#[derive(Clone, Debug)]
+struct Pair {
+    server: Arc<ServerConfig>,
+    client: Arc<ClientConfig>,
+}
+
+impl Pairs {
+    fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, TlsSetupError> {
+        let certified = certified(chain, key, provider)?;
+        let resolver = Arc::new(SingleCertAndKey::from(certified));
+        let verifier = Arc::new(AcceptAndReport::new(provider));
+        let pair = |minimum| {
+            Ok(Pair {
+                server: partner_server(provider, minimum, &resolver, &verifier)?,
+                client: partner_client(provider, minimum, &resolver, &verifier)?,
+            })
+        };
+        Ok(Self {
+            from_tls12: pair(TlsVersion::Tls12)?,
+            from_tls13: pair(TlsVersion::Tls13)?,
+        })
+    }
+}
+
+fn partner_server(
+    provider: &Arc<CryptoProvider>,
+    minimum: TlsVersion,
+    resolver: &Arc<SingleCertAndKey>,
+    verifier: &Arc<AcceptAndReport>,
+) -> Result<Arc<ServerConfig>, TlsSetupError> {
+    let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(from(minimum))
+        .map_err(TlsSetupError::Library)?;
+    let config = builder
+        .with_client_cert_verifier(Arc::clone(verifier) as _)
+        .with_cert_resolver(Arc::clone(resolver) as _);
+    Ok(Arc::new(without_resumption(config)))
+}
+
+fn partner_client(
+    provider: &Arc<CryptoProvider>,
+    minimum: TlsVersion,
+    resolver: &Arc<SingleCertAndKey>,
+    verifier: &Arc<AcceptAndReport>,
+) -> Result<Arc<ClientConfig>, TlsSetupError> {
+    let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(from(minimum))
+        .map_err(TlsSetupError::Library)?;
+    let mut config = builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::clone(verifier) as _)
+        // Whatever authorities the other side hints at: it is to judge our only certificate.
+        .with_client_cert_resolver(Arc::clone(resolver) as _);
+    config.resumption = Resumption::disabled();
+    config.enable_early_data = false;
+    Ok(Arc::new(config))
+}
+
+fn without_resumption(mut config: ServerConfig) -> ServerConfig {
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config.max_early_data_size = 0;
+    config
+}
+
+fn certified(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, TlsSetupError> {
+    if chain.is_empty() {
+        return Err(TlsSetupError::NoCertificate);
+    }
+    CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => TlsSetupError::KeyMismatch,
+        error => TlsSetupError::Unusable(error),
+    })
+}
+
+/// Never the process-wide provider, which depends on what else is linked in. Post-quantum key
+/// exchange comes first in it.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+fn from(minimum: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
+    static FROM_TLS12: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+    static FROM_TLS13: [&SupportedProtocolVersion; 1] = [&TLS13];
+    match minimum {
+        TlsVersion::Tls12 => &FROM_TLS12,
+        TlsVersion::Tls13 => &FROM_TLS13,
+    }
+}
+
+#[cfg(test)]
+mod tests;
