@@ -59,11 +59,8 @@ mod tests {
     use std::process::Command;
 
     fn send(name: &str) {
-        let own = std::process::id().to_string();
-        let status = Command::new("kill")
-            .args(["-s", name, &own])
-            .status()
-            .unwrap();
+        let kill = format!("kill -s {name} {}", std::process::id());
+        let status = Command::new("sh").args(["-c", &kill]).status().unwrap();
         assert!(status.success());
     }
 

@@ -1,1 +1,12 @@
 //! The integration tests: one binary, one module a subject.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod docs;
+mod purity;
+mod tree;

@@ -1,0 +1,216 @@
+//! The documents are true: what they name exists.
+
+use std::process::Command;
+
+use xmpp_edge::ops::events::Event;
+
+use crate::tree;
+
+/// Commands that documents may name before they exist.
+const ANNOUNCED: &[&str] = &["demo", "run"];
+
+#[test]
+fn every_function_and_test_in_the_conformance_table_exists() {
+    let mut sources = tree::files("src", "rs");
+    sources.extend(tree::files("tests/it", "rs"));
+    let table = tree::read("docs/conformance.md");
+    let rows: Vec<_> = table
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .skip(1)
+        .collect();
+    assert!(!rows.is_empty(), "no table in docs/conformance.md");
+    let mut faults = Vec::new();
+    for row in rows {
+        let named = code_spans(row);
+        if named.is_empty() {
+            faults.push(format!("names nothing: {row}"));
+        }
+        for path in named {
+            if !sources.iter().any(|source| defines(source, &path)) {
+                faults.push(format!("`{path}` does not exist"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_command_in_the_documents_exists() {
+    let mut texts = tree::files("docs", "md");
+    texts.extend(tree::files("config", "service"));
+    texts.push(tree::Source {
+        path: "README.md".into(),
+        text: tree::read("README.md"),
+    });
+    for text in texts {
+        for command in subcommands(&text.text) {
+            let output = Command::new(env!("CARGO_BIN_EXE_xmpp-edge"))
+                .args([&command, "--help"])
+                .output()
+                .unwrap();
+            let announced = ANNOUNCED.contains(&command.as_str());
+            assert_eq!(
+                output.status.success(),
+                !announced,
+                "{}: xmpp-edge {command} (if it exists by now, it is no longer only announced)",
+                text.path
+            );
+        }
+    }
+}
+
+#[test]
+fn every_event_is_in_the_operations_guide() {
+    let guide = tree::read("docs/operations.md");
+    let table: Vec<_> = Event::ALL
+        .iter()
+        .map(|event| {
+            format!(
+                "| `{}` | {} | {} |",
+                event.id(),
+                event.level(),
+                event.explanation()
+            )
+        })
+        .collect();
+    let found: Vec<_> = guide
+        .lines()
+        .skip_while(|line| !line.starts_with("| event |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    assert_eq!(found, table, "the table should be:\n{}", table.join("\n"));
+}
+
+#[test]
+fn the_tests_are_run_as_the_readme_says() {
+    let readme = tree::read("README.md");
+    assert!(
+        readme.lines().any(|line| line == "    cargo test"),
+        "{readme}"
+    );
+    let run = tree::read(".ci/run");
+    assert!(
+        run.lines()
+            .any(|line| line == "section \"tests\" cargo test"),
+        "{run}"
+    );
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let mut texts = tree::files("docs", "md");
+    texts.push(tree::Source {
+        path: "README.md".into(),
+        text: tree::read("README.md"),
+    });
+    for source in texts {
+        let directory = source
+            .path
+            .rsplit_once('/')
+            .map_or(".", |(directory, _)| directory);
+        for target in links(&source.text) {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join(directory)
+                .join(&target);
+            assert!(path.exists(), "{}: {target}", source.path);
+        }
+    }
+}
+
+#[test]
+fn the_scanners_see_what_they_should() {
+    assert_eq!(code_spans("| a | `b::c` | `d`, `e` |"), ["b::c", "d", "e"]);
+    assert_eq!(
+        subcommands(
+            "run `xmpp-edge check --format json` or\n    cargo run --release -- demo\nxmpp-edge is a daemon"
+        ),
+        ["check", "demo"]
+    );
+    assert_eq!(
+        links("[a](b.md#c) [d](https://e.example) [f](#g)"),
+        ["b.md"]
+    );
+    let source = tree::Source {
+        path: "src/proto/jid.rs".into(),
+        text: "pub fn parse(text: &str) {}\nfn check_local_part() {}".into(),
+    };
+    for (path, want) in [
+        ("proto::jid::parse", true),
+        ("proto::jid::Domain::parse", true),
+        ("proto::jid::check_local", false),
+        ("proto::xml::parse", false),
+        ("parse", false),
+    ] {
+        assert_eq!(defines(&source, path), want, "{path}");
+    }
+}
+
+/// Whether a file is the one a path names, and has an item of the path's last name.
+fn defines(source: &tree::Source, path: &str) -> bool {
+    let Some((modules, name)) = path.rsplit_once("::") else {
+        return false;
+    };
+    let module = source
+        .path
+        .trim_start_matches("src/")
+        .trim_start_matches("tests/")
+        .trim_end_matches(".rs")
+        .trim_end_matches("/mod")
+        .replace('/', "::");
+    let inside = modules == module || modules.starts_with(&format!("{module}::"));
+    let words = ["fn", "struct", "enum", "const", "trait"];
+    inside
+        && words.iter().any(|word| {
+            let start = format!("{word} {name}");
+            source.text.match_indices(&start).any(|(index, _)| {
+                let rest = &source.text[index + start.len()..];
+                !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_')
+            })
+        })
+}
+
+/// What stands between backticks.
+fn code_spans(line: &str) -> Vec<String> {
+    line.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The subcommands that a text tells its reader to run.
+fn subcommands(text: &str) -> Vec<String> {
+    let starts = [
+        "`xmpp-edge ",
+        "    xmpp-edge ",
+        "=/usr/bin/xmpp-edge ",
+        "cargo run --release -- ",
+    ];
+    let mut found = Vec::new();
+    for line in text.lines() {
+        for start in starts {
+            for (index, _) in line.match_indices(start) {
+                let rest = &line[index + start.len()..];
+                let end = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '-'));
+                found.push(rest[..end.unwrap_or(rest.len())].to_owned());
+            }
+        }
+    }
+    found.retain(|word| !word.is_empty() && !word.starts_with('-'));
+    found
+}
+
+/// The files that a text links to, by their paths from it.
+fn links(text: &str) -> Vec<String> {
+    let targets = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    targets
+        .map(|target| target.split('#').next().unwrap_or_default())
+        .filter(|target| !target.is_empty() && !target.contains("://"))
+        .map(str::to_owned)
+        .collect()
+}
