@@ -1,0 +1,83 @@
+//! The character classes of XML 1.0 (fifth edition) and of Namespaces in XML.
+
+/// White space, production \[3\] `S`.
+pub(super) fn is_whitespace(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Production \[2\] `Char`: what a document may contain at all.
+pub(super) fn is_char(c: char) -> bool {
+    !matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// Production `NCName`: a name without a colon.
+pub(super) fn is_ncname(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
+}
+
+/// Production \[4\] `NameStartChar`, less the colon.
+fn is_name_start(c: char) -> bool {
+    matches!(c,
+        'A'..='Z' | 'a'..='z' | '_'
+        | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2ff}'
+        | '\u{370}'..='\u{37d}' | '\u{37f}'..='\u{1fff}' | '\u{200c}'..='\u{200d}'
+        | '\u{2070}'..='\u{218f}' | '\u{2c00}'..='\u{2fef}' | '\u{3001}'..='\u{d7ff}'
+        | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{fffd}' | '\u{10000}'..='\u{effff}')
+}
+
+/// Production \[4a\] `NameChar`, less the colon.
+fn is_name_char(c: char) -> bool {
+    is_name_start(c)
+        || matches!(c,
+            '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chars_are_those_of_production_2() {
+        for c in [
+            '\t',
+            '\n',
+            '\r',
+            ' ',
+            '\u{7f}',
+            '\u{d7ff}',
+            '\u{e000}',
+            '\u{fffd}',
+            '\u{10ffff}',
+        ] {
+            assert!(is_char(c), "{c:?}");
+        }
+        for c in [
+            '\0', '\u{1}', '\u{b}', '\u{c}', '\u{1f}', '\u{fffe}', '\u{ffff}',
+        ] {
+            assert!(!is_char(c), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_production_ncname() {
+        for name in ["a", "_", "a-b.c9", "é", "a·", "\u{10000}"] {
+            assert!(is_ncname(name), "{name:?}");
+        }
+        for name in [
+            "",
+            "1a",
+            "-a",
+            ".a",
+            "a!b",
+            "a:b",
+            ":",
+            "·a",
+            "a b",
+            "×",
+            "a\u{f0000}",
+        ] {
+            assert!(!is_ncname(name), "{name:?}");
+        }
+    }
+}

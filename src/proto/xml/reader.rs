@@ -1,0 +1,218 @@
+//! The reading end of a stream: bytes in, [`Event`]s out.
+
+use super::framer::{Framer, Token};
+use super::scope::HeaderScope;
+use super::{Dialect, Element, Fault, Header, Limits, Ns, declaration, tree};
+
+/// What came on the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The stream was opened.
+    Header(Header),
+    /// A top-level element.
+    Element(Element),
+    /// The stream was closed.
+    Close,
+}
+
+/// Reads one direction of one stream.
+///
+/// It holds at most one unfinished frame (bounded by [`Limits`]) and what one [`Reader::feed`] brought.
+#[derive(Debug)]
+pub struct Reader {
+    dialect: Dialect,
+    framer: Framer,
+    buffer: Vec<u8>,
+    /// Where the current frame begins in the buffer.
+    start: usize,
+    /// Up to where the framer has seen the buffer.
+    seen: usize,
+    header: OpenHeader,
+    /// The header was an empty-element tag: it closes the stream, too.
+    close_follows: bool,
+    /// A fault is for good.
+    fault: Option<Fault>,
+}
+
+/// What of the stream header still matters to what follows.
+#[derive(Debug, Default)]
+struct OpenHeader {
+    has_declaration: bool,
+    /// The name as written, which the end tag must repeat.
+    name: String,
+    scope: HeaderScope,
+    lang: Option<Box<str>>,
+}
+
+impl Reader {
+    /// A reader for a new stream.
+    #[must_use]
+    pub fn new(dialect: Dialect, limits: Limits) -> Self {
+        Self {
+            dialect,
+            framer: Framer::new(limits),
+            buffer: Vec::new(),
+            start: 0,
+            seen: 0,
+            header: OpenHeader::default(),
+            close_follows: false,
+            fault: None,
+        }
+    }
+
+    /// Takes bytes from the socket. Ask [`Reader::next`] until it has no more before the next call.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        if self.fault.is_some() {
+            return;
+        }
+        if self.start == self.buffer.len() {
+            self.buffer.clear();
+            // One large stanza must not make an idle stream large for good.
+            if self.buffer.capacity() > KEPT_CAPACITY {
+                self.buffer = Vec::new();
+            }
+        } else if self.start > 0 {
+            self.buffer.drain(..self.start);
+        }
+        self.seen -= self.start;
+        self.start = 0;
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next event, or `None` when more bytes are needed.
+    ///
+    /// # Errors
+    /// [`Fault`], and the same again from then on: the stream cannot be read any further.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "`None` here means not yet, rather than never again"
+    )]
+    pub fn next(&mut self) -> Result<Option<Event>, Fault> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        let event = self.read();
+        if let Err(fault) = &event {
+            self.fault = Some(fault.clone());
+            self.buffer = Vec::new();
+            self.start = 0;
+            self.seen = 0;
+        }
+        event
+    }
+
+    /// Changes the limits, from the next byte on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.framer.set_limits(limits);
+    }
+
+    /// A new document follows on the same connection, as after SASL (RFC 6120 §6.4.6): bytes not
+    /// yet consumed belong to it, and nothing learned from the old header stays.
+    pub fn restart(&mut self) {
+        self.framer.restart();
+        self.header = OpenHeader::default();
+        self.close_follows = false;
+    }
+
+    /// Whether nothing but whitespace is left over: asked right before TLS starts, so that nothing
+    /// sent in the clear can be taken for something sent under TLS (RFC 6120 §5.4.3.3).
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        let mut left = self.buffer.iter().skip(self.start);
+        !self.close_follows && left.all(|byte| super::chars::is_whitespace(*byte))
+    }
+
+    /// Judges the end of the input.
+    ///
+    /// # Errors
+    /// [`Fault::Truncated`] unless the stream was closed before, or the fault there was already.
+    pub fn finish(&self) -> Result<(), Fault> {
+        match &self.fault {
+            Some(fault) => Err(fault.clone()),
+            None if self.framer.is_closed() => Ok(()),
+            None => Err(Fault::Truncated),
+        }
+    }
+
+    fn read(&mut self) -> Result<Option<Event>, Fault> {
+        if std::mem::take(&mut self.close_follows) {
+            return Ok(Some(Event::Close));
+        }
+        loop {
+            let unseen = self.buffer.get(self.seen..).unwrap_or_default();
+            let skipped = self.framer.skip(unseen)?;
+            if skipped > 0 {
+                self.start += skipped;
+                self.seen = self.start;
+            }
+            let unseen = self.buffer.get(self.seen..).unwrap_or_default();
+            if unseen.is_empty() {
+                return Ok(None);
+            }
+            let (used, token) = self.framer.scan(unseen)?;
+            self.seen += used;
+            let Some(token) = token else {
+                return Ok(None);
+            };
+            let frame = self.buffer.get(self.start..self.seen).unwrap_or_default();
+            self.start = self.seen;
+            let limits = self.framer.limits();
+            match token {
+                Token::Declaration => {
+                    declaration::check(tree::checked(frame)?)?;
+                    self.header.has_declaration = true;
+                }
+                Token::Header { empty } => {
+                    self.close_follows = empty;
+                    return self.header.open(frame, limits).map(Some);
+                }
+                Token::Element => {
+                    let element = tree::element(frame, &self.header.scope, self.dialect, limits)?;
+                    return Ok(Some(Event::Element(self.header.inherited(element))));
+                }
+                Token::Close => {
+                    tree::close(frame, &self.header.name)?;
+                    return Ok(Some(Event::Close));
+                }
+            }
+        }
+    }
+}
+
+/// The usual stanza has less than a tenth of this.
+const KEPT_CAPACITY: usize = 16 * 1024;
+
+impl OpenHeader {
+    fn open(&mut self, frame: &[u8], limits: &Limits) -> Result<Event, Fault> {
+        let (root, name, scope) = tree::header(frame, limits)?;
+        self.name = name;
+        self.scope = scope;
+        self.lang = root.lang().filter(|lang| is_language(lang)).map(Into::into);
+        let default = self.scope.default_namespace();
+        Ok(Event::Header(Header::new(
+            root,
+            default,
+            self.has_declaration,
+        )))
+    }
+
+    /// RFC 6120 §4.7.4: a stanza without a language has that of the stream it came on, and says so
+    /// where it goes on to.
+    fn inherited(&self, mut element: Element) -> Element {
+        if let Some(lang) = &self.lang
+            && *element.ns() == Ns::CONTENT
+            && element.lang().is_none()
+        {
+            element.set_lang(lang);
+        }
+        element
+    }
+}
+
+/// Shaped like a language tag (RFC 5646 §2.1), and short: it is copied to every stanza.
+fn is_language(lang: &str) -> bool {
+    let is_subtag = |part: &str| {
+        (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    lang.len() <= 35 && lang.split('-').all(is_subtag)
+}

@@ -1,0 +1,63 @@
+//! The whole pipeline, from bytes to events and back.
+
+mod conversation;
+mod writing;
+
+use super::*;
+
+/// The headers that most tests begin with.
+pub(super) const SERVER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:server' \
+    xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' \
+    from='a.example' to='b.example' version='1.0'>";
+pub(super) const COMPONENT: &str = "<stream:stream xmlns='jabber:component:accept' \
+    xmlns:stream='http://etherx.jabber.org/streams' to='b.example'>";
+
+/// Everything the reader makes of these bytes, given in pieces of this size, and the fault at the end, if any.
+pub(super) fn read_in_pieces(
+    dialect: Dialect,
+    bytes: &[u8],
+    size: usize,
+) -> (Vec<Event>, Option<Fault>) {
+    let mut reader = Reader::new(dialect, Limits::authenticated(64 * 1024));
+    let mut events = Vec::new();
+    for piece in bytes.chunks(size.max(1)) {
+        reader.feed(piece);
+        loop {
+            match reader.next() {
+                Ok(Some(event)) => events.push(event),
+                Ok(None) => break,
+                Err(fault) => return (events, Some(fault)),
+            }
+        }
+    }
+    (events, None)
+}
+
+pub(super) fn read(dialect: Dialect, text: impl AsRef<[u8]>) -> (Vec<Event>, Option<Fault>) {
+    let bytes = text.as_ref();
+    read_in_pieces(dialect, bytes, bytes.len())
+}
+
+/// The one element that follows the usual header.
+pub(super) fn element(text: &str) -> Result<Element, Fault> {
+    element_on(Dialect::Server, text)
+}
+
+pub(super) fn element_on(dialect: Dialect, text: &str) -> Result<Element, Fault> {
+    let header = match dialect {
+        Dialect::Server => SERVER,
+        Dialect::Component => COMPONENT,
+    };
+    let (mut events, fault) = read(dialect, format!("{header}{text}"));
+    match (fault, events.pop()) {
+        (Some(fault), _) => Err(fault),
+        (None, Some(Event::Element(element))) => Ok(element),
+        (None, other) => panic!("no element but {other:?} from {text}"),
+    }
+}
+
+pub(super) fn written(dialect: Dialect, element: &Element) -> String {
+    let mut out = Vec::new();
+    writer::write_element(dialect, element, &mut out);
+    String::from_utf8(out).unwrap()
+}
