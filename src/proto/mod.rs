@@ -10,6 +10,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod auth;
+pub mod discover;
 pub mod jid;
 pub mod policy;
 pub mod stanza;

@@ -1,0 +1,246 @@
+//! Where a domain's server may be reached: order and admissibility of what DNS says.
+//!
+//! DNS answers are not authenticated. They choose where we connect to and nothing else: the
+//! certificate is always asked for the domain.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::jid::Domain;
+use super::policy::HostPort;
+
+/// The port of XMPP between servers where nothing names another (RFC 6120 §14.7).
+pub const DEFAULT_PORT: u16 = 5269;
+
+/// One SRV record of `_xmpp-server._tcp`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SrvRecord {
+    /// Lower is tried first.
+    pub priority: u16,
+    /// The share among records of one priority.
+    pub weight: u16,
+    /// The TCP port.
+    pub port: u16,
+    /// The host, without the final dot; empty for the root domain.
+    pub target: String,
+}
+
+/// One place to connect to, and why there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// A DNS name or an IP address without brackets.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+    /// What named this place.
+    pub via: Via,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// What named a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// The partner's `route` setting: the administrator's own word, so any address is admissible.
+    Route,
+    /// An SRV record.
+    Srv {
+        /// Its priority.
+        priority: u16,
+        /// Its weight.
+        weight: u16,
+    },
+    /// The domain itself at the default port: there is no SRV record.
+    Fallback,
+    /// The domain is an IP literal.
+    Literal,
+}
+
+/// The targets of a configured route, in its order.
+#[must_use]
+pub fn route(hosts: &[HostPort]) -> Vec<Target> {
+    let target = |one: &HostPort| Target {
+        host: one.host.clone(),
+        port: one.port,
+        via: Via::Route,
+    };
+    hosts.iter().map(target).collect()
+}
+
+/// The one target of a domain that is an IP literal; `None` for a name.
+#[must_use]
+pub fn literal(domain: &Domain) -> Option<Target> {
+    let host = domain.as_str().trim_matches(['[', ']']);
+    domain.is_address().then(|| Target {
+        host: host.to_owned(),
+        port: DEFAULT_PORT,
+        via: Via::Literal,
+    })
+}
+
+/// The targets of a domain, first to be tried first.
+///
+/// `draw` gives a random number below its argument, each equally likely.
+///
+/// # Errors
+/// [`NotOffered`] when the domain says that it offers no such service.
+pub fn targets(
+    domain: &Domain,
+    records: Vec<SrvRecord>,
+    mut draw: impl FnMut(u32) -> u32,
+) -> Result<Vec<Target>, NotOffered> {
+    // RFC 6120 §3.2.2: without SRV records, the domain itself at the default port.
+    if records.is_empty() {
+        return Ok(vec![Target {
+            host: domain.as_str().to_owned(),
+            port: DEFAULT_PORT,
+            via: Via::Fallback,
+        }]);
+    }
+    // RFC 2782, "Target": the root domain says that the service is decidedly not available; where
+    // it stands beside real targets, they are what is meant.
+    let mut rest: Vec<_> = records
+        .into_iter()
+        .filter(|record| !record.target.is_empty() && record.port != 0)
+        .collect();
+    if rest.is_empty() {
+        return Err(NotOffered);
+    }
+    let mut ordered = Vec::new();
+    while let Some(first) = rest.iter().map(|record| record.priority).min() {
+        let (group, others) = rest.into_iter().partition(|one| one.priority == first);
+        rest = others;
+        by_weight(group, &mut draw, &mut ordered);
+    }
+    ordered.truncate(MAX_TARGETS);
+    Ok(ordered)
+}
+
+/// The domain's SRV record says that there is no XMPP service between servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the domain says in DNS that it offers no XMPP service to other servers (SRV target \".\")"
+)]
+pub struct NotOffered;
+
+/// Puts addresses in the order of attempts: the families take turns, IPv6 first.
+#[must_use]
+pub fn interleave(addresses: impl IntoIterator<Item = IpAddr>) -> Vec<IpAddr> {
+    let (mut first, mut second): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(IpAddr::is_ipv6);
+    first.reverse();
+    second.reverse();
+    // RFC 8305 §4: each address is followed by one of the other family, while there are any.
+    std::iter::from_fn(|| {
+        let next = first.pop().or_else(|| second.pop());
+        std::mem::swap(&mut first, &mut second);
+        next
+    })
+    .collect()
+}
+
+/// Why an address is no place on the public Internet; `None` when it is one.
+///
+/// A name in DNS could otherwise lead us to hosts inside (RFC 6890's registries; addresses that
+/// carry an IPv4 address are judged by it).
+#[must_use]
+pub fn special_use(address: IpAddr) -> Option<&'static str> {
+    match address {
+        IpAddr::V4(address) => special_use_v4(address),
+        IpAddr::V6(address) => special_use_v6(address),
+    }
+}
+
+/// Whether an address is a place on the public Internet.
+#[must_use]
+pub fn is_public(address: IpAddr) -> bool {
+    special_use(address).is_none()
+}
+
+/// No partner needs more; without a limit, a zone could keep us connecting for hours.
+const MAX_TARGETS: usize = 20;
+
+/// RFC 2782, "Weight": appends the records of one priority, drawn by weight.
+fn by_weight(
+    mut group: Vec<SrvRecord>,
+    draw: &mut impl FnMut(u32) -> u32,
+    ordered: &mut Vec<Target>,
+) {
+    // "In any order": shuffled, so that records of weight 0 share the load as well.
+    for end in (1..group.len()).rev() {
+        let bound = u32::try_from(end).map_or(u32::MAX, |end| end.saturating_add(1));
+        group.swap(end, draw(bound).min(bound.saturating_sub(1)) as usize);
+    }
+    group.sort_by_key(|record| record.weight != 0);
+    while !group.is_empty() {
+        let sum: u32 = group.iter().map(|record| u32::from(record.weight)).sum();
+        let drawn = draw(sum.saturating_add(1));
+        let mut running = 0;
+        let index = group.iter().position(|record| {
+            running += u32::from(record.weight);
+            running >= drawn
+        });
+        let record = group.remove(index.unwrap_or(0));
+        ordered.push(Target {
+            host: record.target,
+            port: record.port,
+            via: Via::Srv {
+                priority: record.priority,
+                weight: record.weight,
+            },
+        });
+    }
+}
+
+fn special_use_v4(address: Ipv4Addr) -> Option<&'static str> {
+    let [a, b, c, _] = address.octets();
+    Some(match (a, b, c) {
+        (0, ..) => "unspecified",
+        (10, ..) | (172, 16..=31, _) | (192, 168, _) => "private",
+        (100, 64..=127, _) => "shared (carrier-grade NAT)",
+        (127, ..) => "loopback",
+        (169, 254, _) => "link-local",
+        (192, 0, 2) | (198, 51, 100) | (203, 0, 113) => "documentation",
+        (198, 18..=19, _) => "benchmarking",
+        (224..=239, ..) => "multicast",
+        (192, 0, 0) | (192, 88, 99) | (240.., ..) => "reserved",
+        _ => return None,
+    })
+}
+
+fn special_use_v6(address: Ipv6Addr) -> Option<&'static str> {
+    let embedded = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        special_use_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0] => Some("unspecified"),
+        [0, 0, 0, 0, 0, 0, 0, 1] => Some("loopback"),
+        // IPv4-mapped, NAT64 and 6to4: what counts is where they lead. The rest of ::/96 is
+        // obsolete and leads to an IPv4 address, too.
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            embedded(high, low)
+        }
+        [0x2002, high, low, ..] => embedded(high, low),
+        [0xfe80..=0xfebf, ..] => Some("link-local"),
+        [0xfec0..=0xfeff, ..] | [0xfc00..=0xfdff, ..] => Some("unique-local"),
+        [0xff00..=0xffff, ..] => Some("multicast"),
+        [0x2001, 0xdb8, ..] | [0x3fff, 0..=0x0fff, ..] => Some("documentation"),
+        // Teredo, ORCHID and the other assignments of RFC 2928.
+        [0x2001, 0..=0x01ff, ..] => Some("reserved"),
+        [0x2000..=0x3fff, ..] => None,
+        // RFC 4291 §2.4: no other space is global unicast.
+        _ => Some("reserved"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
