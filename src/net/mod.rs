@@ -1,3 +1,4 @@
 //! `net`.
 
+pub mod resolve;
 pub mod tls;
