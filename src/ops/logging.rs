@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::str::FromStr;
 
 use tracing::Subscriber;
+use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -75,6 +76,7 @@ impl Logging {
             // Without the journal's own socket, its stream takes text.
             if let Ok(journal) = tracing_journald::layer() {
                 let journal = journal
+                    .with_priority_mappings(priorities())
                     .with_syslog_identifier("xmpp-edge".to_owned())
                     .with_field_prefix(Some("XMPP_EDGE".to_owned()));
                 return Self::install(Box::new(journal), filter);
@@ -154,6 +156,15 @@ where
                 .with_span_list(false),
         ),
         Format::Auto | Format::Text => Box::new(layer.event_format(TextFormat)),
+    }
+}
+
+/// The journal's priorities of the same names; the library's own mapping makes `info` a notice.
+fn priorities() -> PriorityMappings {
+    PriorityMappings {
+        info: Priority::Informational,
+        debug: Priority::Debug,
+        ..PriorityMappings::new()
     }
 }
 
