@@ -1,0 +1,87 @@
+"""The gateway's side: it goes away and comes back, it is not who it says, and the daemon stops under it."""
+
+import asyncio
+
+from lab.case import Case, check
+from lab.edge import SECRET
+from lab.gateway import Gateway
+
+EDGE = "spare"
+
+
+class Absent(Case):
+    title = "A gateway that is away for a moment: what came meanwhile is delivered when it is back"
+    domain = "patient.prosody.example"
+    alone = True
+
+    def prepare(self, world):
+        world.edge(EDGE, "fourthcoffee.example", "127.0.1.3", ["server"], mutual_tls=False)
+        world.servers.append(world.prosody("prosody-patient", "127.0.2.33", "sasl-external", [self.domain]))
+        world.edges[EDGE].partner(self.domain)
+
+    async def run(self, world):
+        gateway = world.gateways[EDGE]
+        async with world.user(self.domain) as user:
+            await user.ask_message(gateway.me)  # the stream stands before the gateway goes
+            await gateway.leave()
+            question = asyncio.ensure_future(user.ask_message(gateway.me))
+            world.gateways[EDGE] = await world.gateway(EDGE).reached()
+            await question
+
+
+class WrongSecret(Case):
+    title = "A component with a wrong secret is not let in"
+
+    async def run(self, world):
+        edge = world.edges["ejabberd"]
+        stranger = Gateway(edge.domain, SECRET + "!", edge.address)
+        try:
+            await asyncio.wait_for(stranger.reached(), 3)
+        except TimeoutError:
+            return
+        finally:
+            stranger.abort()
+        check(False, "it was let in")
+
+
+class NoCertificate(Case):
+    title = "A component without a certificate is not let in over the link with mutual TLS"
+
+    async def run(self, world):
+        edge = world.edges["prosody"]
+        stranger = world.gateway("prosody")
+        stranger.certfile = stranger.keyfile = None
+        try:
+            await asyncio.wait_for(stranger.reached(), 3)
+        except TimeoutError:
+            return
+        finally:
+            stranger.abort()
+        check(False, f"it was let in to {edge.address}")
+
+
+class Stop(Case):
+    title = "The daemon is told to stop: streams are closed with system-shutdown, and it works again when started"
+    domain = "stop.prosody.example"
+    alone = True
+
+    def prepare(self, world):
+        self.server = world.prosody("prosody-stop", "127.0.2.34", "sasl-external", [self.domain])
+        world.servers.append(self.server)
+        world.edges[EDGE].partner(self.domain)
+
+    async def run(self, world):
+        edge = world.edges[EDGE]
+        async with world.user(self.domain) as user:
+            await user.ask_message(world.gateways[EDGE].me)
+            before = len(self.server.process.lines)
+            status = await edge.stop()
+            check(status == 0, f"it exited with {status}")
+            await self.server.process.line("system-shutdown", after=before)
+            await world.gateways[EDGE].leave()
+            await edge.resume()
+            world.gateways[EDGE] = await world.gateway(EDGE).reached()
+            await user.ask_message(world.gateways[EDGE].me)
+
+
+CASES = [Absent(), WrongSecret(), NoCertificate(), Stop()]

@@ -1,0 +1,77 @@
+"""A partner goes away and comes back."""
+
+import asyncio
+import time
+
+from lab.case import Case, check
+
+PATIENCE = 30.0
+
+
+async def until_answered(asker, peer):
+    """Asks again while the answer is an error: whoever remembers a failure may do so for a moment."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        asker.heard.clear()
+        asking = asyncio.ensure_future(asker.ask_message(peer))
+        failed = asyncio.ensure_future(asker.expect(lambda s: s.name == "message" and s["type"] == "error"))
+        done, waiting = await asyncio.wait({asking, failed}, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        if asking in done:
+            return await asking
+        check(time.monotonic() < end, f"still an error after {PATIENCE:.0f} s: {await failed}")
+        await asyncio.sleep(0.5)  # nobody announces the end of a back-off
+
+
+class DownAndBack(Case):
+    title = "A partner that is down: the gateway's message bounces truthfully; once it is back, messages pass"
+    domain = "away.prosody.example"
+
+    def prepare(self, world):
+        self.server = world.prosody("prosody-away", "127.0.2.30", "sasl-external", [self.domain])
+        world.edges["prosody"].partner(self.domain)
+
+    async def run(self, world):
+        gateway = world.gateways["prosody"]
+        condition, text = await gateway.error_for(f"romeo@{self.domain}/outside", "anybody there?")
+        check(condition == "remote-server-timeout", f"the bounce says {condition}: {text}")
+        await world.start(self.server)
+        async with world.user(self.domain) as user:
+            await until_answered(gateway, user.me)
+
+
+class Restart(Case):
+    title = "A partner restarts while streams stand both ways: they are opened again"
+    domain = "restart.prosody.example"
+
+    def prepare(self, world):
+        self.server = world.prosody("prosody-restart", "127.0.2.31", "sasl-external", [self.domain])
+        world.edges["prosody"].partner(self.domain)
+
+    async def run(self, world):
+        gateway = world.gateways["prosody"]
+        await world.start(self.server)
+        async with world.user(self.domain) as user:
+            await user.ask_message(gateway.me)
+        await self.server.stop()
+        await world.start(self.server)
+        async with world.user(self.domain) as user:
+            await until_answered(gateway, user.me)
+            await until_answered(user, gateway.me)
+
+
+class Killed(Restart):
+    title = "A partner is killed while streams stand both ways and starts again: they are opened again"
+    domain = "killed.prosody.example"
+
+    def prepare(self, world):
+        self.server = world.prosody("prosody-killed", "127.0.2.32", "sasl-external", [self.domain])
+        self.server.stop = self.kill
+        world.edges["prosody"].partner(self.domain)
+
+    async def kill(self):
+        return await self.server.process.kill()
+
+
+CASES = [DownAndBack(), Restart(), Killed()]

@@ -1,0 +1,86 @@
+"""How a pair is proven where the table's plain policies do not tell."""
+
+import re
+
+from lab import evidence
+from lab.case import Case, check
+from lab.pki import DAY
+
+
+class RefusedThenDialback(Case):
+    title = (
+        "ejabberd refuses EXTERNAL with a certificate for servers only and leaves the stream open: "
+        "dialback is taken on that stream"
+    )
+    domain = "refuses-external.ejabberd.example"
+
+    def prepare(self, world):
+        self.server = world.add_domain("ejabberd", self.domain)
+        world.edges["prosody"].partner(self.domain, tls="required", sasl="optional", dialback=True)
+
+    async def run(self, world):
+        gateway, edge = world.gateways["prosody"], world.edges["prosody"]
+        async with world.user(self.domain) as user:
+            await gateway.ask_message(user.me)
+        lines = self.server.process.lines
+        pair = re.escape(f"{edge.domain} -> {self.domain}")
+        streams = [
+            {m.group(1) for m in (re.search(rf"\((tls\|[^)]*)\) {what} authentication {pair}", x) for x in lines) if m}
+            for what in ("Failed inbound s2s EXTERNAL", "Accepted inbound s2s dialback")
+        ]
+        check(streams[0] & streams[1], f"EXTERNAL failed on {streams[0]}, dialback succeeded on {streams[1]}")
+        ours = evidence.edge(edge.process.lines, edge.domain, self.domain)
+        check(ours == {"outbound": "tls-dialback", "inbound": "sasl-external"}, f"the daemon says {ours}")
+
+
+class BadCertificateDialback(Case):
+    title = "A partner with an expired certificate is proven by dialback where its policy allows that"
+    domain = "expired-lenient.prosody.example"
+
+    def prepare(self, world):
+        certificate = world.public.issue("expired-lenient", [self.domain], life=-DAY)
+        server = world.prosody("prosody-lenient", "127.0.2.11", "tls-dialback", [self.domain], certificate=certificate)
+        world.servers.append(server)
+        world.edges["prosody"].partner(self.domain, tls="required", sasl="optional", dialback=True)
+
+    async def run(self, world):
+        gateway, edge = world.gateways["prosody"], world.edges["prosody"]
+        async with world.user(self.domain) as user:
+            await user.ask_message(gateway.me)
+        ours = evidence.edge(edge.process.lines, edge.domain, self.domain)
+        check(ours == {"outbound": "tls-dialback", "inbound": "tls-dialback"}, f"the daemon says {ours}")
+
+
+class OverIPv6(Case):
+    title = "A partner whose SRV target has nothing but an IPv6 address"
+    domain = "six.prosody.example"
+
+    def prepare(self, world):
+        server = world.prosody("prosody-six", "127.0.2.12", "sasl-external", [self.domain], more_addresses=["fd00::5"])
+        world.dns.service(self.domain, world.dns.host("six-host.example", "fd00::5"))
+        world.servers.append(server)
+        world.edges["prosody"].partner(self.domain)
+
+    async def run(self, world):
+        gateway = world.gateways["prosody"]
+        async with world.user(self.domain) as user:
+            await gateway.ask_message(user.me)
+
+
+class Bidirectional(Case):
+    title = "Prosody with its module for bidirectional streams: question and answer both ways"
+    domain = "bidi.prosody.example"
+
+    def prepare(self, world):
+        more = {"more_modules": ["s2s_bidi"]}
+        world.servers.append(world.prosody("prosody-bidi", "127.0.2.13", "sasl-external", [self.domain], **more))
+        world.edges["prosody"].partner(self.domain)
+
+    async def run(self, world):
+        gateway = world.gateways["prosody"]
+        async with world.user(self.domain) as user:
+            await user.ask_message(gateway.me)
+            await gateway.ask_message(user.me)
+
+
+CASES = [RefusedThenDialback(), BadCertificateDialback(), OverIPv6(), Bidirectional()]

@@ -1,0 +1,98 @@
+"""Who is kept out, in both directions, and whether everybody is told why."""
+
+import re
+
+from lab.case import Case, check
+from lab.pki import DAY
+
+
+async def bounced(sender, peer, condition, text):
+    """What one side sends comes back with this condition, and a text that names the cause."""
+    got, said = await sender.error_for(peer, "may I?")
+    check(got in condition.split("|"), f"{sender.me.domain} got {got} ({said}), not {condition}")
+    check(re.search(text, said, re.I), f"the bounce says {said!r}, and nothing like {text!r}")
+
+
+class BadCertificate(Case):
+    """Policy demands EXTERNAL, so a certificate that proves nothing ends the stream, whoever opened it."""
+
+    def __init__(self, fault, number, in_words, **issue):
+        self.title = f"A partner whose certificate is {fault} is refused both ways where EXTERNAL is demanded"
+        self.name = fault.replace(" ", "-")
+        self.domain = f"{self.name}.prosody.example"
+        self.address = f"127.0.2.{20 + number}"
+        self.in_words, self.issue = in_words, issue
+
+    def certificate(self, world):
+        names = self.issue.pop("names", [self.domain])
+        authority = self.issue.pop("authority", world.public)
+        return authority.issue(self.name, names, **self.issue)
+
+    def prepare(self, world):
+        if self.issue.pop("foreign", False):
+            self.issue["authority"] = world.internal
+        # Prosody itself would go on by dialback: it is the daemon that must not.
+        more = {"certificate": self.certificate(world)}
+        world.servers.append(world.prosody(f"prosody-{self.name}", self.address, "tls-dialback", [self.domain], **more))
+        world.edges["prosody"].partner(self.domain, tls="required", sasl="required")
+
+    async def run(self, world):
+        gateway, edge = world.gateways["prosody"], world.edges["prosody"]
+        async with world.user(self.domain) as user:
+            await bounced(gateway, user.me, "remote-server-timeout", self.in_words)
+            await bounced(user, gateway.me, "remote-server-timeout|remote-server-not-found", "")
+            check(not any(s["from"].domain == self.domain and s["type"] != "error" for s in gateway.heard), "it got in")
+        await edge.process.line(lambda x: self.domain in x and re.search(self.in_words, x, re.I))
+
+
+class Unknown(Case):
+    title = "A domain that is no partner is refused both ways"
+    domain = "unknown.prosody.example"
+
+    def prepare(self, world):
+        world.add_domain("prosody", self.domain, "tls-dialback")
+
+    async def run(self, world):
+        gateway, edge = world.gateways["prosody"], world.edges["prosody"]
+        async with world.user(self.domain) as user:
+            await bounced(gateway, user.me, "policy-violation|not-allowed", "")
+            await bounced(user, gateway.me, "remote-server-timeout|remote-server-not-found", "")
+        await edge.process.line(lambda x: self.domain in x)
+
+
+class NoEncryption(Case):
+    title = "A partner that does not offer TLS is refused both ways where its policy demands TLS"
+    domain = "no-tls.prosody.example"
+
+    def prepare(self, world):
+        world.add_domain("prosody", self.domain, "tcp-dialback")
+        world.edges["prosody"].partner(self.domain, tls="required", sasl="optional", dialback=True)
+
+    async def run(self, world):
+        gateway = world.gateways["prosody"]
+        async with world.user(self.domain) as user:
+            await bounced(gateway, user.me, "remote-server-timeout|policy-violation", "TLS")
+            await bounced(user, gateway.me, "remote-server-timeout|remote-server-not-found", "")
+
+
+class NoSuchDomain(Case):
+    title = "A partner that is not in DNS: the gateway is told so"
+    domain = "nowhere.example"
+
+    def prepare(self, world):
+        world.edges["prosody"].partner(self.domain)
+
+    async def run(self, world):
+        await bounced(world.gateways["prosody"], f"romeo@{self.domain}", "remote-server-not-found", "")
+
+
+CASES = [
+    BadCertificate("expired", 1, "expired", life=-DAY),
+    BadCertificate("self-signed", 2, "self-signed|self signed|unknown (issuer|authority)|trust", self_signed=True),
+    BadCertificate("for another name", 3, "name", names=["somebody-else.example"]),
+    BadCertificate("from an unknown authority", 4, "unknown (issuer|authority)|trust|chain", foreign=True),
+    BadCertificate("for clients only", 5, "clientAuth|client|purpose|usage|EKU", usage=["client"]),
+    Unknown(),
+    NoEncryption(),
+    NoSuchDomain(),
+]

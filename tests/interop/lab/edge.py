@@ -1,0 +1,82 @@
+"""The daemon itself, configured as an administrator would."""
+
+import json
+from dataclasses import dataclass, field
+
+from lab import plan
+from lab.process import Process
+
+SECRET = "a link secret"
+
+
+def toml(table):
+    """Strings, booleans, numbers and lists are written in TOML as they are in JSON."""
+    lines = [f"{key} = {json.dumps(value)}" for key, value in table.items() if not isinstance(value, dict)]
+    lines += [f"\n[{key}]\n{toml(value)}" for key, value in table.items() if isinstance(value, dict)]
+    return "\n".join(lines)
+
+
+@dataclass
+class Edge:
+    domain: str
+    address: str
+    certificate: object
+    authority: object
+    link_certificate: object = None  # none: the link is plain, on loopback
+    link_authority: object = None
+    filter: str = "info,xmpp_edge=debug"
+    partners: list = field(default_factory=list)
+
+    def partner(self, domain, **settings):
+        """Settings are keys of a `[[partner]]`, with underscores for hyphens."""
+        entry = {"primary-domain": domain, "type": "federated"}
+        self.partners.append(entry | {key.replace("_", "-"): value for key, value in settings.items()})
+
+    def configuration(self):
+        link = {"listen": [f"{self.address}:{plan.LINK_PORT}"], "secret-file": "gateway.secret"}
+        if self.link_certificate is None:
+            link["plaintext"] = True
+        table = {
+            "domains": [self.domain],
+            "partners": "partners.toml",
+            "state-directory": "state",
+            "s2s": {"listen": [f"{self.address}:{plan.S2S_PORT}"], "stream-establishment-timeout": "10s"},
+            "tls": {
+                "certificate-chain": str(self.certificate.chain),
+                "private-key": str(self.certificate.key),
+                "trust-anchors": str(self.authority.file),
+            },
+            "dns": {"allow-private-addresses": True},
+            "gateway": link,
+            "log": {"format": "json", "filter": self.filter},
+        }
+        if self.link_certificate is not None:
+            table["gateway.tls"] = {
+                "certificate-chain": str(self.link_certificate.chain),
+                "private-key": str(self.link_certificate.key),
+                "client-trust-anchors": str(self.link_authority.file),
+            }
+        return toml(table) + "\n"
+
+    async def start(self, binary, directory):
+        self.binary, self.logs = binary, directory
+        self.directory = directory / self.domain
+        (self.directory / "state").mkdir(parents=True, exist_ok=True)
+        secret = self.directory / "gateway.secret"
+        secret.touch(mode=0o600)
+        secret.write_text(SECRET)
+        entries = "\n".join(f"[[partner]]\n{toml(p)}\n" for p in self.partners)
+        (self.directory / "partners.toml").write_text(entries)
+        (self.directory / "edge.toml").write_text(self.configuration())
+        await self.resume()
+        return self
+
+    async def resume(self):
+        """Starts the daemon with the files there are."""
+        command = [self.binary, "run", "--config", self.directory / "edge.toml"]
+        self.process = await Process.start(f"edge-{self.domain}", command, self.logs)
+        for port in (plan.LINK_PORT, plan.S2S_PORT):
+            await self.process.listening(self.address, port)
+
+    async def stop(self):
+        return await self.process.stop()

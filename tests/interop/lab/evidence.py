@@ -1,0 +1,53 @@
+"""By which method a stream was proven, in the words of each side's own log.
+
+That the stanzas came through says nothing about how. A cell passes only if both sides name the method it is about.
+"""
+
+import json
+import re
+
+
+def ejabberd(lines, ours, theirs):
+    """{"inbound": method, "outbound": method}, seen from ejabberd. `(tls|` or `(tcp|` is the kind of socket."""
+    said = re.compile(
+        r"\((tls|tcp)\|.*\) Accepted (inbound|outbound) s2s (EXTERNAL|dialback) authentication (\S+) -> (\S+) "
+    )
+    found = {}
+    for match in filter(None, map(said.search, lines)):
+        socket, direction, mechanism, origin, target = match.groups()
+        if {origin, target} == {ours, theirs}:
+            found[direction] = "sasl-external" if mechanism == "EXTERNAL" else f"{socket}-dialback"
+    return found
+
+
+def prosody(lines, ours, theirs):
+    """The same for Prosody, which tells it in several lines: of the session, and of the module of the host."""
+    complete = re.compile(r"^(s2s(?:in|out)\w+)\s.*(Incoming|Outgoing) s2s connection (\S+)->(\S+) complete")
+    external = {
+        "Incoming": f"Accepting SASL EXTERNAL identity from {ours}",
+        "Outgoing": f"SASL EXTERNAL with {ours} succeeded",
+    }
+    found = {}
+    for match in filter(None, map(complete.search, lines)):
+        session, direction, origin, target = match.groups()
+        if {origin, target} != {ours, theirs}:
+            continue
+        encrypted = any(line.startswith(session) and "Stream encrypted" in line for line in lines)
+        proven = any(line.startswith(f"{theirs}:saslauth") and external[direction] in line for line in lines)
+        method = "sasl-external" if proven and encrypted else "tls-dialback" if encrypted else "tcp-dialback"
+        found["inbound" if direction == "Incoming" else "outbound"] = method
+    return found
+
+
+def edge(lines, ours, theirs):
+    """The same for the daemon, seen from the daemon: one line of JSON for each decision."""
+    found = {}
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        fields = event.get("fields", event)
+        if "method" in fields and ours in line and theirs in line:
+            found[fields.get("direction")] = fields["method"]
+    return found

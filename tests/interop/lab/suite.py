@@ -1,0 +1,35 @@
+"""Runs the cells of the table and the cases beside it, in one world."""
+
+import asyncio
+import sys
+
+from cases import CASES, cell
+from lab import plan
+from lab.case import judge
+from lab.world import matrix_world
+
+AT_ONCE = 6  # the machine may be small; more at once only makes each of them wait
+
+
+async def run(directory, binary, only="", verbose=False):
+    cells = [c for c in plan.CELLS if only in str(c)]
+    chosen = [c for c in CASES if only in c.title]
+    world = matrix_world(directory, binary)
+    for case in CASES:
+        case.prepare(world)
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(subject, work):
+        async with gate:
+            result = await judge(subject, work, trace=verbose)
+        print(f"{result.verdict:>4} {result.seconds:6.2f} s  {subject}", file=sys.stderr)
+        return result
+
+    async with world:
+        together = [one(c, cell.run(world, c)) for c in cells]
+        together += [one(c.title, c.run(world)) for c in chosen if not c.alone]
+        results = list(await asyncio.gather(*together))
+        for case in chosen:
+            if case.alone:
+                results.append(await one(case.title, case.run(world)))
+    return results
