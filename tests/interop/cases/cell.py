@@ -10,6 +10,10 @@ def server_log(world, cell):
     return reader, server.process.lines
 
 
+# Which way stanzas go on the first stream that is proven.
+FIRST = {"partner": "inbound", "edge": "outbound"}
+
+
 async def run(world, cell):
     gateway, edge = world.gateways[cell.server], world.edges[cell.server]
     async with world.user(cell.domain) as user:
@@ -21,5 +25,6 @@ async def run(world, cell):
     reader, lines = server_log(world, cell)
     theirs = reader(lines, edge.domain, cell.domain)
     check(theirs == both, f"{cell.server} says {theirs}")
-    ours = evidence.edge(edge.process.lines, edge.domain, cell.domain)
+    ours = evidence.daemon(edge, cell.domain)
     check(ours == both, f"the daemon says {ours}")
+    check(next(iter(ours)) == FIRST[cell.opener], f"the first stream was {next(iter(ours))}")

@@ -29,7 +29,7 @@ class RefusedThenDialback(Case):
             for what in ("Failed inbound s2s EXTERNAL", "Accepted inbound s2s dialback")
         ]
         check(streams[0] & streams[1], f"EXTERNAL failed on {streams[0]}, dialback succeeded on {streams[1]}")
-        ours = evidence.edge(edge.process.lines, edge.domain, self.domain)
+        ours = evidence.daemon(edge, self.domain)
         check(ours == {"outbound": "tls-dialback", "inbound": "sasl-external"}, f"the daemon says {ours}")
 
 
@@ -47,7 +47,7 @@ class BadCertificateDialback(Case):
         gateway, edge = world.gateways["prosody"], world.edges["prosody"]
         async with world.user(self.domain) as user:
             await user.ask_message(gateway.me)
-        ours = evidence.edge(edge.process.lines, edge.domain, self.domain)
+        ours = evidence.daemon(edge, self.domain)
         check(ours == {"outbound": "tls-dialback", "inbound": "tls-dialback"}, f"the daemon says {ours}")
 
 

@@ -1,12 +1,14 @@
 """The daemon itself, configured as an administrator would."""
 
 import json
+import re
+import signal
 from dataclasses import dataclass, field
 
 from lab import plan
 from lab.process import Process
 
-SECRET = "a link secret"
+SECRET = "the secret of the lab's links"
 
 
 def toml(table):
@@ -14,6 +16,23 @@ def toml(table):
     lines = [f"{key} = {json.dumps(value)}" for key, value in table.items() if not isinstance(value, dict)]
     lines += [f"\n[{key}]\n{toml(value)}" for key, value in table.items() if isinstance(value, dict)]
     return "\n".join(lines)
+
+
+def read(line):
+    """A line of the log, or nothing where it is not JSON: what a library or a panic wrote."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return {}
+
+
+def is_about(event, domain, kind=None):
+    named = domain in (event.get("remote"), event.get("partner"), event.get("claimed"))
+    return named and kind in (None, event.get("event"))
+
+
+def saying(event):
+    return f"{event.get('reason', '')} {event.get('detail', '')}"
 
 
 @dataclass
@@ -24,6 +43,7 @@ class Edge:
     authority: object
     link_certificate: object = None  # none: the link is plain, on loopback
     link_authority: object = None
+    inactivity: str = "10m"
     filter: str = "info,xmpp_edge=debug"
     partners: list = field(default_factory=list)
 
@@ -40,7 +60,11 @@ class Edge:
             "domains": [self.domain],
             "partners": "partners.toml",
             "state-directory": "state",
-            "s2s": {"listen": [f"{self.address}:{plan.S2S_PORT}"], "stream-establishment-timeout": "10s"},
+            "s2s": {
+                "listen": [f"{self.address}:{plan.S2S_PORT}"],
+                "stream-establishment-timeout": "10s",
+                "stream-inactivity-timeout": self.inactivity,
+            },
             "tls": {
                 "certificate-chain": str(self.certificate.chain),
                 "private-key": str(self.certificate.key),
@@ -65,11 +89,21 @@ class Edge:
         secret = self.directory / "gateway.secret"
         secret.touch(mode=0o600)
         secret.write_text(SECRET)
-        entries = "\n".join(f"[[partner]]\n{toml(p)}\n" for p in self.partners)
-        (self.directory / "partners.toml").write_text(entries)
+        self.write_partners()
         (self.directory / "edge.toml").write_text(self.configuration())
         await self.resume()
         return self
+
+    def write_partners(self):
+        entries = "\n".join(f"[[partner]]\n{toml(p)}\n" for p in self.partners)
+        (self.directory / "partners.toml").write_text(entries)
+
+    async def reload(self):
+        """Writes the partners as they are now, and has the daemon read them."""
+        self.write_partners()
+        before = len(self.process.lines)
+        self.process.child.send_signal(signal.SIGHUP)
+        await self.process.line("reload-(done|failed)", after=before)
 
     async def resume(self):
         """Starts the daemon with the files there are."""
@@ -77,6 +111,21 @@ class Edge:
         self.process = await Process.start(f"edge-{self.domain}", command, self.logs)
         for port in (plan.LINK_PORT, plan.S2S_PORT):
             await self.process.listening(self.address, port)
+
+    def events(self, about, kind=None):
+        """The decisions logged about a domain so far."""
+        return [event for event in map(read, self.process.lines) if is_about(event, about, kind)]
+
+    async def event(self, about, kind, in_words="", count=1):
+        """The first decision of this kind about a domain, or the `count`th: logged already, or yet to come."""
+
+        def wanted(line):
+            nonlocal count
+            event = read(line)
+            count -= is_about(event, about, kind) and bool(re.search(in_words, saying(event), re.IGNORECASE))
+            return not count
+
+        return read(await self.process.line(wanted))
 
     async def stop(self):
         return await self.process.stop()

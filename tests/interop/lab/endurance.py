@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from lab import plan
+from lab import ledger, plan
 from lab.prosody import SECRET
 from lab.user import Service
 from lab.world import World
@@ -120,6 +120,7 @@ async def run(directory, binary, seconds, rate):
         used = cpu_seconds(pid) - before
         await service.leave()
         status = await edge.stop()
+    await ledger.balanced(edge)
     settled, early, late = level(samples, seconds)
     steady = late - early <= TOLERANCE_KIB
     print(f"{seconds / 60:g} minutes at {rate:g} stanzas a second, {plan.METHODS[0]}, link with mutual TLS")

@@ -3,7 +3,6 @@
 That the stanzas came through says nothing about how. A cell passes only if both sides name the method it is about.
 """
 
-import json
 import re
 
 
@@ -39,15 +38,6 @@ def prosody(lines, ours, theirs):
     return found
 
 
-def edge(lines, ours, theirs):
-    """The same for the daemon, seen from the daemon: one line of JSON for each decision."""
-    found = {}
-    for line in lines:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        fields = event.get("fields", event)
-        if "method" in fields and ours in line and theirs in line:
-            found[fields.get("direction")] = fields["method"]
-    return found
+def daemon(edge, theirs):
+    """The same for the daemon, in its decision log."""
+    return {event["direction"]: event["method"] for event in edge.events(theirs, "stream-authenticated")}

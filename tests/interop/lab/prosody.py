@@ -47,6 +47,7 @@ class Prosody:
     authority: object
     certificate: object = None  # none: a good one for all domains
     components: list = field(default_factory=list)
+    rooms: list = field(default_factory=list)
     more_addresses: list = field(default_factory=list)
     more_modules: list = field(default_factory=list)
     level: str = "debug"
@@ -69,11 +70,12 @@ class Prosody:
         )
         hosts = "".join(f'VirtualHost "{d}"\n' for d in self.domains)
         components = "".join(f'Component "{d}"\n    component_secret = "{SECRET}"\n' for d in self.components)
-        return head + hosts + components
+        rooms = "".join(f'Component "{d}" "muc"\n' for d in self.rooms)
+        return head + hosts + components + rooms
 
     async def start(self, directory):
         self.directory = directory / self.name
-        self.certificate = self.certificate or self.authority.issue(self.name, [*self.domains, *self.components])
+        self.certificate = self.certificate or self.authority.issue(self.name, [*self.domains, *self.components, *self.rooms])
         (self.directory / "data").mkdir(parents=True, exist_ok=True)
         path = self.directory / "prosody.cfg.lua"
         path.write_text(self.configuration())

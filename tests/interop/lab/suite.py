@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from cases import CASES, cell
-from lab import plan
+from lab import ledger, plan
 from lab.case import judge
 from lab.world import matrix_world
 
@@ -32,4 +32,5 @@ async def run(directory, binary, only="", verbose=False):
         for case in chosen:
             if case.alone:
                 results.append(await one(case.title, case.run(world)))
+    results += [await one(ledger.TITLE.format(edge.domain), ledger.balanced(edge)) for edge in world.edges.values()]
     return results

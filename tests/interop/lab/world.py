@@ -55,7 +55,7 @@ class World:
             self.addresses[domain] = address
 
     def prosody(self, name, address, method, domains, **more):
-        self.publish(address, [*domains, *more.get("components", [])])
+        self.publish(address, [*domains, *more.get("components", []), *more.get("rooms", [])])
         return Prosody(name, address, method, list(domains), self.public, **more)
 
     def ejabberd(self, name, address, domains, **more):
