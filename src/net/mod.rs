@@ -1,4 +1,5 @@
 //! `net`.
 
+pub mod connect;
 pub mod resolve;
 pub mod tls;

@@ -22,7 +22,7 @@ fn dice(seed: u64) -> impl FnMut(u32) -> u32 {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        u32::try_from((state >> 32) * u64::from(bound) >> 32).unwrap()
+        u32::try_from(((state >> 32) * u64::from(bound)) >> 32).unwrap()
     }
 }
 
