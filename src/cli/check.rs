@@ -1,14 +1,17 @@
 //! `xmpp-edge check`: what a configuration means, and everything that is wrong with it.
 
+mod json;
+
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 
 use clap::ValueEnum;
 use rustls::pki_types::UnixTime;
-use serde::Serialize;
 
 use super::{ConfigFile, Exit};
 use crate::config::{Config, Examination, PartnerSummary, Problem, Severity, report};
+use crate::proto::auth::certificate::{CertFacts, utc};
+use crate::proto::jid::Domain;
 use crate::proto::policy::Method;
 
 /// Check the configuration, the partners and the certificates
@@ -62,7 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
                 && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             text(&examination, colours)
         }
-        Format::Json => json(&examination),
+        Format::Json => json::render(&examination),
     };
     super::print(&text);
     match examination.config {
@@ -73,7 +76,10 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 
 fn text(examination: &Examination, colours: bool) -> String {
     let mut text = String::new();
-    table(&mut text, examination);
+    if let Some(config) = &examination.config {
+        locals(&mut text, config);
+    }
+    partners(&mut text, examination);
     for problem in &examination.problems {
         text.push_str(&report::render(problem, colours));
         text.push_str("\n\n");
@@ -86,17 +92,27 @@ fn text(examination: &Examination, colours: bool) -> String {
 /// Longer domains take a line of their own.
 const DOMAIN_WIDTH: usize = 26;
 
-fn table(text: &mut String, examination: &Examination) {
+fn locals(text: &mut String, config: &Config) {
+    let heading = "Local domain";
+    let width = width(heading, config.domains.iter());
+    row(text, width, heading, "Certificate", "");
+    for domain in &config.domains {
+        let leaf = config.identities.of(domain).end_entity_cert().ok();
+        let until = leaf
+            .and_then(CertFacts::of)
+            .map(|facts| format!("valid until {}", utc(facts.not_after)))
+            .unwrap_or_default();
+        row(text, width, domain.as_str(), &until, "");
+    }
+    text.push('\n');
+}
+
+fn partners(text: &mut String, examination: &Examination) {
     if examination.partners.is_empty() {
         return;
     }
-    let longest = examination
-        .partners
-        .iter()
-        .map(|partner| partner.primary.as_str().len())
-        .filter(|length| *length <= DOMAIN_WIDTH)
-        .max();
-    let width = longest.unwrap_or_default().max("Partner".len());
+    let domains = examination.partners.iter().map(|partner| &partner.primary);
+    let width = width("Partner", domains);
     row(text, width, "Partner", "Methods, strongest first", "");
     for partner in &examination.partners {
         let methods: Vec<_> = partner.methods.iter().map(Method::as_str).collect();
@@ -112,6 +128,14 @@ fn table(text: &mut String, examination: &Examination) {
         }
     }
     text.push('\n');
+}
+
+/// How wide the first column is: as the longest domain that fits.
+fn width<'d>(heading: &str, domains: impl Iterator<Item = &'d Domain>) -> usize {
+    domains
+        .map(|domain| domain.as_str().len())
+        .filter(|length| *length <= DOMAIN_WIDTH)
+        .fold(heading.len(), usize::max)
 }
 
 fn row(text: &mut String, width: usize, domain: &str, methods: &str, note: &str) {
@@ -166,74 +190,5 @@ fn counted(number: usize, noun: &str) -> String {
         0 => format!("no {noun}s"),
         1 => format!("1 {noun}"),
         _ => format!("{number} {noun}s"),
-    }
-}
-
-/// The contract of `--format json`.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Report<'e> {
-    partners: Vec<ReportedPartner<'e>>,
-    /// Those that are not about one partner.
-    warnings: Vec<ReportedProblem<'e>>,
-    errors: Vec<ReportedProblem<'e>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct ReportedPartner<'e> {
-    primary_domain: &'e str,
-    description: &'e str,
-    additional_domains: Vec<String>,
-    methods: Vec<&'static str>,
-    warnings: Vec<ReportedProblem<'e>>,
-}
-
-#[derive(Serialize)]
-struct ReportedProblem<'e> {
-    code: &'static str,
-    message: &'e str,
-    file: String,
-    line: usize,
-    column: usize,
-    hint: &'e str,
-}
-
-fn json(examination: &Examination) -> String {
-    let select = |wanted: &dyn Fn(&Problem) -> bool| -> Vec<_> {
-        let problems = examination.problems.iter();
-        problems.filter(|it| wanted(it)).map(reported).collect()
-    };
-    let report = Report {
-        partners: examination
-            .partners
-            .iter()
-            .map(|partner| ReportedPartner {
-                primary_domain: partner.primary.as_str(),
-                description: &partner.description,
-                additional_domains: partner.additional.iter().map(ToString::to_string).collect(),
-                methods: partner.methods.iter().map(Method::as_str).collect(),
-                warnings: select(&|it| {
-                    it.severity == Severity::Warning
-                        && it.partner.as_ref() == Some(&partner.primary)
-                }),
-            })
-            .collect(),
-        warnings: select(&|it| it.severity == Severity::Warning && it.partner.is_none()),
-        errors: select(&|it| it.severity == Severity::Error),
-    };
-    let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
-fn reported(problem: &Problem) -> ReportedProblem<'_> {
-    ReportedProblem {
-        code: problem.code,
-        message: &problem.message,
-        file: problem.place.file().display().to_string(),
-        line: problem.place.line(),
-        column: problem.place.column(),
-        hint: &problem.hint,
     }
 }

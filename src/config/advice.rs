@@ -1,26 +1,79 @@
 //! What `tls`, `sasl` and `dialback` mean together, in words.
 
+use super::problem::{Place, Problem};
+use super::reader::Section;
+use crate::proto::policy::Methods;
 use crate::proto::policy::Negotiation::{self, NotSupported, Optional, Required};
 
+/// The three settings of a partner that leave methods together.
+pub(super) struct Combination {
+    pub(super) tls: Negotiation,
+    pub(super) sasl: Negotiation,
+    pub(super) dialback: bool,
+}
+
+impl Combination {
+    /// Reads the settings, and says what is wrong or doubtful about them together.
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        let mark = section.findings.len();
+        let words = [Required, Optional, NotSupported].map(|it| (it.as_str(), it));
+        let tls = section.choice("tls", &words);
+        let sasl = section.choice("sasl", &words);
+        let dialback = section.flag("dialback", false);
+        if section.findings.len() > mark {
+            // Where one cannot be read, nothing can be said of the three, nor is a method left.
+            return Self {
+                tls: NotSupported,
+                sasl: NotSupported,
+                dialback: false,
+            };
+        }
+        let combination = Self {
+            tls: tls.as_ref().map_or(Required, |it| it.value),
+            sasl: sasl.as_ref().map_or(Required, |it| it.value),
+            dialback: dialback.value,
+        };
+        combination.judge(section, |key| match key {
+            Key::Tls => tls.as_ref().map(|it| &it.place),
+            Key::Sasl => sasl.as_ref().map(|it| &it.place),
+            Key::Dialback => Some(&dialback.place),
+        });
+        combination
+    }
+
+    fn judge<'p>(&self, section: &Section<'_>, place: impl Fn(Key) -> Option<&'p Place>) {
+        let header = section.place();
+        let place = |key| place(key).unwrap_or(&header);
+        if Methods::of(self.tls, self.sasl, self.dialback).is_empty() {
+            let said = error(self.tls, self.sasl);
+            let problem = Problem::error(said.code, place(said.key), said.message, said.hint);
+            section.findings.add(problem);
+        } else if let Some(said) = warning(self.tls, self.sasl, self.dialback) {
+            let problem = Problem::warning(said.code, place(said.key), said.message, said.hint);
+            section.findings.add(problem);
+        }
+    }
+}
+
 /// What is said about a combination.
-pub(super) struct Advice {
-    pub(super) code: &'static str,
-    pub(super) message: String,
-    pub(super) hint: &'static str,
+struct Advice {
+    code: &'static str,
+    message: String,
+    hint: &'static str,
     /// Which of the three keys to point at.
-    pub(super) key: Key,
+    key: Key,
 }
 
 /// One of the three settings.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Key {
+enum Key {
     Tls,
     Sasl,
     Dialback,
 }
 
 /// The five combinations that leave no method.
-pub(super) fn error(tls: Negotiation, sasl: Negotiation) -> Advice {
+fn error(tls: Negotiation, sasl: Negotiation) -> Advice {
     let (key, hint) = match (tls, sasl) {
         (NotSupported, NotSupported) => (
             Key::Tls,
@@ -51,7 +104,7 @@ pub(super) fn error(tls: Negotiation, sasl: Negotiation) -> Advice {
 }
 
 /// The seven combinations that are weaker, or emptier, than they look.
-pub(super) fn warning(tls: Negotiation, sasl: Negotiation, dialback: bool) -> Option<Advice> {
+fn warning(tls: Negotiation, sasl: Negotiation, dialback: bool) -> Option<Advice> {
     let sasl_word = sasl.as_str();
     let (code, key, message, hint) = match (tls, sasl, dialback) {
         (Required, Required, true) => (
@@ -106,7 +159,6 @@ pub(super) fn warning(tls: Negotiation, sasl: Negotiation, dialback: bool) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::policy::Methods;
 
     #[test]
     fn there_is_a_warning_exactly_where_the_rule_wants_one() {

@@ -45,10 +45,14 @@ pub(super) fn read(section: &Section<'_>, now: UnixTime) -> Option<(Arc<Certifie
             None
         }
         Err(error) => {
+            let reason = match error {
+                rustls::Error::General(reason) => reason,
+                error => error.to_string(),
+            };
             findings.add(Problem::error(
                 "unusable-key",
                 &key.place,
-                format!("the private key cannot be used: {error}"),
+                format!("the private key cannot be used: {reason}"),
                 "use an ECDSA P-256 or P-384 key, an Ed25519 key, or RSA of 2048 bits or more",
             ));
             None

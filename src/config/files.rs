@@ -154,10 +154,7 @@ fn unfit(path: &Path, place: &Place, error: &SecretError, findings: &Findings) {
                 "the secret in {} has {length} bytes; at least 16 are needed",
                 path.display()
             ),
-            format!(
-                "make one: (umask 077; openssl rand -hex 32 > {})",
-                path.display()
-            ),
+            format!("make one: openssl rand -hex 32 > {}", path.display()),
         ),
     };
     findings.add(problem);

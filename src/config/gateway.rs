@@ -22,7 +22,7 @@ pub(super) fn read(root: &Section<'_>, now: UnixTime) -> Option<Gateway> {
         ));
         return None;
     }
-    let listen = super::edge::listen(&section, "127.0.0.1:23456");
+    let listen = super::sections::listen(&section, "127.0.0.1:23456");
     let secret = section
         .required_text("secret-file", "gateway.secret")
         .and_then(|file| {
@@ -95,14 +95,12 @@ fn read_tls(tls: &Section<'_>, gateway: &Section<'_>, now: UnixTime) -> Option<G
     let client_anchors = tls
         .required_text("client-trust-anchors", "tls/internal-ca.pem")
         .and_then(|file| certificate::root_store(tls, &file));
-    let client_names = tls
-        .parsed(
-            "client-names",
-            "bad-name",
-            "write a DNS name such as \"gateway.contoso.local\"",
-            |text| DnsName::try_from(text.to_owned()).ok(),
-        )
-        .unwrap_or_default();
+    let client_names = tls.parse_each(
+        tls.texts("client-names"),
+        "bad-name",
+        "write a DNS name such as \"gateway.contoso.local\"",
+        |text| DnsName::try_from(text.to_owned()).ok(),
+    );
     tls.finish();
     let (identity, _) = certified?;
     Some(GatewayTls {

@@ -106,7 +106,7 @@ fn identities(root: &Section<'_>, locals: &[Item<Domain>], now: UnixTime) -> Cla
     let mut claims = Claims::new();
     for section in root.sections("identity") {
         section.require("domains", "[\"eu.contoso.com\"]");
-        let domains = super::edge::domains(&section).unwrap_or_default();
+        let domains = super::sections::domains(&section).unwrap_or_default();
         let certified = certificate::read(&section, now);
         let mut own = Vec::new();
         for domain in domains {

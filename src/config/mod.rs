@@ -16,6 +16,7 @@ mod problem;
 mod reader;
 pub mod report;
 mod secret;
+mod sections;
 mod value;
 
 use std::path::Path;

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use super::advice::Combination;
 use super::problem::{Findings, Place, Problem};
 use super::reader::{Item, Section};
-use super::{advice, edge, files, identity, value};
+use super::{edge, files, identity, sections, value};
 use crate::proto::jid::Domain;
-use crate::proto::policy::{DomainPattern, Methods, Negotiation, Partner, Rules, RulesError};
+use crate::proto::policy::{Claim, DomainPattern, Methods, Partner, Rules, RulesError};
 
 /// What `check` shows of a partner.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub(super) fn read(
     let root = Section::root(&source, findings, &table);
     let entries: Vec<_> = root.sections("partner").iter().filter_map(entry).collect();
     root.finish();
-    if !root_has_partners(&table) && path.is_file() {
+    if !table.contains_key("partner") && path.is_file() {
         findings.add(Problem::warning(
             "no-partners",
             &Place::start(&source),
@@ -72,10 +73,6 @@ pub(super) fn read(
     Partners { rules, summaries }
 }
 
-fn root_has_partners(table: &toml::de::DeTable<'_>) -> bool {
-    table.contains_key("partner")
-}
-
 /// An entry, and where each of its domains is written.
 struct Entry {
     partner: Partner,
@@ -92,10 +89,12 @@ fn summary(partner: &Partner) -> PartnerSummary {
 }
 
 fn entry(section: &Section<'_>) -> Option<Entry> {
+    let findings = section.findings;
+    let mark = findings.len();
     let primary_text = section.required_text("primary-domain", "fabrikam.com");
     let primary = primary_text
         .as_ref()
-        .and_then(|text| edge::domain(section, text));
+        .and_then(|text| sections::domain(section, text));
     let description = section.text("description").map(|text| text.value);
     let additional: Vec<_> = section
         .texts("additional-domains")
@@ -105,32 +104,18 @@ fn entry(section: &Section<'_>) -> Option<Entry> {
         .filter_map(|text| Some((pattern(section, &text)?, text.place)))
         .collect();
     partner_type(section);
-    let negotiation = [
-        ("required", Negotiation::Required),
-        ("optional", Negotiation::Optional),
-        ("not-supported", Negotiation::NotSupported),
-    ];
-    let tls = section.choice("tls", &negotiation);
-    let sasl = section.choice("sasl", &negotiation);
-    let dialback = section.flag("dialback", false);
+    let combination = Combination::read(section);
     let keep_alive = section.flag("keep-alive", true).value;
     let hint = "write a name or address and a port: \"xmpp.fabrikam.com:5269\"";
-    let route = section.parsed("route", "bad-route", hint, value::host_port);
+    let texts = section.texts("route");
+    let route = section.parse_each(texts, "bad-route", hint, value::host_port);
     let anchors = section
         .text("trust-anchors")
         .and_then(|file| identity::anchors(section, &file));
-    let combination = Combination {
-        tls: tls.as_ref().map_or(Negotiation::Required, |it| it.value),
-        sasl: sasl.as_ref().map_or(Negotiation::Required, |it| it.value),
-        dialback: dialback.value,
-        tls_place: tls.map_or_else(|| section.place(), |it| it.place),
-        sasl_place: sasl.map_or_else(|| section.place(), |it| it.place),
-        dialback_place: dialback.place,
-    };
     section.finish();
 
     let (primary_text, primary) = (primary_text?, primary?);
-    combination.judge(section, &primary);
+    findings.attribute(mark, &primary);
     let mut places = vec![(DomainPattern::Exact(primary.clone()), primary_text.place)];
     places.extend(additional.iter().cloned());
     Some(Entry {
@@ -142,11 +127,7 @@ fn entry(section: &Section<'_>) -> Option<Entry> {
             sasl: combination.sasl,
             dialback: combination.dialback,
             keep_alive,
-            route: route
-                .unwrap_or_default()
-                .into_iter()
-                .map(|item| item.value)
-                .collect(),
+            route: route.into_iter().map(|item| item.value).collect(),
             anchors,
             line: section.place().line(),
         },
@@ -157,13 +138,13 @@ fn entry(section: &Section<'_>) -> Option<Entry> {
 /// `additional-domains`: a domain, or `*.` and a domain.
 fn pattern(section: &Section<'_>, text: &Item<String>) -> Option<DomainPattern> {
     let Some(parent) = text.value.strip_prefix("*.") else {
-        return edge::domain(section, text).map(DomainPattern::Exact);
+        return sections::domain(section, text).map(DomainPattern::Exact);
     };
     let parent = Item {
         value: parent.to_owned(),
         place: text.place.clone(),
     };
-    let domain = edge::domain(section, &parent)?;
+    let domain = sections::domain(section, &parent)?;
     // `*.com` would make a partner of everyone.
     if domain.parent().is_none() || domain.is_address() {
         section.findings.add(Problem::error(
@@ -204,84 +185,62 @@ fn partner_type(section: &Section<'_>) {
     section.findings.add(problem);
 }
 
-/// The three settings that leave methods together.
-struct Combination {
-    tls: Negotiation,
-    sasl: Negotiation,
-    dialback: bool,
-    tls_place: Place,
-    sasl_place: Place,
-    dialback_place: Place,
-}
-
-impl Combination {
-    fn judge(&self, section: &Section<'_>, primary: &Domain) {
-        let place = |key| match key {
-            advice::Key::Tls => &self.tls_place,
-            advice::Key::Sasl => &self.sasl_place,
-            advice::Key::Dialback => &self.dialback_place,
-        };
-        if Methods::of(self.tls, self.sasl, self.dialback).is_empty() {
-            let said = advice::error(self.tls, self.sasl);
-            section.findings.add(
-                Problem::error(said.code, place(said.key), said.message, said.hint)
-                    .partner(primary),
-            );
-        } else if let Some(said) = advice::warning(self.tls, self.sasl, self.dialback) {
-            section.findings.add(
-                Problem::warning(said.code, place(said.key), said.message, said.hint)
-                    .partner(primary),
-            );
-        }
-    }
-}
-
 fn clash(
     error: &RulesError,
     entries: &[Entry],
     locals: &[Item<Domain>],
     root: &Section<'_>,
 ) -> Problem {
-    let place = |entry: usize, pattern: &DomainPattern, nth: usize| {
+    let about = |claim: &Claim| {
         entries
-            .get(entry)
-            .and_then(|entry| {
-                let mut same = entry.places.iter().filter(|(it, _)| it == pattern);
-                same.nth(nth).map(|(_, place)| place.clone())
-            })
-            .unwrap_or_else(|| root.place())
+            .get(claim.partner)
+            .map(|entry| entry.partner.primary.clone())
+    };
+    // One entry may write a domain twice: `nth` tells the two apart.
+    let place = |claim: &Claim, nth: usize| {
+        let entry = entries.get(claim.partner);
+        let mut same = entry
+            .into_iter()
+            .flat_map(|entry| &entry.places)
+            .filter(|(pattern, _)| *pattern == claim.pattern);
+        same.nth(nth)
+            .map_or_else(|| root.place(), |(_, place)| place.clone())
     };
     match error {
-        RulesError::Overlap {
-            first,
-            second,
-            pattern,
-        } => {
-            let first_place = place(*first, pattern, 0);
-            let second_place = place(*second, pattern, usize::from(first == second));
-            let lines = (first_place.line(), second_place.line());
-            Problem::error(
+        RulesError::Overlap { first, second } => {
+            let covered = match &first.pattern {
+                DomainPattern::Exact(_) => &first.pattern,
+                DomainPattern::Subdomains(_) => &second.pattern,
+            };
+            let nth = usize::from(first == second);
+            let partner = about(second);
+            let (first, second) = (place(first, 0), place(second, nth));
+            let lines = if first.line() == second.line() {
+                format!("twice on line {}", first.line())
+            } else {
+                format!("on line {} and on line {}", first.line(), second.line())
+            };
+            let problem = Problem::error(
                 "partner-overlap",
-                &second_place,
-                format!(
-                    "{pattern} is covered twice, on lines {} and {}",
-                    lines.0, lines.1
-                ),
+                &second,
+                format!("{covered} is covered {lines}"),
                 "leave the domain to one entry: two could mean two different policies",
             )
-            .related(&first_place, "first covered here")
+            .related(&first, "first covered here");
+            Problem { partner, ..problem }
         }
-        RulesError::IsLocal { partner, pattern } => {
+        RulesError::IsLocal { claim, domain } => {
             let problem = Problem::error(
                 "partner-is-local",
-                &place(*partner, pattern, 0),
-                format!("{pattern} is one of the edge's own domains"),
+                &place(claim, 0),
+                format!("{domain} is one of the edge's own domains"),
                 "remove it here, or from `domains` in edge.toml",
             );
-            let local = locals
-                .iter()
-                .find(|local| DomainPattern::Exact(local.value.clone()) == *pattern);
-            match local {
+            let problem = Problem {
+                partner: about(claim),
+                ..problem
+            };
+            match locals.iter().find(|local| local.value == *domain) {
                 Some(local) => problem.related(&local.place, "the edge speaks for it"),
                 None => problem,
             }

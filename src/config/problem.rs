@@ -136,11 +136,6 @@ impl Problem {
         self.related.push((place.clone(), label.into()));
         self
     }
-
-    pub(super) fn partner(mut self, partner: &Domain) -> Self {
-        self.partner = Some(partner.clone());
-        self
-    }
 }
 
 impl fmt::Display for Problem {
@@ -170,6 +165,18 @@ pub(super) struct Findings(RefCell<Vec<Problem>>);
 impl Findings {
     pub(super) fn add(&self, problem: Problem) {
         self.0.borrow_mut().push(problem);
+    }
+
+    /// How many there are: a mark for [`Findings::attribute`].
+    pub(super) fn len(&self) -> usize {
+        self.0.borrow().len()
+    }
+
+    /// Says of all that were added since `mark` that they are about a partner.
+    pub(super) fn attribute(&self, mark: usize, partner: &Domain) {
+        for problem in self.0.borrow_mut().iter_mut().skip(mark) {
+            problem.partner = Some(partner.clone());
+        }
     }
 
     /// The problems in the order of the files, then of the lines.

@@ -3,11 +3,12 @@
 //! serde stops at the first error of a file. Here each key is asked for by name and kind; what is
 //! asked for is known, and [`Section::finish`] reports every key that nobody asked for.
 
+mod kinds;
+
 use std::cell::RefCell;
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -79,7 +80,7 @@ impl<'t> Section<'t> {
         let Some(spanned) = self.get(key) else {
             return Vec::new();
         };
-        let wanted = format!("sections: write [[{key}]]");
+        let wanted = format!("a list of sections: write [[{key}]]");
         let Some(array) = spanned.get_ref().as_array() else {
             self.wrong_type(key, spanned, &wanted);
             return Vec::new();
@@ -113,25 +114,6 @@ impl<'t> Section<'t> {
         self.at(self.header.clone())
     }
 
-    /// A text.
-    pub(super) fn text(&self, key: &'static str) -> Option<Item<String>> {
-        let spanned = self.get(key)?;
-        let text = spanned.get_ref().as_str();
-        if text.is_none() {
-            self.wrong_type(key, spanned, "a text in quotes");
-        }
-        Some(Item {
-            value: text?.to_owned(),
-            place: self.at(spanned.span()),
-        })
-    }
-
-    /// A text that must be there; `example` shows the administrator one.
-    pub(super) fn required_text(&self, key: &'static str, example: &str) -> Option<Item<String>> {
-        self.require(key, &format!("\"{example}\""));
-        self.text(key)
-    }
-
     /// Reports a key that must be there and is not.
     pub(super) fn require(&self, key: &'static str, example: &str) {
         if self.get(key).is_none() {
@@ -153,175 +135,6 @@ impl<'t> Section<'t> {
                 }),
             );
         }
-    }
-
-    /// `true` or `false`.
-    pub(super) fn flag(&self, key: &'static str, default: bool) -> Item<bool> {
-        let absent = Item {
-            value: default,
-            place: self.place(),
-        };
-        let Some(spanned) = self.get(key) else {
-            return absent;
-        };
-        match spanned.get_ref().as_bool() {
-            Some(value) => Item {
-                value,
-                place: self.at(spanned.span()),
-            },
-            None => {
-                self.wrong_type(key, spanned, "true or false, without quotes");
-                absent
-            }
-        }
-    }
-
-    /// A whole number within bounds.
-    pub(super) fn number(
-        &self,
-        key: &'static str,
-        default: usize,
-        bounds: RangeInclusive<usize>,
-    ) -> usize {
-        let Some(spanned) = self.get(key) else {
-            return default;
-        };
-        let Some(integer) = spanned.get_ref().as_integer() else {
-            self.wrong_type(key, spanned, "a whole number, without quotes");
-            return default;
-        };
-        let number = i128::from_str_radix(integer.as_str(), integer.radix())
-            .ok()
-            .and_then(|number| usize::try_from(number).ok())
-            .filter(|number| bounds.contains(number));
-        number.unwrap_or_else(|| {
-            self.findings.add(Problem::error(
-                "out-of-range",
-                &self.at(spanned.span()),
-                format!("`{key}` is out of range"),
-                format!(
-                    "use a number from {} to {}; the default is {default}",
-                    bounds.start(),
-                    bounds.end()
-                ),
-            ));
-            default
-        })
-    }
-
-    /// A duration within bounds, as `"30s"`.
-    pub(super) fn duration(
-        &self,
-        key: &'static str,
-        default: Duration,
-        bounds: RangeInclusive<Duration>,
-    ) -> Duration {
-        let Some(text) = self.text(key) else {
-            return default;
-        };
-        let problem = match value::duration(&text.value) {
-            Some(duration) if bounds.contains(&duration) => return duration,
-            Some(_) => Problem::error(
-                "out-of-range",
-                &text.place,
-                format!("`{key}` is out of range"),
-                format!(
-                    "use a duration from {:?} to {:?}; the default is {default:?}",
-                    bounds.start(),
-                    bounds.end()
-                ),
-            ),
-            None => Problem::error(
-                "bad-duration",
-                &text.place,
-                format!("`{key}` is not a duration"),
-                "write a whole number and a unit: \"250ms\", \"30s\", \"5m\" or \"1h\"",
-            ),
-        };
-        self.findings.add(problem);
-        default
-    }
-
-    /// One of a few words.
-    pub(super) fn choice<T: Copy>(
-        &self,
-        key: &'static str,
-        choices: &[(&'static str, T)],
-    ) -> Option<Item<T>> {
-        let text = self.text(key)?;
-        let found = choices.iter().find(|(word, _)| *word == text.value);
-        if found.is_none() {
-            let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-            let list = value::list_or(words.iter().map(|word| format!("\"{word}\"")));
-            let hint = match value::nearest(&text.value, &words) {
-                Some(word) => format!("did you mean \"{word}\"? `{key}` is {list}"),
-                None => format!("`{key}` is {list}"),
-            };
-            self.findings.add(Problem::error(
-                "unknown-value",
-                &text.place,
-                format!("`{key}` cannot be \"{}\"", text.value.escape_debug()),
-                hint,
-            ));
-        }
-        Some(Item {
-            value: found?.1,
-            place: text.place,
-        })
-    }
-
-    /// A list of texts.
-    pub(super) fn texts(&self, key: &'static str) -> Option<Item<Vec<Item<String>>>> {
-        let spanned = self.get(key)?;
-        let wanted = "a list of texts, as [\"one\", \"two\"]";
-        let Some(array) = spanned.get_ref().as_array() else {
-            self.wrong_type(key, spanned, wanted);
-            return None;
-        };
-        let value = array
-            .iter()
-            .filter_map(|element| {
-                let text = element.get_ref().as_str();
-                if text.is_none() {
-                    self.wrong_type(key, element, wanted);
-                }
-                Some(Item {
-                    value: text?.to_owned(),
-                    place: self.at(element.span()),
-                })
-            })
-            .collect();
-        Some(Item {
-            value,
-            place: self.at(spanned.span()),
-        })
-    }
-
-    /// A list of texts, each of which `parse` must accept.
-    pub(super) fn parsed<T>(
-        &self,
-        key: &'static str,
-        code: &'static str,
-        hint: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Option<Vec<Item<T>>> {
-        let texts = self.texts(key)?;
-        let items = texts.value.into_iter().filter_map(|text| {
-            let parsed = parse(&text.value);
-            if parsed.is_none() {
-                self.findings.add(Problem::error(
-                    code,
-                    &text.place,
-                    format!("\"{}\" cannot be used here", text.value.escape_debug()),
-                    hint,
-                ));
-            }
-            Some(Item {
-                value: parsed?,
-                place: text.place,
-            })
-        });
-        Some(items.collect())
     }
 
     /// Reports every key that nobody asked for.

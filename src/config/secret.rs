@@ -26,7 +26,7 @@ impl Secret {
         &self.0
     }
 
-    /// Reads a secret from a file that only its owner may read; one final newline is not part of it.
+    /// Reads a secret from a file that only its owner may read; line breaks at its end are not part of it.
     ///
     /// # Errors
     /// [`SecretError`] says what is wrong with the file.
@@ -122,6 +122,9 @@ pub(super) fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretErro
     let mut file = fs::File::open(path)?;
     // The opened file is asked, not the path: the two could differ.
     let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a regular file").into());
+    }
     let mode = metadata.mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(SecretError::Exposed(mode));

@@ -7,6 +7,9 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod check;
 mod docs;
+#[path = "../pki/mod.rs"]
+mod pki;
 mod purity;
 mod tree;

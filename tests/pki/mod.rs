@@ -2,6 +2,7 @@
 //! faulty ones above all. Used by unit tests and by the integration binary alike.
 #![allow(
     dead_code,
+    unused_imports,
     unreachable_pub,
     missing_docs,
     clippy::unwrap_used,

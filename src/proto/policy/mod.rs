@@ -1,12 +1,14 @@
 //! What the administrator allows: [`Rules`] are data, [`evaluate`] decides, [`Reason`] says why.
 
+mod method;
+mod partner;
 mod reason;
 mod rules;
 
+pub use method::{Method, Methods, Negotiation};
+pub use partner::{DomainPattern, HostPort, Partner};
 pub use reason::Reason;
-pub use rules::{
-    DomainPattern, HostPort, Method, Methods, Negotiation, Partner, Rules, RulesError,
-};
+pub use rules::{Claim, Rules, RulesError};
 
 use crate::proto::jid::Domain;
 

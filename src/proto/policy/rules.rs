@@ -1,10 +1,9 @@
 //! The checked model of `partners.toml` and of the local domains. Made by `config`, never by serde.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
-use crate::proto::auth::chain::Anchors;
+use super::partner::{DomainPattern, Partner};
 use crate::proto::jid::Domain;
 
 /// Everything policy decides by: which domains are ours, and who the partners are.
@@ -30,6 +29,7 @@ impl Rules {
         for partner in partners {
             rules.add(partner, &mut errors);
         }
+        rules.find_carved(&mut errors);
         if errors.is_empty() {
             Ok(rules)
         } else {
@@ -67,230 +67,191 @@ impl Rules {
 
     fn add(&mut self, partner: Partner, errors: &mut Vec<RulesError>) {
         let index = self.partners.len();
-        let patterns: Vec<_> = std::iter::once(DomainPattern::Exact(partner.primary.clone()))
-            .chain(partner.additional.iter().cloned())
-            .collect();
-        for pattern in patterns {
-            if matches!(&pattern, DomainPattern::Exact(domain) if self.is_local(domain)) {
-                errors.push(RulesError::IsLocal {
-                    partner: index,
-                    pattern,
-                });
+        for pattern in partner.patterns() {
+            let claim = Claim {
+                partner: index,
+                pattern,
+            };
+            let pattern = &claim.pattern;
+            if let Some(local) = self.local.iter().find(|local| pattern.covers(local)) {
+                let domain = local.clone();
+                errors.push(RulesError::IsLocal { claim, domain });
                 continue;
             }
-            let (table, domain) = match &pattern {
+            let (table, domain) = match pattern {
                 DomainPattern::Exact(domain) => (&mut self.exact, domain),
                 DomainPattern::Subdomains(parent) => (&mut self.wildcard, parent),
             };
             if let Some(first) = table.insert(domain.clone(), index) {
+                let first = Claim {
+                    partner: first,
+                    pattern: claim.pattern.clone(),
+                };
                 errors.push(RulesError::Overlap {
                     first,
-                    second: index,
-                    pattern,
+                    second: claim,
                 });
             }
         }
         self.partners.push(Arc::new(partner));
     }
-}
 
-/// A configured remote organisation.
-#[derive(Clone, Debug)]
-pub struct Partner {
-    /// The domain that names the partner in logs and counters.
-    pub primary: Domain,
-    /// Free text of the administrator's.
-    pub description: String,
-    /// Further domains; nothing is implied by the primary one.
-    pub additional: Vec<DomainPattern>,
-    /// Whether streams are encrypted.
-    pub tls: Negotiation,
-    /// Whether the partner proves itself by certificate.
-    pub sasl: Negotiation,
-    /// Whether the partner may prove itself by server dialback.
-    pub dialback: bool,
-    /// Whether idle streams to this partner are pinged, and ended when no answer comes.
-    pub keep_alive: bool,
-    /// Where to connect instead of asking DNS; the certificate name stays the domain.
-    pub route: Vec<HostPort>,
-    /// The certification authorities that may vouch for this partner; `None`: the global ones.
-    pub anchors: Option<Arc<Anchors>>,
-    /// The line of `partners.toml` where the entry begins.
-    pub line: usize,
-}
-
-impl Partner {
-    /// The methods that the settings leave, strongest first.
-    #[must_use]
-    pub fn methods(&self) -> Methods {
-        Methods::of(self.tls, self.sasl, self.dialback)
-    }
-}
-
-/// A domain or all its direct subdomains.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum DomainPattern {
-    /// This domain and no other.
-    Exact(Domain),
-    /// `*.domain`: each domain exactly one label below.
-    Subdomains(Domain),
-}
-
-impl fmt::Display for DomainPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exact(domain) => write!(f, "{domain}"),
-            Self::Subdomains(domain) => write!(f, "*.{domain}"),
+    /// Finds the domains that one entry names and another covers with a wildcard. Within one entry
+    /// it says the same thing twice, which is no harm.
+    fn find_carved(&self, errors: &mut Vec<RulesError>) {
+        for (named, partner) in self.partners.iter().enumerate() {
+            for pattern in partner.patterns() {
+                let DomainPattern::Exact(domain) = &pattern else {
+                    continue;
+                };
+                let parent = domain
+                    .parent()
+                    .and_then(|parent| Domain::parse(parent).ok());
+                let Some((parent, covering)) =
+                    parent.and_then(|parent| self.wildcard.get_key_value(&parent))
+                else {
+                    continue;
+                };
+                if *covering == named {
+                    continue;
+                }
+                let mut claims = [
+                    Claim {
+                        partner: named,
+                        pattern: pattern.clone(),
+                    },
+                    Claim {
+                        partner: *covering,
+                        pattern: DomainPattern::Subdomains(parent.clone()),
+                    },
+                ];
+                claims.sort_by_key(|claim| claim.partner);
+                let [first, second] = claims;
+                errors.push(RulesError::Overlap { first, second });
+            }
         }
     }
 }
 
-/// A host (name or IP address) and a port.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct HostPort {
-    /// A DNS name or an IP address, without brackets.
-    pub host: String,
-    /// The TCP port.
-    pub port: u16,
+/// One domain or wildcard of one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The entry, by its index.
+    pub partner: usize,
+    /// What it covers.
+    pub pattern: DomainPattern,
 }
 
-impl fmt::Display for HostPort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
-}
-
-/// One of the two three-way settings of a partner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Negotiation {
-    /// Without it, no stream.
-    Required,
-    /// Used when both sides can.
-    Optional,
-    /// Neither offered nor used.
-    NotSupported,
-}
-
-impl Negotiation {
-    /// The word in `partners.toml`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Required => "required",
-            Self::Optional => "optional",
-            Self::NotSupported => "not-supported",
-        }
-    }
-}
-
-/// How a pair is proven, strongest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Method {
-    /// A certificate that chains to a trusted authority and names the domain (XEP-0178).
-    SaslExternal,
-    /// Server dialback (XEP-0220) on an encrypted stream.
-    TlsDialback,
-    /// Server dialback on a stream in the clear.
-    TcpDialback,
-}
-
-impl Method {
-    /// The name in configuration output, logs and counters.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SaslExternal => "sasl-external",
-            Self::TlsDialback => "tls-dialback",
-            Self::TcpDialback => "tcp-dialback",
-        }
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A set of methods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Methods {
-    external: bool,
-    tls_dialback: bool,
-    tcp_dialback: bool,
-}
-
-impl Methods {
-    /// The four-line rule: what the three settings leave together.
-    #[must_use]
-    pub fn of(tls: Negotiation, sasl: Negotiation, dialback: bool) -> Self {
-        use Negotiation::{NotSupported, Required};
-        let usable = dialback && !(tls == Required && sasl == Required);
-        Self {
-            external: tls != NotSupported && sasl != NotSupported,
-            tls_dialback: usable && tls != NotSupported,
-            tcp_dialback: usable && tls != Required,
-        }
-    }
-
-    /// Whether a valid combination is weaker, or emptier, than it looks.
-    #[must_use]
-    pub fn deserves_warning(tls: Negotiation, sasl: Negotiation, dialback: bool) -> bool {
-        use Negotiation::{NotSupported, Required};
-        let weaker = sasl != NotSupported && tls != Required;
-        let inert = tls == Required && sasl == Required && dialback;
-        !Self::of(tls, sasl, dialback).is_empty() && (weaker || inert)
-    }
-
-    /// Whether a method is in the set.
-    #[must_use]
-    pub fn contains(self, method: Method) -> bool {
-        match method {
-            Method::SaslExternal => self.external,
-            Method::TlsDialback => self.tls_dialback,
-            Method::TcpDialback => self.tcp_dialback,
-        }
-    }
-
-    /// Whether no method is left: such a partner could never connect.
-    #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.iter().next().is_none()
-    }
-
-    /// The methods, strongest first.
-    pub fn iter(self) -> impl Iterator<Item = Method> {
-        [
-            Method::SaslExternal,
-            Method::TlsDialback,
-            Method::TcpDialback,
-        ]
-        .into_iter()
-        .filter(move |method| self.contains(*method))
-    }
-}
-
-/// Why a set of partners cannot stand together. Partners are named by their index.
+/// Why a set of partners cannot stand together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RulesError {
-    /// Two entries cover one domain.
+    /// Two claims cover one domain.
     Overlap {
-        /// The entry that came first.
-        first: usize,
-        /// The entry that covers it again (may be the same one).
-        second: usize,
-        /// What both cover.
-        pattern: DomainPattern,
+        /// The claim that came first.
+        first: Claim,
+        /// The one that covers it again (may be of the same entry).
+        second: Claim,
     },
-    /// A partner's domain is one of our own.
+    /// A claim covers one of our own domains.
     IsLocal {
-        /// The entry.
-        partner: usize,
-        /// The domain.
-        pattern: DomainPattern,
+        /// The claim.
+        claim: Claim,
+        /// Our domain.
+        domain: Domain,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::method::Negotiation;
+    use super::*;
+
+    fn partner(primary: &str, additional: &[&str]) -> Partner {
+        let pattern = |text: &&str| match text.strip_prefix("*.") {
+            Some(parent) => DomainPattern::Subdomains(Domain::parse(parent).unwrap()),
+            None => DomainPattern::Exact(Domain::parse(text).unwrap()),
+        };
+        Partner {
+            primary: Domain::parse(primary).unwrap(),
+            description: String::new(),
+            additional: additional.iter().map(pattern).collect(),
+            tls: Negotiation::Required,
+            sasl: Negotiation::Required,
+            dialback: false,
+            keep_alive: true,
+            route: Vec::new(),
+            anchors: None,
+            line: 1,
+        }
+    }
+
+    fn rules(partners: &[(&str, &[&str])]) -> Result<Rules, Vec<RulesError>> {
+        let local = vec![Domain::parse("im.contoso.example").unwrap()];
+        let partners = partners.iter().map(|(name, more)| partner(name, more));
+        Rules::new(local, partners.collect())
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_exactly_one_label() {
+        let rules = rules(&[("a.example", &["*.rooms.a.example"])]).unwrap();
+        for (domain, covered) in [
+            ("a.example", true),
+            ("x.rooms.a.example", true),
+            ("rooms.a.example", false),
+            ("y.x.rooms.a.example", false),
+            ("x.a.example", false),
+            ("xa.example", false),
+        ] {
+            let domain = Domain::parse(domain).unwrap();
+            assert_eq!(rules.partner_of(&domain).is_some(), covered, "{domain}");
+        }
+    }
+
+    #[test]
+    fn each_domain_belongs_to_one_entry() {
+        let overlaps = |partners: &[(&str, &[&str])]| match rules(partners) {
+            Ok(_) => Vec::new(),
+            Err(errors) => errors
+                .into_iter()
+                .map(|error| match error {
+                    RulesError::Overlap { first, second } => {
+                        format!("{} {}", first.pattern, second.pattern)
+                    }
+                    RulesError::IsLocal { claim, domain } => format!("{} {domain}", claim.pattern),
+                })
+                .collect(),
+        };
+        let none: [&str; 0] = [];
+        assert_eq!(
+            overlaps(&[("a.example", &["*.a.example"]), ("b.example", &[])]),
+            none
+        );
+        assert_eq!(
+            overlaps(&[("a.example", &["x.a.example", "*.a.example"])]),
+            none
+        );
+        assert_eq!(
+            overlaps(&[("a.example", &[]), ("b.example", &["A.example."])]),
+            ["a.example a.example"]
+        );
+        assert_eq!(
+            overlaps(&[("a.example", &["*.a.example"]), ("x.a.example", &[])]),
+            ["*.a.example x.a.example"]
+        );
+        assert_eq!(
+            overlaps(&[("x.a.example", &[]), ("a.example", &["*.a.example"])]),
+            ["x.a.example *.a.example"]
+        );
+        assert_eq!(
+            overlaps(&[("a.example", &["a.example"])]),
+            ["a.example a.example"]
+        );
+        assert_eq!(
+            overlaps(&[("im.contoso.example", &["*.contoso.example"])]),
+            [
+                "im.contoso.example im.contoso.example",
+                "*.contoso.example im.contoso.example"
+            ]
+        );
+    }
 }

@@ -1,0 +1,76 @@
+//! The report for programs.
+
+use serde::Serialize;
+
+use crate::config::{Examination, Problem, Severity};
+use crate::proto::policy::Method;
+
+/// The contract of `--format json`.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Report<'e> {
+    partners: Vec<ReportedPartner<'e>>,
+    /// Those that are not about one partner.
+    warnings: Vec<ReportedProblem<'e>>,
+    errors: Vec<ReportedProblem<'e>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct ReportedPartner<'e> {
+    primary_domain: &'e str,
+    description: &'e str,
+    additional_domains: Vec<String>,
+    methods: Vec<&'static str>,
+    warnings: Vec<ReportedProblem<'e>>,
+}
+
+#[derive(Serialize)]
+struct ReportedProblem<'e> {
+    code: &'static str,
+    message: &'e str,
+    file: String,
+    line: usize,
+    column: usize,
+    hint: &'e str,
+}
+
+/// The report as JSON.
+pub(super) fn render(examination: &Examination) -> String {
+    let select = |wanted: &dyn Fn(&Problem) -> bool| -> Vec<_> {
+        let problems = examination.problems.iter();
+        problems.filter(|it| wanted(it)).map(reported).collect()
+    };
+    let report = Report {
+        partners: examination
+            .partners
+            .iter()
+            .map(|partner| ReportedPartner {
+                primary_domain: partner.primary.as_str(),
+                description: &partner.description,
+                additional_domains: partner.additional.iter().map(ToString::to_string).collect(),
+                methods: partner.methods.iter().map(Method::as_str).collect(),
+                warnings: select(&|it| {
+                    it.severity == Severity::Warning
+                        && it.partner.as_ref() == Some(&partner.primary)
+                }),
+            })
+            .collect(),
+        warnings: select(&|it| it.severity == Severity::Warning && it.partner.is_none()),
+        errors: select(&|it| it.severity == Severity::Error),
+    };
+    let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn reported(problem: &Problem) -> ReportedProblem<'_> {
+    ReportedProblem {
+        code: problem.code,
+        message: &problem.message,
+        file: problem.place.file().display().to_string(),
+        line: problem.place.line(),
+        column: problem.place.column(),
+        hint: &problem.hint,
+    }
+}

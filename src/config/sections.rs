@@ -1,0 +1,182 @@
+//! The small sections of `edge.toml`, and the lists that several have.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use super::files;
+use super::model::{Dns, Log, S2s};
+use super::problem::Problem;
+use super::reader::{Item, Section};
+use super::secret::DialbackSource;
+use super::value;
+use crate::ops::logging::{Filter, Format};
+use crate::proto::auth::dialback_key::DialbackSecret;
+use crate::proto::jid::Domain;
+
+/// The list `domains`, each once.
+pub(super) fn domains(section: &Section<'_>) -> Option<Vec<Item<Domain>>> {
+    let texts = section.some_texts("domains", "contoso.com")?;
+    let mut domains: Vec<Item<Domain>> = Vec::new();
+    for text in texts.value {
+        let Some(domain) = domain(section, &text) else {
+            continue;
+        };
+        if let Some(first) = domains.iter().find(|it| it.value == domain) {
+            section.findings.add(
+                Problem::error(
+                    "duplicate-domain",
+                    &text.place,
+                    format!("{domain} is listed twice"),
+                    "remove one of them; spelling and case make no difference",
+                )
+                .related(&first.place, "first listed here"),
+            );
+            continue;
+        }
+        domains.push(Item {
+            value: domain,
+            place: text.place,
+        });
+    }
+    Some(domains)
+}
+
+/// A domain, or a finding.
+pub(super) fn domain(section: &Section<'_>, text: &Item<String>) -> Option<Domain> {
+    match Domain::parse(&text.value) {
+        Ok(domain) => Some(domain),
+        Err(error) => {
+            let hint = if text.value.contains('*') {
+                "a wildcard stands only in additional-domains, as the first label: \"*.fabrikam.com\""
+            } else {
+                "write a domain such as \"contoso.com\", without user, port or slash"
+            };
+            section.findings.add(Problem::error(
+                "bad-domain",
+                &text.place,
+                format!("\"{}\": {error}", text.value.escape_debug()),
+                hint,
+            ));
+            None
+        }
+    }
+}
+
+/// The list `listen` of a section.
+pub(super) fn listen(section: &Section<'_>, default: &str) -> Vec<Item<SocketAddr>> {
+    let hint = format!("write an IP address and a port, such as \"{default}\"");
+    match section.some_texts("listen", default) {
+        Some(texts) => section.parse_each(Some(texts), "bad-address", &hint, value::address),
+        None => {
+            let place = section.place();
+            let value = value::address(default);
+            value
+                .map(|value| Item { value, place })
+                .into_iter()
+                .collect()
+        }
+    }
+}
+
+pub(super) fn s2s(root: &Section<'_>) -> S2s {
+    let section = root.section("s2s");
+    let second = Duration::from_secs(1);
+    let s2s = S2s {
+        listen: listen(&section, "[::]:5269")
+            .into_iter()
+            .map(|item| item.value)
+            .collect(),
+        connection_limit: section.number("connection-limit", 1000, 1..=1_000_000),
+        establishment_timeout: section.duration(
+            "stream-establishment-timeout",
+            60 * second,
+            second..=600 * second,
+        ),
+        inactivity_timeout: section.duration(
+            "stream-inactivity-timeout",
+            600 * second,
+            10 * second..=86400 * second,
+        ),
+        keep_alive_interval: section.duration(
+            "keep-alive-interval",
+            300 * second,
+            second..=86400 * second,
+        ),
+        // RFC 6120 §13.12: no limit may be below 10 000 bytes.
+        max_stanza_bytes: section.number("max-stanza-bytes", 262_144, 10_000..=16_777_216),
+    };
+    section.finish();
+    s2s
+}
+
+pub(super) fn dialback(root: &Section<'_>, state_directory: &Path) -> Option<DialbackSource> {
+    let section = root.section("dialback");
+    let file = section.text("secret-file");
+    section.finish();
+    let (path, place) = match file {
+        Some(file) => (section.resolve(&file.value), file.place),
+        None => {
+            let path = state_directory.join("dialback.secret");
+            if matches!(path.try_exists(), Ok(false)) {
+                return Some(DialbackSource::ToBeMade(path));
+            }
+            (path, section.place())
+        }
+    };
+    let secret = files::secret(&path, &place, root.findings)?;
+    DialbackSecret::new(secret.expose())
+        .ok()
+        .map(DialbackSource::Known)
+}
+
+pub(super) fn dns(root: &Section<'_>) -> Dns {
+    let section = root.section("dns");
+    let hint = "write an IP address, with a port if it is not 53: \"192.0.2.53:53\"";
+    let texts = section.texts("nameservers");
+    let nameservers = section.parse_each(texts, "bad-address", hint, value::nameserver);
+    let dns = Dns {
+        nameservers: nameservers.into_iter().map(|item| item.value).collect(),
+        allow_private_addresses: section.flag("allow-private-addresses", false).value,
+    };
+    section.finish();
+    dns
+}
+
+pub(super) fn log(root: &Section<'_>) -> Option<Log> {
+    let section = root.section("log");
+    let format = section.choice(
+        "format",
+        &[
+            ("auto", Format::Auto),
+            ("text", Format::Text),
+            ("json", Format::Json),
+        ],
+    );
+    let text = section.text("filter");
+    let filter = filter(text.as_ref().map_or("info", |text| &text.value));
+    if let (None, Some(text)) = (&filter, &text) {
+        section.findings.add(Problem::error(
+            "bad-filter",
+            &text.place,
+            "`filter` is not a log filter",
+            "write a level (error, warn, info, debug, trace), or targets with levels: \
+             \"info,xmpp_edge::net=debug\"",
+        ));
+    }
+    section.finish();
+    Some(Log {
+        format: format.map_or(Format::Auto, |format| format.value),
+        filter: filter?,
+    })
+}
+
+/// A bare word that is not a level would be taken for the name of a target, which hides slips.
+fn filter(text: &str) -> Option<Filter> {
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    let sound = |part: &str| {
+        let (target, level) = part.rsplit_once('=').unwrap_or(("", part));
+        levels.contains(&level.to_lowercase().as_str()) && !target.contains('=')
+    };
+    text.split(',').all(sound).then(|| text.parse().ok())?
+}

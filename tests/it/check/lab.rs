@@ -1,0 +1,130 @@
+//! A directory with a sound configuration, to be spoilt in one place at a time.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use rustls::pki_types::UnixTime;
+use tempfile::TempDir;
+use xmpp_edge::config::{Config, Examination};
+
+use crate::pki::{self, Authority, Identity, Leaf};
+
+pub(super) const EDGE: &str = r#"domains = ["contoso.example"]
+state-directory = "state"
+
+[tls]
+certificate-chain = "edge.pem"
+private-key = "edge.key"
+trust-anchors = "ca.pem"
+
+[gateway]
+listen = ["127.0.0.1:23456"]
+secret-file = "gateway.secret"
+plaintext = true
+"#;
+
+pub(super) const PARTNERS: &str = r#"[[partner]]
+primary-domain = "fabrikam.example"
+type = "federated"
+"#;
+
+pub(super) struct Lab(TempDir);
+
+impl Lab {
+    /// A configuration without a fault.
+    pub(super) fn new() -> Self {
+        Self::with(EDGE, PARTNERS)
+    }
+
+    pub(super) fn with(edge: &str, partners: &str) -> Self {
+        let lab = Self(tempfile::tempdir().unwrap());
+        lab.write("edge.toml", edge, 0o644);
+        lab.write("partners.toml", partners, 0o644);
+        lab.write("gateway.secret", "0123456789abcdef\n", 0o600);
+        lab.write("loose.secret", "0123456789abcdef\n", 0o640);
+        lab.write("short.secret", "0123456789abcde\n", 0o600);
+        for (name, text) in files() {
+            lab.write(name, text, 0o600);
+        }
+        lab
+    }
+
+    pub(super) fn write(&self, name: &str, text: &str, mode: u32) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(super) fn examine(&self) -> Examination {
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(pki::NOW));
+        Config::examine(&self.path("edge.toml"), now)
+    }
+
+    /// Runs the program in the directory: exit status, standard output, standard error.
+    pub(super) fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_xmpp-edge"))
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env("SSL_CERT_FILE", self.path("ca.pem"))
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code().unwrap(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    }
+}
+
+/// Every certificate and key that a test names, made once.
+fn files() -> &'static [(&'static str, String)] {
+    static FILES: OnceLock<Vec<(&'static str, String)>> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let authority = Authority::root("Test Authority");
+        let issue = |leaf| authority.issue(leaf);
+        let contoso = || Leaf::new(&["contoso.example"]).server_only();
+        let chain = |identity: &Identity| identity.chain_pem();
+        let edge = issue(contoso());
+        let internal = issue(Leaf::new(&["edge.internal"]).server_only());
+        let eu = issue(Leaf::new(&["eu.contoso.example"]).server_only());
+        let expired = issue(contoso().valid((2020, 1, 1), (2026, 12, 31)));
+        let early = issue(contoso().valid((2027, 2, 1), (2028, 2, 1)));
+        // `pki::NOW` is 15 January 2027.
+        let ending = issue(contoso().valid((2026, 1, 1), (2027, 2, 1)));
+        let client = issue(Leaf::new(&["contoso.example"]).client_only());
+        vec![
+            ("ca.pem", pki::pem(&authority.certificate)),
+            ("edge.pem", chain(&edge)),
+            ("edge.key", edge.key_pem().to_owned()),
+            ("internal.pem", chain(&internal)),
+            ("internal.key", internal.key_pem().to_owned()),
+            ("eu.pem", chain(&eu)),
+            ("eu.key", eu.key_pem().to_owned()),
+            ("expired.pem", chain(&expired)),
+            ("expired.key", expired.key_pem().to_owned()),
+            ("early.pem", chain(&early)),
+            ("early.key", early.key_pem().to_owned()),
+            ("ending.pem", chain(&ending)),
+            ("ending.key", ending.key_pem().to_owned()),
+            ("cut.pem", edge.chain_pem()[..200].to_owned()),
+            ("garbage.pem", block("CERTIFICATE")),
+            ("garbage.key", block("PRIVATE KEY")),
+            ("client.pem", chain(&client)),
+            ("client.key", client.key_pem().to_owned()),
+        ]
+    })
+}
+
+/// Sound PEM around what is neither a certificate nor a key.
+fn block(label: &str) -> String {
+    format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n")
+}

@@ -1,0 +1,272 @@
+//! What an administrator sees, on 80 columns, and what a script reads.
+
+use serde_json::{Value, json};
+
+use super::lab::{EDGE, Lab, PARTNERS};
+
+const CHECK: [&str; 3] = ["check", "--config", "edge.toml"];
+const CHECK_JSON: [&str; 5] = ["check", "--config", "edge.toml", "--format", "json"];
+
+#[test]
+fn a_configuration_that_can_be_used() {
+    let (status, output, errors) = sound().run(&CHECK);
+    assert_eq!((status, errors.as_str()), (0, ""));
+    assert_eq!(
+        output,
+        r#"Local domain     Certificate
+contoso.example  valid until 2100-01-01T00:00:00Z
+
+Partner           Methods, strongest first
+fabrikam.example  sasl-external
+litware.example   sasl-external, tls-dialback, tcp-dialback  warning
+  *.rooms.litware.example
+chat.a-long-name.northwind.example
+                  sasl-external, tls-dialback
+
+warning[clear-text-admitted]: sasl = "required" does not protect this partner:
+                              dialback in the clear is admitted
+ --> partners.toml:9:7
+  |
+9 | tls = "optional"
+  |       ^^^^^^^^^^
+  |
+  = hint: whoever can strip TLS or forge DNS can read this partner's messages
+          and speak for it; set tls = "required", or dialback = false
+
+The configuration can be used: 3 partners, no errors, 1 warning.
+"#
+    );
+}
+
+#[test]
+fn every_problem_of_both_files_at_once() {
+    let (status, output, errors) = spoilt().run(&CHECK);
+    assert_eq!((status, errors.as_str()), (78, ""));
+    assert_eq!(
+        output,
+        r#"Partner          Methods, strongest first
+contoso.example  none                                       error
+litware.example  sasl-external, tls-dialback, tcp-dialback  warning
+  *.rooms.litware.example
+chat.a-long-name.northwind.example
+                 sasl-external, tls-dialback
+
+error[missing-key]: `private-key` is missing from [tls]
+ --> edge.toml:4:1
+  |
+4 | [tls]
+  | ^^^^^ in this section
+  |
+  = hint: add: private-key = "tls/privkey.pem"
+
+error[unknown-key]: `private_key` is not a known key in [tls]
+ --> edge.toml:6:1
+  |
+6 | private_key = "edge.key"
+  | ^^^^^^^^^^^
+  |
+  = hint: did you mean `private-key`?
+
+error[plaintext-not-loopback]: plaintext = true, but 192.0.2.1:23456 is not
+                               loopback
+  --> edge.toml:10:11
+   |
+10 | listen = ["192.0.2.1:23456"]
+   |           ^^^^^^^^^^^^^^^^^
+11 | secret-file = "loose.secret"
+12 | plaintext = true
+   |             ---- the link would not be encrypted
+   |
+   = hint: listen on 127.0.0.1 or [::1] only, or set plaintext = false and use
+           [gateway.tls]
+
+error[exposed-file]: other users can read or write loose.secret (mode 0640)
+  --> edge.toml:11:15
+   |
+11 | secret-file = "loose.secret"
+   |               ^^^^^^^^^^^^^^
+   |
+   = hint: run: chmod 600 loose.secret
+
+error[partner-is-local]: contoso.example is one of the edge's own domains
+ --> partners.toml:2:18
+  |
+2 | primary-domain = "contoso.example"
+  |                  ^^^^^^^^^^^^^^^^^
+  |
+ ::: edge.toml:1:12
+  |
+1 | domains = ["contoso.example"]
+  |            ----------------- the edge speaks for it
+  |
+  = hint: remove it here, or from `domains` in edge.toml
+
+error[no-method]: tls = "not-supported", sasl = "required", dialback = false
+                  leave no method
+ --> partners.toml:4:7
+  |
+4 | tls = "not-supported"
+  |       ^^^^^^^^^^^^^^^
+  |
+  = hint: SASL EXTERNAL needs a certificate, so TLS: set tls = "required"; or
+          set dialback = true to accept dialback on streams in the clear
+
+warning[clear-text-admitted]: sasl = "required" does not protect this partner:
+                              dialback in the clear is admitted
+  --> partners.toml:10:7
+   |
+10 | tls = "optional"
+   |       ^^^^^^^^^^
+   |
+   = hint: whoever can strip TLS or forge DNS can read this partner's messages
+           and speak for it; set tls = "required", or dialback = false
+
+The configuration is refused: 3 partners, 6 errors, 1 warning.
+"#
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    let (status, output, errors) = Lab::new().run(&["check", "--config", "absent.toml"]);
+    assert_eq!((status, errors.as_str()), (78, ""));
+    assert_eq!(
+        output,
+        "\
+error[unreadable-file]: cannot read absent.toml: no such file
+--> absent.toml
+ = hint: name the file with --config; the default is /etc/xmpp-edge/edge.toml
+
+The configuration is refused: no partners, 1 error, no warnings.
+"
+    );
+}
+
+#[test]
+fn the_partner_file_is_judged_even_where_the_other_cannot_be_parsed() {
+    let lab = Lab::with("domains = [", &format!("{PARTNERS}typ = 1\n"));
+    let (status, output, _) = lab.run(&CHECK);
+    assert_eq!(status, 78);
+    for part in [
+        "error[syntax]",
+        "edge.toml:1:11",
+        "error[unknown-key]",
+        "did you mean `type`?",
+    ] {
+        assert!(output.contains(part), "{output}");
+    }
+}
+
+#[test]
+fn scripts_read_json() {
+    let (status, output, errors) = sound().run(&CHECK_JSON);
+    assert_eq!((status, errors.as_str()), (0, ""));
+    let report: Value = serde_json::from_str(&output).unwrap();
+    let partners = report["partners"].as_array().unwrap();
+    assert_eq!(
+        partners[1],
+        json!({
+            "primary-domain": "litware.example",
+            "description": "",
+            "additional-domains": ["*.rooms.litware.example"],
+            "methods": ["sasl-external", "tls-dialback", "tcp-dialback"],
+            "warnings": [{
+                "code": "clear-text-admitted",
+                "message": "sasl = \"required\" does not protect this partner: dialback in the \
+                            clear is admitted",
+                "file": "partners.toml",
+                "line": 9,
+                "column": 7,
+                "hint": "whoever can strip TLS or forge DNS can read this partner's messages and \
+                         speak for it; set tls = \"required\", or dialback = false",
+            }],
+        })
+    );
+    assert_eq!(
+        (&report["warnings"], &report["errors"]),
+        (&json!([]), &json!([]))
+    );
+}
+
+#[test]
+fn scripts_read_every_error_in_json() {
+    let (status, output, errors) = spoilt().run(&CHECK_JSON);
+    assert_eq!((status, errors.as_str()), (78, ""));
+    let report: Value = serde_json::from_str(&output).unwrap();
+    let keys: Vec<_> = report.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["errors", "partners", "warnings"]);
+    assert_eq!(report["partners"][0]["methods"], json!([]));
+    let errors = report["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 6);
+    assert_eq!(
+        errors[1],
+        json!({
+            "code": "unknown-key",
+            "message": "`private_key` is not a known key in [tls]",
+            "file": "edge.toml",
+            "line": 6,
+            "column": 1,
+            "hint": "did you mean `private-key`?",
+        })
+    );
+}
+
+#[test]
+fn wrong_usage_has_its_own_status() {
+    for arguments in [
+        &["chekc"][..],
+        &["check", "--format", "xml"],
+        &["check", "x"],
+        &[],
+    ] {
+        let (status, output, errors) = Lab::new().run(arguments);
+        assert_eq!((status, output.as_str()), (64, ""), "{arguments:?}");
+        assert!(errors.contains("--help"), "{errors}");
+    }
+}
+
+#[test]
+fn help_teaches_on_80_columns() {
+    for arguments in [&["--help"][..], &["help", "check"], &["check", "--help"]] {
+        let (status, output, errors) = Lab::new().run(arguments);
+        assert_eq!((status, errors.as_str()), (0, ""), "{arguments:?}");
+        for part in ["Examples:", "Exit status:", "64", "78"] {
+            assert!(output.contains(part), "{arguments:?}: {part}");
+        }
+        assert!(
+            output.lines().all(|line| line.chars().count() <= 80),
+            "{output}"
+        );
+    }
+}
+
+const TWO_MORE: &str = r#"
+[[partner]]
+primary-domain = "litware.example"
+additional-domains = ["*.rooms.litware.example"]
+type = "federated"
+tls = "optional"
+dialback = true
+
+[[partner]]
+primary-domain = "chat.a-long-name.northwind.example"
+type = "federated"
+sasl = "optional"
+dialback = true
+"#;
+
+fn sound() -> Lab {
+    Lab::with(EDGE, &format!("{PARTNERS}{TWO_MORE}"))
+}
+
+/// Several mistakes in each file.
+fn spoilt() -> Lab {
+    let edge = EDGE
+        .replace("\"127.0.0.1:23456\"", "\"192.0.2.1:23456\"")
+        .replace("private-key", "private_key")
+        .replace("gateway.secret", "loose.secret");
+    let partners = PARTNERS
+        .replace("fabrikam.example", "contoso.example")
+        .replace("\"federated\"", "\"federated\"\ntls = \"not-supported\"");
+    Lab::with(&edge, &format!("{partners}{TWO_MORE}"))
+}
