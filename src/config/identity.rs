@@ -11,6 +11,7 @@ use super::files;
 use super::model::{Identities, Tls};
 use super::problem::{Place, Problem};
 use super::reader::{Item, Section};
+use super::trust;
 use crate::proto::auth::chain::{Anchors, TlsVersion};
 use crate::proto::jid::Domain;
 
@@ -20,7 +21,7 @@ pub(super) fn read(
     locals: &[Item<Domain>],
     now: UnixTime,
 ) -> (Option<Tls>, Option<Identities>) {
-    let others = identities(root, locals, now);
+    let (others, mut shown) = identities(root, locals, now);
     let section = root.section("tls");
     if !section.is_present() {
         root.findings.add(Problem::error(
@@ -52,6 +53,12 @@ pub(super) fn read(
         None => system_anchors(&section, &section.place()),
     };
     section.finish();
+    shown.extend(certified.clone());
+    if let Some(anchors) = &anchors {
+        for (certified, place) in &shown {
+            trust::judge(&section, certified, place, anchors, now);
+        }
+    }
     let tls = anchors.map(|anchors| Tls {
         anchors,
         minimum_version,
@@ -102,8 +109,12 @@ fn system_anchors(section: &Section<'_>, place: &Place) -> Option<Arc<Anchors>> 
 /// By domain: the certificate, if it could be read, and where the domain is claimed.
 type Claims = HashMap<Domain, (Option<Arc<CertifiedKey>>, Place)>;
 
-fn identities(root: &Section<'_>, locals: &[Item<Domain>], now: UnixTime) -> Claims {
+/// A certificate that partners will see, and where its chain is named.
+type Shown = (Arc<CertifiedKey>, Place);
+
+fn identities(root: &Section<'_>, locals: &[Item<Domain>], now: UnixTime) -> (Claims, Vec<Shown>) {
     let mut claims = Claims::new();
+    let mut shown = Vec::new();
     for section in root.sections("identity") {
         section.require("domains", "[\"eu.contoso.com\"]");
         let domains = super::sections::domains(&section).unwrap_or_default();
@@ -142,6 +153,7 @@ fn identities(root: &Section<'_>, locals: &[Item<Domain>], now: UnixTime) -> Cla
             certificate::check_names(&section, certified, place, &own);
         }
         section.finish();
+        shown.extend(certified);
     }
-    claims
+    (claims, shown)
 }

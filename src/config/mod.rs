@@ -17,6 +17,7 @@ mod reader;
 pub mod report;
 mod secret;
 mod sections;
+mod trust;
 mod value;
 
 use std::path::Path;

@@ -6,7 +6,7 @@ mod screens;
 
 use lab::{EDGE, Lab, PARTNERS};
 use mistakes::{COMBINATIONS, DOUBTS, FILES, FORM, Mistake, TOGETHER, VALUES};
-use xmpp_edge::config::{Problem, Severity, report};
+use xmpp_edge::config::{Place, Severity, report};
 
 #[test]
 fn a_sound_configuration_has_no_problems() {
@@ -88,7 +88,10 @@ fn all_are(mistakes: &[Mistake], severity: Severity) {
         let refused = severity == Severity::Error;
         let sound = found == *want
             && examination.config.is_none() == refused
-            && examination.problems.iter().all(fits_the_screen)
+            && examination
+                .problems
+                .iter()
+                .all(|problem| lab.fits_the_screen(problem))
             && examination
                 .problems
                 .iter()
@@ -100,8 +103,27 @@ fn all_are(mistakes: &[Mistake], severity: Severity) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn fits_the_screen(problem: &Problem) -> bool {
-    let text = report::render(problem, false);
-    text.lines()
-        .all(|line| line.chars().count() <= report::WIDTH)
+/// However a file is spoilt: no panic, each place lies in its file, and a configuration comes out
+/// exactly when there is no error.
+#[test]
+fn any_character_may_be_wrong() {
+    let lab = Lab::new();
+    for (name, text) in [("edge.toml", EDGE), ("partners.toml", PARTNERS)] {
+        for (at, old) in text.char_indices() {
+            for new in ["", "\"", "[", "é"] {
+                let rest = &text[at + old.len_utf8()..];
+                lab.write(name, &format!("{}{new}{rest}", &text[..at]), 0o644);
+                let examination = lab.examine();
+                let problems = &examination.problems;
+                let refused = problems.iter().any(|it| it.severity == Severity::Error);
+                assert_eq!(examination.config.is_none(), refused, "{name} {at} {new:?}");
+                for problem in problems {
+                    let Place { source, span } = &problem.place;
+                    assert!(source.text.get(span.clone()).is_some(), "{problem}");
+                    assert!(report::render(problem, true).contains(problem.code));
+                }
+            }
+        }
+        lab.write(name, text, 0o644);
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use rustls::pki_types::UnixTime;
 use tempfile::TempDir;
-use xmpp_edge::config::{Config, Examination};
+use xmpp_edge::config::{Config, Examination, Problem, report};
 
 use crate::pki::{self, Authority, Identity, Leaf};
 
@@ -68,6 +68,14 @@ impl Lab {
         Config::examine(&self.path("edge.toml"), now)
     }
 
+    /// Whether the report keeps to its width, but for the lines with this directory's own path.
+    pub(super) fn fits_the_screen(&self, problem: &Problem) -> bool {
+        let path = self.0.path().to_str().unwrap();
+        report::render(problem, false)
+            .lines()
+            .all(|line| line.chars().count() <= report::WIDTH || line.contains(path))
+    }
+
     /// Runs the program in the directory: exit status, standard output, standard error.
     pub(super) fn run(&self, arguments: &[&str]) -> (i32, String, String) {
         let output = Command::new(env!("CARGO_BIN_EXE_xmpp-edge"))
@@ -101,6 +109,9 @@ fn files() -> &'static [(&'static str, String)] {
         // `pki::NOW` is 15 January 2027.
         let ending = issue(contoso().valid((2026, 1, 1), (2027, 2, 1)));
         let client = issue(Leaf::new(&["contoso.example"]).client_only());
+        let own = contoso().self_signed();
+        let short = authority.intermediate("Test Intermediate").issue(contoso());
+        let short = short.without_intermediates();
         vec![
             ("ca.pem", pki::pem(&authority.certificate)),
             ("edge.pem", chain(&edge)),
@@ -115,6 +126,10 @@ fn files() -> &'static [(&'static str, String)] {
             ("early.key", early.key_pem().to_owned()),
             ("ending.pem", chain(&ending)),
             ("ending.key", ending.key_pem().to_owned()),
+            ("self.pem", chain(&own)),
+            ("self.key", own.key_pem().to_owned()),
+            ("short.pem", chain(&short)),
+            ("short.key", short.key_pem().to_owned()),
             ("cut.pem", edge.chain_pem()[..200].to_owned()),
             ("garbage.pem", block("CERTIFICATE")),
             ("garbage.key", block("PRIVATE KEY")),

@@ -88,6 +88,16 @@ pub(super) const DOUBTS: &[Mistake] = &[
     ),
     mistake(
         CHAIN,
+        "certificate-chain = \"short.pem\"\nprivate-key = \"short.key\"",
+        &["edge.toml:5:21 certificate-not-trusted"],
+    ),
+    mistake(
+        CHAIN,
+        "certificate-chain = \"self.pem\"\nprivate-key = \"self.key\"",
+        &["edge.toml:5:21 certificate-not-trusted"],
+    ),
+    mistake(
+        CHAIN,
         "certificate-chain = \"ending.pem\"\nprivate-key = \"ending.key\"",
         &["edge.toml:5:21 certificate-expires-soon"],
     ),

@@ -1,0 +1,91 @@
+//! Judges the edge's own chain as a partner will, who most likely trusts the same authorities.
+//! A forgotten intermediate certificate shows nowhere else than at the partners.
+
+use rustls::pki_types::UnixTime;
+use rustls::sign::CertifiedKey;
+
+use super::problem::{Place, Problem};
+use super::reader::Section;
+use crate::proto::auth::cert_fault::CertFault;
+use crate::proto::auth::certificate::utc;
+use crate::proto::auth::chain::{self, Anchors};
+use crate::proto::jid::Domain;
+
+/// Warns where the chain does not lead to a trusted authority. It is a warning and no more: the
+/// partners may trust an authority that this host does not know.
+pub(super) fn judge(
+    section: &Section<'_>,
+    certified: &CertifiedKey,
+    place: &Place,
+    anchors: &Anchors,
+    now: UnixTime,
+) {
+    // Names are checked by themselves, and are what is judged last, so any will do.
+    let Ok(any) = Domain::parse("domain.invalid") else {
+        return;
+    };
+    let Err(fault) = chain::judge(&certified.cert, &any, anchors, now).verdict else {
+        return;
+    };
+    if let Some((message, hint)) = words(&fault) {
+        let problem = Problem::warning("certificate-not-trusted", place, message, hint);
+        section.findings.add(problem);
+    }
+}
+
+/// `None` for the faults that the other checks report.
+fn words(fault: &CertFault) -> Option<(String, &'static str)> {
+    const REINSTALL: &str = "put into the file what the authority delivered: the edge's own \
+                             certificate first, then the intermediate ones";
+    const PRIVATE: &str = "have the certificate issued by an authority that partners trust; else \
+                           each partner must be given this one, or is left with dialback";
+    Some(match fault {
+        CertFault::SelfSigned => ("the certificate is self-signed".to_owned(), PRIVATE),
+        CertFault::UnknownIssuer {
+            issuer,
+            issuer_sent: false,
+        } => (
+            format!("the chain is cut off: {issuer} is neither in the file nor trusted"),
+            REINSTALL,
+        ),
+        CertFault::UnknownIssuer {
+            issuer,
+            issuer_sent: true,
+        } => (
+            format!("the chain ends at {issuer}, which is not a trusted authority"),
+            PRIVATE,
+        ),
+        CertFault::Expired {
+            since,
+            authority: Some(authority),
+        } => (
+            format!(
+                "{authority}, further up in the chain, expired on {}",
+                utc(*since)
+            ),
+            REINSTALL,
+        ),
+        CertFault::BadSignature => (
+            "the certificates of the chain do not belong together".to_owned(),
+            REINSTALL,
+        ),
+        CertFault::UnsupportedAlgorithm => (
+            "the chain is signed with an outdated algorithm or a short key".to_owned(),
+            PRIVATE,
+        ),
+        CertFault::AuthorityAsServer => (
+            "the first certificate is that of an authority, not of a server".to_owned(),
+            REINSTALL,
+        ),
+        CertFault::NameConstraint
+        | CertFault::TooDeep
+        | CertFault::Invalid { .. }
+        | CertFault::NotYetValid {
+            authority: Some(_), ..
+        } => (
+            format!("partners will refuse the chain ({})", fault.code()),
+            REINSTALL,
+        ),
+        _ => return None,
+    })
+}
