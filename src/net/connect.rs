@@ -81,24 +81,31 @@ pub async fn connect(
     .await
 }
 
-/// Sets what every stream's socket needs: no delay for small writes, and an end to connections
-/// whose other side has silently gone.
+/// Sets what every socket needs: no delay for small writes, and probes that find out when the
+/// other side of an idle connection has silently gone.
 ///
 /// # Errors
 /// What the system says.
 pub fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_secs(60))
         .with_interval(Duration::from_secs(15))
         .with_retries(4);
-    socket.set_tcp_keepalive(&keepalive)?;
-    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
-/// How long written data may stay unacknowledged before the connection counts as lost.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
+/// Sets that written data must be acknowledged, and read by the other side at all, within two
+/// minutes. For streams with partners only: the system counts a reader that keeps its window shut
+/// as gone, and a slow gateway is to push back for as long as it needs.
+///
+/// # Errors
+/// What the system says.
+pub fn expect_progress(stream: &TcpStream) -> io::Result<()> {
+    SockRef::from(stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))
+}
+
+const UNACKNOWLEDGED: Duration = Duration::from_secs(120);
 
 type Addresses = Result<Vec<IpAddr>, LookupFault>;
 
@@ -110,6 +117,7 @@ async fn open(address: SocketAddr, limit: Duration) -> Result<TcpStream, Attempt
         };
         let stream = socket.connect(address).await?;
         tune(&stream)?;
+        expect_progress(&stream)?;
         Ok(stream)
     };
     match tokio::time::timeout(limit, connecting).await {

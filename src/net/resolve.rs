@@ -1,19 +1,22 @@
 //! Asks DNS, within limits of time and size, and tells "there is none" from "nobody answered".
 
+mod failure;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
+use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{TokioResolver, system_conf};
 use tokio::time::timeout;
 
-use crate::proto::discover::{self, NotOffered, SrvRecord, Target};
+pub use failure::{DiscoverFailure, LookupFault};
+
+use crate::proto::discover::{self, SrvRecord, Target};
 use crate::proto::jid::Domain;
 
 /// Asks DNS; cheap to clone, and clones share one cache.
@@ -133,105 +136,6 @@ impl DnsResolver {
             return Err(LookupFault::NoRecords);
         }
         Ok(records)
-    }
-}
-
-/// Why one lookup brought nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LookupFault {
-    /// The name does not exist.
-    #[error("the name does not exist in DNS")]
-    NoSuchName,
-    /// The name exists, and has no record of this kind.
-    #[error("the name has no such record in DNS")]
-    NoRecords,
-    /// The name server, or one behind it, failed.
-    #[error("the name server answered {code}: DNS of that domain may be broken, or its DNSSEC")]
-    ServerFailure {
-        /// The response code.
-        code: String,
-    },
-    /// No answer came in time.
-    #[error("the name servers did not answer in time")]
-    TimedOut,
-    /// Anything else.
-    #[error("the lookup failed ({detail})")]
-    Other {
-        /// What the library met.
-        detail: String,
-    },
-}
-
-impl LookupFault {
-    /// The name of the fault in counters and JSON.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NoSuchName => "no-such-name",
-            Self::NoRecords => "no-records",
-            Self::ServerFailure { .. } => "dns-server-failure",
-            Self::TimedOut => "dns-timed-out",
-            Self::Other { .. } => "dns-error",
-        }
-    }
-
-    /// Whether DNS says that there is none, as against not answering.
-    #[must_use]
-    pub fn is_absent(&self) -> bool {
-        matches!(self, Self::NoSuchName | Self::NoRecords)
-    }
-
-    fn of(error: &NetError) -> Self {
-        match error {
-            NetError::Timeout => Self::TimedOut,
-            NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
-                ResponseCode::NXDomain => Self::NoSuchName,
-                ResponseCode::NoError => Self::NoRecords,
-                code => Self::ServerFailure {
-                    code: code.to_string(),
-                },
-            },
-            NetError::Dns(DnsError::ResponseCode(code)) => Self::ServerFailure {
-                code: code.to_string(),
-            },
-            error => Self::Other {
-                detail: error.to_string(),
-            },
-        }
-    }
-}
-
-/// Why a domain has no place to connect to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DiscoverFailure {
-    /// Its SRV record says that there is no such service.
-    #[error(transparent)]
-    NotOffered(#[from] NotOffered),
-    /// Its SRV records cannot be had.
-    #[error("looking for the domain's server: {0}")]
-    Lookup(LookupFault),
-}
-
-impl DiscoverFailure {
-    /// The name of the failure in counters and JSON.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NotOffered(_) => "service-not-offered",
-            Self::Lookup(fault) => fault.code(),
-        }
-    }
-
-    /// Whether DNS says that there is no such service: then the bounce is
-    /// `remote-server-not-found`, else `remote-server-timeout`.
-    #[must_use]
-    pub fn is_no_such_service(&self) -> bool {
-        match self {
-            Self::NotOffered(_) => true,
-            Self::Lookup(fault) => fault.is_absent(),
-        }
     }
 }
 

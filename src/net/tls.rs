@@ -6,29 +6,24 @@
 //! Resumption and early data are off: on a resumed session nobody proves to hold a key.
 
 mod fault;
+mod settings;
 mod verify;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use rustls::client::Resumption;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::version::{TLS12, TLS13};
-use rustls::{
-    ClientConfig, CommonState, ProtocolVersion, RootCertStore, ServerConfig,
-    SupportedProtocolVersion,
-};
+use rustls::server::WebPkiClientVerifier;
+use rustls::sign::SingleCertAndKey;
+use rustls::{ClientConfig, CommonState, ProtocolVersion, RootCertStore, ServerConfig};
 
 pub use fault::TlsFault;
 
 use crate::proto::auth::chain::{Anchors, TlsFacts, TlsVersion};
 use crate::proto::auth::identity::Names;
 use crate::proto::jid::Domain;
-use verify::AcceptAndReport;
+use settings::{Pair, Pairs, certified, from, provider, without_resumption};
 
 /// A certificate chain, its key, and the local domains it is for.
 pub struct Credential {
@@ -112,7 +107,7 @@ pub fn link(
     }
     let provider = provider();
     let roots = RootCertStore {
-        roots: anchors.roots().cloned().collect(),
+        roots: anchors.roots().to_vec(),
     };
     let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
         .build()
@@ -179,112 +174,6 @@ pub enum TlsSetupError {
     /// The TLS library refuses the combination.
     #[error("TLS cannot be set up: {0}")]
     Library(rustls::Error),
-}
-
-/// One credential's settings, for both minimum versions.
-#[derive(Clone, Debug)]
-struct Pairs {
-    from_tls12: Pair,
-    from_tls13: Pair,
-}
-
-/// One credential's settings, for both directions.
-#[derive(Clone, Debug)]
-struct Pair {
-    server: Arc<ServerConfig>,
-    client: Arc<ClientConfig>,
-}
-
-impl Pairs {
-    fn new(
-        chain: Vec<CertificateDer<'static>>,
-        key: PrivateKeyDer<'static>,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<Self, TlsSetupError> {
-        let certified = certified(chain, key, provider)?;
-        let resolver = Arc::new(SingleCertAndKey::from(certified));
-        let verifier = Arc::new(AcceptAndReport::new(provider));
-        let pair = |minimum| {
-            Ok(Pair {
-                server: partner_server(provider, minimum, &resolver, &verifier)?,
-                client: partner_client(provider, minimum, &resolver, &verifier)?,
-            })
-        };
-        Ok(Self {
-            from_tls12: pair(TlsVersion::Tls12)?,
-            from_tls13: pair(TlsVersion::Tls13)?,
-        })
-    }
-}
-
-fn partner_server(
-    provider: &Arc<CryptoProvider>,
-    minimum: TlsVersion,
-    resolver: &Arc<SingleCertAndKey>,
-    verifier: &Arc<AcceptAndReport>,
-) -> Result<Arc<ServerConfig>, TlsSetupError> {
-    let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
-        .with_protocol_versions(from(minimum))
-        .map_err(TlsSetupError::Library)?;
-    let config = builder
-        .with_client_cert_verifier(Arc::clone(verifier) as _)
-        .with_cert_resolver(Arc::clone(resolver) as _);
-    Ok(Arc::new(without_resumption(config)))
-}
-
-fn partner_client(
-    provider: &Arc<CryptoProvider>,
-    minimum: TlsVersion,
-    resolver: &Arc<SingleCertAndKey>,
-    verifier: &Arc<AcceptAndReport>,
-) -> Result<Arc<ClientConfig>, TlsSetupError> {
-    let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
-        .with_protocol_versions(from(minimum))
-        .map_err(TlsSetupError::Library)?;
-    let mut config = builder
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(verifier) as _)
-        // Whatever authorities the other side hints at: it is to judge our only certificate.
-        .with_client_cert_resolver(Arc::clone(resolver) as _);
-    config.resumption = Resumption::disabled();
-    config.enable_early_data = false;
-    Ok(Arc::new(config))
-}
-
-fn without_resumption(mut config: ServerConfig) -> ServerConfig {
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
-    config.max_early_data_size = 0;
-    config
-}
-
-fn certified(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-    provider: &CryptoProvider,
-) -> Result<CertifiedKey, TlsSetupError> {
-    if chain.is_empty() {
-        return Err(TlsSetupError::NoCertificate);
-    }
-    CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
-        rustls::Error::InconsistentKeys(_) => TlsSetupError::KeyMismatch,
-        error => TlsSetupError::Unusable(error),
-    })
-}
-
-/// Never the process-wide provider, which depends on what else is linked in. Post-quantum key
-/// exchange comes first in it.
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(aws_lc_rs::default_provider())
-}
-
-fn from(minimum: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
-    static FROM_TLS12: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
-    static FROM_TLS13: [&SupportedProtocolVersion; 1] = [&TLS13];
-    match minimum {
-        TlsVersion::Tls12 => &FROM_TLS12,
-        TlsVersion::Tls13 => &FROM_TLS13,
-    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,11 @@
 //! DNS answers are not authenticated. They choose where we connect to and nothing else: the
 //! certificate is always asked for the domain.
 
+mod address;
+
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+pub use address::{Turns, is_public, special_use};
 
 use super::jid::Domain;
 use super::policy::HostPort;
@@ -58,7 +61,7 @@ pub enum Via {
         /// Its weight.
         weight: u16,
     },
-    /// The domain itself at the default port: there is no SRV record.
+    /// The domain itself at the default port: there is no SRV record, or none could be had.
     Fallback,
     /// The domain is an IP literal.
     Literal,
@@ -109,7 +112,7 @@ pub fn targets(
     // it stands beside real targets, they are what is meant.
     let mut rest: Vec<_> = records
         .into_iter()
-        .filter(|record| !record.target.is_empty() && record.port != 0)
+        .filter(|record| !record.target.is_empty())
         .collect();
     if rest.is_empty() {
         return Err(NotOffered);
@@ -130,40 +133,6 @@ pub fn targets(
     "the domain says in DNS that it offers no XMPP service to other servers (SRV target \".\")"
 )]
 pub struct NotOffered;
-
-/// Puts addresses in the order of attempts: the families take turns, IPv6 first.
-#[must_use]
-pub fn interleave(addresses: impl IntoIterator<Item = IpAddr>) -> Vec<IpAddr> {
-    let (mut first, mut second): (Vec<_>, Vec<_>) =
-        addresses.into_iter().partition(IpAddr::is_ipv6);
-    first.reverse();
-    second.reverse();
-    // RFC 8305 §4: each address is followed by one of the other family, while there are any.
-    std::iter::from_fn(|| {
-        let next = first.pop().or_else(|| second.pop());
-        std::mem::swap(&mut first, &mut second);
-        next
-    })
-    .collect()
-}
-
-/// Why an address is no place on the public Internet; `None` when it is one.
-///
-/// A name in DNS could otherwise lead us to hosts inside (RFC 6890's registries; addresses that
-/// carry an IPv4 address are judged by it).
-#[must_use]
-pub fn special_use(address: IpAddr) -> Option<&'static str> {
-    match address {
-        IpAddr::V4(address) => special_use_v4(address),
-        IpAddr::V6(address) => special_use_v6(address),
-    }
-}
-
-/// Whether an address is a place on the public Internet.
-#[must_use]
-pub fn is_public(address: IpAddr) -> bool {
-    special_use(address).is_none()
-}
 
 /// No partner needs more; without a limit, a zone could keep us connecting for hours.
 const MAX_TARGETS: usize = 20;
@@ -197,48 +166,6 @@ fn by_weight(
                 weight: record.weight,
             },
         });
-    }
-}
-
-fn special_use_v4(address: Ipv4Addr) -> Option<&'static str> {
-    let [a, b, c, _] = address.octets();
-    Some(match (a, b, c) {
-        (0, ..) => "unspecified",
-        (10, ..) | (172, 16..=31, _) | (192, 168, _) => "private",
-        (100, 64..=127, _) => "shared (carrier-grade NAT)",
-        (127, ..) => "loopback",
-        (169, 254, _) => "link-local",
-        (192, 0, 2) | (198, 51, 100) | (203, 0, 113) => "documentation",
-        (198, 18..=19, _) => "benchmarking",
-        (224..=239, ..) => "multicast",
-        (192, 0, 0) | (192, 88, 99) | (240.., ..) => "reserved",
-        _ => return None,
-    })
-}
-
-fn special_use_v6(address: Ipv6Addr) -> Option<&'static str> {
-    let embedded = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        special_use_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match address.segments() {
-        [0, 0, 0, 0, 0, 0, 0, 0] => Some("unspecified"),
-        [0, 0, 0, 0, 0, 0, 0, 1] => Some("loopback"),
-        // IPv4-mapped, NAT64 and 6to4: what counts is where they lead. The rest of ::/96 is
-        // obsolete and leads to an IPv4 address, too.
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-            embedded(high, low)
-        }
-        [0x2002, high, low, ..] => embedded(high, low),
-        [0xfe80..=0xfebf, ..] => Some("link-local"),
-        [0xfec0..=0xfeff, ..] | [0xfc00..=0xfdff, ..] => Some("unique-local"),
-        [0xff00..=0xffff, ..] => Some("multicast"),
-        [0x2001, 0xdb8, ..] | [0x3fff, 0..=0x0fff, ..] => Some("documentation"),
-        // Teredo, ORCHID and the other assignments of RFC 2928.
-        [0x2001, 0..=0x01ff, ..] => Some("reserved"),
-        [0x2000..=0x3fff, ..] => None,
-        // RFC 4291 §2.4: no other space is global unicast.
-        _ => Some("reserved"),
     }
 }
 

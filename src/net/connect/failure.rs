@@ -35,7 +35,7 @@ impl ConnectFailure {
             return attempt.fault.code();
         }
         let failed = self.lookups.iter().find(|(_, fault)| !fault.is_absent());
-        match failed.or(self.lookups.first()) {
+        match failed.or_else(|| self.lookups.first()) {
             Some((_, fault)) if fault.is_absent() => "no-address",
             Some((_, fault)) => fault.code(),
             None => AttemptFault::TimedOut.code(),

@@ -1,6 +1,5 @@
 //! The race itself: which address is tried when. Lookups and connecting are given from outside.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -11,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::failure::{Attempt, AttemptFault, ConnectFailure, Family};
 use super::{Addresses, LookupFault};
-use crate::proto::discover::Target;
+use crate::proto::discover::{Target, Turns};
 
 /// RFC 8305 §8, "Resolution Delay": how long IPv4 addresses wait for the IPv6 answer.
 pub(super) const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
@@ -25,9 +24,7 @@ pub(super) struct Race<S, A, C> {
     port: u16,
     admit: A,
     attempt: C,
-    waiting_v6: VecDeque<IpAddr>,
-    waiting_v4: VecDeque<IpAddr>,
-    last: Option<Family>,
+    waiting: Turns,
     /// Dropped with the race, which ends the losers.
     running: JoinSet<(SocketAddr, Result<S, AttemptFault>)>,
     under_way: Vec<SocketAddr>,
@@ -47,9 +44,7 @@ where
             port,
             admit,
             attempt,
-            waiting_v6: VecDeque::new(),
-            waiting_v4: VecDeque::new(),
-            last: None,
+            waiting: Turns::default(),
             running: JoinSet::new(),
             under_way: Vec::new(),
             lookups: Vec::new(),
@@ -69,7 +64,7 @@ where
         let mut not_before = Instant::now();
         let mut began: Option<Instant> = None;
         loop {
-            let waiting = !self.waiting_v6.is_empty() || !self.waiting_v4.is_empty();
+            let waiting = !self.waiting.is_empty();
             if !asking_v6 && !asking_v4 && !waiting && self.running.is_empty() {
                 return None;
             }
@@ -128,24 +123,14 @@ where
 
     fn answered(&mut self, family: Family, answer: Addresses) {
         match answer {
-            Ok(addresses) => {
-                let waiting = match family {
-                    Family::V6 => &mut self.waiting_v6,
-                    Family::V4 => &mut self.waiting_v4,
-                };
-                for address in addresses {
-                    if !waiting.contains(&address) {
-                        waiting.push_back(address);
-                    }
-                }
-            }
+            Ok(addresses) => addresses.into_iter().for_each(|one| self.waiting.add(one)),
             Err(fault) => self.lookups.push((family, fault)),
         }
     }
 
     /// Begins the next admissible attempt; `false` when none was left.
     fn begin_next(&mut self) -> bool {
-        while let Some(address) = self.take_next() {
+        while let Some(address) = self.waiting.take() {
             let place = SocketAddr::new(address, self.port);
             if let Some(kind) = (self.admit)(address) {
                 self.attempts.push(Attempt {
@@ -160,22 +145,6 @@ where
             return true;
         }
         false
-    }
-
-    /// RFC 8305 §4: the families take turns, IPv6 first.
-    fn take_next(&mut self) -> Option<IpAddr> {
-        let next = match self.last {
-            Some(Family::V6) => self
-                .waiting_v4
-                .pop_front()
-                .or_else(|| self.waiting_v6.pop_front()),
-            _ => self
-                .waiting_v6
-                .pop_front()
-                .or_else(|| self.waiting_v4.pop_front()),
-        };
-        self.last = next.map(Family::of).or(self.last);
-        next
     }
 
     fn ended(

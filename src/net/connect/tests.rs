@@ -29,6 +29,14 @@ fn missing(after: u32) -> (u32, Addresses) {
 /// How a simulated address behaves: after so many milliseconds it connects, or fails so.
 type Behaviour = (u32, Result<(), AttemptFault>);
 
+/// The IPv6 answer, the IPv4 answer, who does not simply connect, and what is tried when.
+type Row<'a> = (
+    (u32, Addresses),
+    (u32, Addresses),
+    &'a [(&'a str, Behaviour)],
+    &'a [&'a str],
+);
+
 const UP: Behaviour = (5, Ok(()));
 const REFUSES: Behaviour = (1, Err(AttemptFault::Refused));
 const BLACK_HOLE: Behaviour = (10_000, Err(AttemptFault::TimedOut));
@@ -74,8 +82,7 @@ async fn the_order_and_the_times_of_attempts() {
     let both6 = format!("{a6} {b6}");
     let both4 = format!("{a4} {b4}");
     let all_up = [(a6, UP), (b6, UP), (a4, UP), (b4, UP)];
-    // IPv6 answer, IPv4 answer, who does not simply answer; what is tried when.
-    let table: [(_, _, &[(&str, Behaviour)], &[&str]); 9] = [
+    let table: [Row<'_>; 9] = [
         // The first good address wins, and no other is tried.
         (found(0, a6), found(0, a4), &[], &["0 2600::a"]),
         (found(0, a6), found(9000, a4), &[], &["0 2600::a"]),

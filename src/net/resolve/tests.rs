@@ -1,6 +1,7 @@
 use super::fake::{Answer, NameServer, Zone};
 use super::*;
 use crate::proto::discover::Via;
+use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::Record;
 use hickory_resolver::proto::rr::rdata::{A, AAAA, SOA, SRV};
 use hickory_server::Server;

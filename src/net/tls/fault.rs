@@ -98,7 +98,10 @@ impl TlsFault {
         match error.get_ref().and_then(|inner| inner.downcast_ref()) {
             Some(error) => Self::of_library(error),
             None => match error.kind() {
-                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Self::Closed,
+                io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe => Self::Closed,
                 io::ErrorKind::TimedOut => Self::TimedOut,
                 kind => Self::Io { kind },
             },

@@ -3,7 +3,9 @@
 use super::*;
 use crate::proto::auth::pki::{Authority, Identity, Leaf};
 use rustls::server::ServerSessionMemoryCache;
-use rustls::{ClientConnection, HandshakeKind, ServerConnection};
+use rustls::sign::CertifiedKey;
+use rustls::version::TLS12;
+use rustls::{ClientConnection, HandshakeKind, ServerConnection, SupportedProtocolVersion};
 use std::io;
 
 /// What became of a handshake on our side, and on the partner's.
@@ -373,8 +375,40 @@ fn what_is_not_tls_and_plain_ends_are_named() {
     for (kind, want) in [
         (io::ErrorKind::UnexpectedEof, "closed"),
         (io::ErrorKind::ConnectionReset, "closed"),
-        (io::ErrorKind::BrokenPipe, "io"),
+        (io::ErrorKind::BrokenPipe, "closed"),
+        (io::ErrorKind::TimedOut, "timed-out"),
+        (io::ErrorKind::OutOfMemory, "io"),
     ] {
         assert_eq!(TlsFault::of(&kind.into()).code(), want);
     }
+}
+
+/// On a socket, errors come wrapped, and with TLS 1.3 a refusal comes after the handshake.
+#[tokio::test]
+async fn a_refusal_is_understood_on_a_socket_too() {
+    use tokio::io::AsyncReadExt as _;
+    let world = world(TlsVersion::Tls12);
+    let inside = Authority::root("inside");
+    let (anchors, _) = Anchors::from_der([inside.certificate.clone()]);
+    let edge = inside.issue(Leaf::new(&["partner.example"]));
+    let picky = link(edge.chain, edge.key, &anchors, TlsVersion::Tls12).unwrap();
+    let (here, there) = tokio::io::duplex(65536);
+    let partner = tokio::spawn(async move {
+        let acceptor = tokio_rustls::TlsAcceptor::from(picky);
+        acceptor.accept(there).await.map(|_| ()).unwrap_err()
+    });
+    let ours = world.ours.client(&domain("local.example"), None);
+    let name = server_name(&domain("partner.example")).unwrap();
+    let connector = tokio_rustls::TlsConnector::from(ours);
+    let mut stream = connector.connect(name, here).await.unwrap();
+    let error = stream.read_u8().await.unwrap_err();
+    assert_eq!(TlsFault::of(&error).code(), "our-certificate-rejected");
+    let refused = TlsFault::of(&partner.await.unwrap());
+    assert_eq!(refused.code(), "certificate-refused");
+
+    let (here, there) = tokio::io::duplex(65536);
+    drop(there);
+    let name = server_name(&domain("partner.example")).unwrap();
+    let error = connector.connect(name, here).await.unwrap_err();
+    assert_eq!(TlsFault::of(&error), TlsFault::Closed);
 }

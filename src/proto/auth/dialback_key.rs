@@ -78,11 +78,13 @@ pub struct WeakSecret;
 
 fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
+    // As large as it will be at once: growing would leave copies of a secret behind.
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
         // Writing to a string cannot fail.
         write!(text, "{byte:02x}").ok();
-        text
-    })
+    }
+    text
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ impl Name {
     /// Whether this name is the domain. Compared in the one normal form of [`Domain`].
     #[must_use]
     pub fn covers(&self, domain: &Domain) -> bool {
-        // RFC 9525 §6.3: an IP address in the place of a domain name is not matched as a name.
+        // RFC 9525 §6.4: an IP address is matched with an iPAddress only, which XMPP has no use for.
         if domain.is_address() {
             return false;
         }

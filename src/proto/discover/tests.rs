@@ -1,6 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 fn domain(text: &str) -> Domain {
     Domain::parse(text).unwrap()
@@ -24,6 +25,14 @@ fn dice(seed: u64) -> impl FnMut(u32) -> u32 {
         state ^= state << 17;
         u32::try_from(((state >> 32) * u64::from(bound)) >> 32).unwrap()
     }
+}
+
+fn interleave(addresses: impl IntoIterator<Item = IpAddr>) -> Vec<IpAddr> {
+    let mut turns = Turns::default();
+    for address in addresses {
+        turns.add(address);
+    }
+    std::iter::from_fn(|| turns.take()).collect()
 }
 
 /// How often, of 10 000 times, each host comes first.
@@ -119,6 +128,7 @@ fn families_take_turns() {
             "2000::1 1.0.0.1 2000::2 2000::3",
         ),
         ("1.0.0.1 1.0.0.2", "1.0.0.1 1.0.0.2"),
+        ("1.0.0.1 1.0.0.1", "1.0.0.1"),
     ] {
         assert_eq!(order(given), want);
     }

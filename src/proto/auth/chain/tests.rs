@@ -18,6 +18,19 @@ fn trust(certificates: &[&CertificateDer<'static>]) -> Anchors {
     anchors
 }
 
+/// The certificate with a signature algorithm (1.2.840.10045.4.3.9) that nobody knows.
+fn with_unknown_algorithm(mut identity: Identity) -> Identity {
+    let known = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let mut bytes = identity.chain[0].to_vec();
+    for start in 0..bytes.len() - known.len() {
+        if bytes[start..].starts_with(&known) {
+            bytes[start + known.len() - 1] = 9;
+        }
+    }
+    identity.chain[0] = bytes.into();
+    identity
+}
+
 fn code(identity: &Identity, anchors: &Anchors) -> &'static str {
     code_for(identity, DOMAIN, anchors)
 }
@@ -81,6 +94,10 @@ fn each_certificate_has_its_verdict() {
         (
             "unknown-issuer",
             middle.issue(leaf()).without_intermediates(),
+        ),
+        (
+            "unsupported-algorithm",
+            with_unknown_algorithm(root.issue(leaf())),
         ),
         ("bad-signature", same_name.issue(leaf())),
         ("too-deep", deep.issue(leaf())),

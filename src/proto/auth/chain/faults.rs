@@ -1,0 +1,116 @@
+//! From what a check met to the fault that the operator reads.
+
+use rustls::pki_types::{CertificateDer, UnixTime};
+
+use crate::proto::auth::cert_fault::CertFault;
+use crate::proto::auth::certificate::CertFacts;
+use crate::proto::auth::identity::printable;
+
+/// What an authority's signature would not mend: checked where there is no authority.
+pub(super) fn own_faults(facts: &CertFacts, now: UnixTime) -> Result<(), CertFault> {
+    let now = now.as_secs();
+    if now < facts.not_before {
+        return Err(CertFault::NotYetValid {
+            from: facts.not_before,
+            authority: None,
+        });
+    }
+    if now > facts.not_after {
+        return Err(CertFault::Expired {
+            since: facts.not_after,
+            authority: None,
+        });
+    }
+    if facts.purposes.allow_server() {
+        Ok(())
+    } else {
+        Err(purpose_fault(facts))
+    }
+}
+
+fn purpose_fault(facts: &CertFacts) -> CertFault {
+    if facts.purposes.client_auth && !facts.purposes.server_auth {
+        CertFault::ClientAuthOnly
+    } else {
+        CertFault::NotForServers
+    }
+}
+
+pub(super) fn chain_fault(
+    error: &webpki::Error,
+    facts: &CertFacts,
+    above: &[CertificateDer<'_>],
+    now: UnixTime,
+) -> CertFault {
+    use webpki::Error as E;
+    if facts.self_issued {
+        return CertFault::SelfSigned;
+    }
+    match error {
+        E::CertExpired { not_after, .. } => {
+            let since = not_after.as_secs();
+            let own = now.as_secs() > facts.not_after;
+            let authority = authority_where(above, own, |facts| facts.not_after == since);
+            CertFault::Expired { since, authority }
+        }
+        E::CertNotValidYet { not_before, .. } => {
+            let from = not_before.as_secs();
+            let own = now.as_secs() < facts.not_before;
+            let authority = authority_where(above, own, |facts| facts.not_before == from);
+            CertFault::NotYetValid { from, authority }
+        }
+        E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => purpose_fault(facts),
+        // RFC 6120 §13.7.1.1: a server's certificate is not an authority's.
+        E::CaUsedAsEndEntity => CertFault::AuthorityAsServer,
+        E::UnknownIssuer => unknown_issuer(facts, above),
+        E::InvalidSignatureForPublicKey | E::SignatureAlgorithmMismatch => CertFault::BadSignature,
+        E::UnsupportedSignatureAlgorithmContext(_)
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => CertFault::UnsupportedAlgorithm,
+        E::NameConstraintViolation => CertFault::NameConstraint,
+        E::MaximumPathDepthExceeded
+        | E::PathLenConstraintViolated
+        | E::MaximumPathBuildCallsExceeded
+        | E::MaximumSignatureChecksExceeded
+        | E::MaximumNameConstraintComparisonsExceeded => CertFault::TooDeep,
+        other => CertFault::Invalid {
+            detail: printable(&other.to_string()),
+        },
+    }
+}
+
+fn authority_where(
+    above: &[CertificateDer<'_>],
+    own: bool,
+    wanted: impl Fn(&CertFacts) -> bool,
+) -> Option<String> {
+    if own {
+        return None;
+    }
+    let facts = above.iter().filter_map(CertFacts::of).find(wanted);
+    Some(facts.map_or_else(|| "above it".to_owned(), |facts| facts.subject))
+}
+
+/// Follows the issuers as far as the certificates that were sent lead.
+fn unknown_issuer(leaf: &CertFacts, above: &[CertificateDer<'_>]) -> CertFault {
+    let mut rest: Vec<_> = above.iter().filter_map(CertFacts::of).collect();
+    let mut top = leaf.clone();
+    while !top.self_issued {
+        let Some(index) = rest
+            .iter()
+            .position(|facts| facts.subject_der == top.issuer_der)
+        else {
+            break;
+        };
+        top = rest.swap_remove(index);
+    }
+    CertFault::UnknownIssuer {
+        issuer: top.issuer,
+        issuer_sent: top.self_issued,
+    }
+}
+
+pub(super) fn malformed(error: &webpki::Error) -> CertFault {
+    CertFault::Malformed {
+        detail: printable(&error.to_string()),
+    }
+}
