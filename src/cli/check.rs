@@ -2,7 +2,6 @@
 
 mod json;
 
-use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 
 use clap::ValueEnum;
@@ -167,22 +166,17 @@ fn summary(examination: &Examination) -> String {
         examination.problems.iter().filter(same).count()
     };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    let mut text = if errors == 0 {
-        "The configuration can be used: ".to_owned()
+    let verdict = if errors == 0 {
+        "can be used"
     } else {
-        "The configuration is refused: ".to_owned()
+        "is refused"
     };
-    let partners = examination.partners.len();
-    // Writing to a String does not fail.
-    write!(
-        text,
-        "{}, {}, {}.",
-        counted(partners, "partner"),
+    format!(
+        "The configuration {verdict}: {}, {}, {}.",
+        counted(examination.partners.len(), "partner"),
         counted(errors, "error"),
         counted(warnings, "warning")
     )
-    .unwrap_or_default();
-    text
 }
 
 fn counted(number: usize, noun: &str) -> String {

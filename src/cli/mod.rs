@@ -20,8 +20,9 @@ pub fn main() -> ExitCode {
             } else {
                 Exit::Success
             };
-            // Where the text of a refusal cannot be written, the status is all there is left to say.
-            error.print().map_or(exit, |()| exit)
+            // Where the text cannot be written, the status is all there is left to say.
+            error.print().unwrap_or_default();
+            exit
         }
     };
     ExitCode::from(exit as u8)

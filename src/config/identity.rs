@@ -48,8 +48,7 @@ pub(super) fn read(
         )
         .map_or(TlsVersion::Tls12, |version| version.value);
     let anchors = match section.text("trust-anchors") {
-        Some(name) if name.value != "system" => anchors(&section, &name),
-        Some(name) => system_anchors(&section, &name.place),
+        Some(name) => anchors(&section, &name),
         None => system_anchors(&section, &section.place()),
     };
     section.finish();
@@ -73,8 +72,11 @@ pub(super) fn read(
     (tls, identities)
 }
 
-/// Reads the authorities of a PEM file; each certificate in it must be sound.
+/// The system's authorities, or those of a PEM file, in which each certificate must be sound.
 pub(super) fn anchors(section: &Section<'_>, file: &Item<String>) -> Option<Arc<Anchors>> {
+    if file.value == "system" {
+        return system_anchors(section, &file.place);
+    }
     let path = section.resolve(&file.value);
     let certificates = files::certificates(&path, &file.place, section.findings)?;
     let (anchors, rejected) = Anchors::from_der(certificates);

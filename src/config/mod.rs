@@ -27,7 +27,7 @@ use rustls::pki_types::UnixTime;
 pub use model::{Config, Dns, Gateway, GatewayTls, Identities, Log, S2s, Tls, Transport};
 pub use partners::PartnerSummary;
 pub use problem::{Place, Problem, Problems, Severity, Source};
-pub use secret::{DialbackSource, Secret, SecretError};
+pub use secret::{DialbackFileError, DialbackSource, Secret, SecretError};
 
 /// A configuration that can be used, and what is doubtful about it.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! Secrets: read from files that nobody else can read, erased from memory when they go.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -65,38 +66,34 @@ impl DialbackSource {
     /// The secret; makes it, of 32 random bytes in hexadecimal and with mode 0600, where there is none.
     ///
     /// # Errors
-    /// [`SecretError`] when the file cannot be made, or what another process made meanwhile is not fit.
-    pub fn open(&self) -> Result<DialbackSecret, SecretError> {
+    /// [`DialbackFileError`] when the file cannot be made, or another process made one that is not fit.
+    pub fn open(&self) -> Result<DialbackSecret, DialbackFileError> {
         let path = match self {
             Self::Known(secret) => return Ok(secret.clone()),
             Self::ToBeMade(path) => path,
         };
-        if let Some(directory) = path.parent() {
-            fs::create_dir_all(directory)?;
-        }
-        let mut random = Zeroizing::new([0_u8; 32]);
-        getrandom::fill(&mut *random).map_err(|error| SecretError::Io(error.into()))?;
-        let hex: Zeroizing<String> =
-            Zeroizing::new(random.iter().map(|byte| format!("{byte:02x}")).collect());
-        let file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path);
-        match file {
-            Ok(mut file) => {
-                file.write_all(hex.as_bytes())?;
-                file.write_all(b"\n")?;
-                file.sync_all()?;
-            }
-            // Another edge on this state directory was faster: its secret is the one to use.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error.into()),
-        }
-        let secret = Secret::read(path)?;
-        DialbackSecret::new(secret.expose())
-            .map_err(|_| SecretError::TooShort(secret.expose().len()))
+        let read = || {
+            make_secret(path)?;
+            let secret = Secret::read(path)?;
+            DialbackSecret::new(secret.expose())
+                .map_err(|_| SecretError::TooShort(secret.expose().len()))
+        };
+        read().map_err(|error| DialbackFileError {
+            path: path.clone(),
+            error,
+        })
     }
+}
+
+/// Why the dialback secret could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make the dialback secret {}: {error}", path.display())]
+pub struct DialbackFileError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub error: SecretError,
 }
 
 /// Why a file cannot serve as a secret or a private key.
@@ -115,7 +112,46 @@ pub enum SecretError {
 }
 
 /// Shorter secrets can be guessed.
-const MIN_SECRET: usize = 16;
+const MIN_SECRET: usize = DialbackSecret::MIN_BYTES;
+
+/// Makes the secret whole or not at all: a file that is there is never half written.
+fn make_secret(path: &Path) -> Result<(), SecretError> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let text = Zeroizing::new(format!("{}\n", random_hex::<32>()?.as_str()));
+    // Two edges that share the directory must not write one draft.
+    let draft = path.with_extension(random_hex::<8>()?.as_str());
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            // Unlike a rename, a link does not replace what is there.
+            fs::hard_link(&draft, path)
+        });
+    let removed = fs::remove_file(&draft);
+    match written {
+        // Another edge on this state directory was faster: its secret is the one to use.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.exists() => {}
+        written => written.and(removed)?,
+    }
+    Ok(())
+}
+
+fn random_hex<const BYTES: usize>() -> Result<Zeroizing<String>, SecretError> {
+    let mut random = Zeroizing::new([0_u8; BYTES]);
+    getrandom::fill(&mut *random).map_err(|error| SecretError::Io(error.into()))?;
+    let mut text = Zeroizing::new(String::with_capacity(2 * BYTES));
+    for byte in random.iter() {
+        // Writing to a string does not fail.
+        write!(text, "{byte:02x}").unwrap_or_default();
+    }
+    Ok(text)
+}
 
 /// Reads a file that only its owner may read or write.
 pub(super) fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
@@ -186,6 +222,7 @@ mod tests {
         let wanted = DialbackSource::ToBeMade(path.clone());
         wanted.open().unwrap();
         let first = fs::read(&path).unwrap();
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         assert_eq!(first.len(), 65);
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
         wanted.open().unwrap();

@@ -1,0 +1,211 @@
+//! That what is written is what the daemon gets.
+
+use std::time::Duration;
+
+use xmpp_edge::config::{Config, DialbackSource, Transport};
+use xmpp_edge::ops::logging::Format;
+use xmpp_edge::proto::auth::chain::TlsVersion;
+use xmpp_edge::proto::auth::identity::Names;
+use xmpp_edge::proto::jid::Domain;
+use xmpp_edge::proto::policy::{Method, Negotiation};
+
+use super::lab::Lab;
+
+/// Every key with a value that is not its default.
+const EDGE: &str = r#"domains = ["contoso.example", "EU.contoso.example."]
+partners = "others.toml"
+state-directory = "var"
+
+[s2s]
+listen = ["127.0.0.1:1", "[::1]:2"]
+connection-limit = 3
+stream-establishment-timeout = "4s"
+stream-inactivity-timeout = "50s"
+keep-alive-interval = "6s"
+max-stanza-bytes = 70000
+
+[tls]
+certificate-chain = "edge.pem"
+private-key = "edge.key"
+trust-anchors = "ca.pem"
+minimum-version = "1.3"
+
+[[identity]]
+domains = ["eu.contoso.example"]
+certificate-chain = "eu.pem"
+private-key = "eu.key"
+
+[dialback]
+secret-file = "gateway.secret"
+
+[dns]
+nameservers = ["192.0.2.53", "[2001:db8::53]:5353"]
+allow-private-addresses = true
+
+[gateway]
+listen = ["192.0.2.8:9"]
+secret-file = "gateway.secret"
+reconnect-grace = "250ms"
+
+[gateway.tls]
+certificate-chain = "internal.pem"
+private-key = "internal.key"
+client-trust-anchors = "ca.pem"
+client-names = ["gateway.contoso.example"]
+
+[log]
+format = "json"
+filter = "warn,xmpp_edge::net=debug"
+"#;
+
+const PARTNERS: &str = r#"# The first line.
+[[partner]]
+primary-domain = "Fabrikam.example"
+description = "Fabrikam"
+additional-domains = ["corp.fabrikam.example", "*.rooms.fabrikam.example"]
+type = "federated"
+tls = "optional"
+sasl = "not-supported"
+dialback = true
+keep-alive = false
+route = ["xmpp.fabrikam.example:10", "[2001:db8::1]:11"]
+trust-anchors = "ca.pem"
+"#;
+
+fn domain(text: &str) -> Domain {
+    Domain::parse(text).unwrap()
+}
+
+fn load(edge: &str) -> Config {
+    let lab = Lab::with(edge, "");
+    lab.write("others.toml", PARTNERS, 0o600);
+    let examination = lab.examine();
+    assert_eq!(examination.problems, []);
+    examination.config.unwrap()
+}
+
+#[test]
+fn the_edge_file() {
+    let config = load(EDGE);
+    assert_eq!(
+        config.domains,
+        [domain("contoso.example"), domain("eu.contoso.example")]
+    );
+    assert!(config.state_directory.ends_with("var"));
+
+    let s2s = &config.s2s;
+    assert_eq!(
+        s2s.listen,
+        ["127.0.0.1:1", "[::1]:2"].map(|it| it.parse().unwrap())
+    );
+    assert_eq!(s2s.connection_limit, 3);
+    assert_eq!(s2s.establishment_timeout, Duration::from_secs(4));
+    assert_eq!(s2s.inactivity_timeout, Duration::from_secs(50));
+    assert_eq!(s2s.keep_alive_interval, Duration::from_secs(6));
+    assert_eq!(s2s.max_stanza_bytes, 70_000);
+
+    assert_eq!(config.tls.anchors.len(), 1);
+    assert_eq!(config.tls.minimum_version, TlsVersion::Tls13);
+    for name in ["contoso.example", "eu.contoso.example"] {
+        let shown = config
+            .identities
+            .of(&domain(name))
+            .end_entity_cert()
+            .unwrap();
+        assert_eq!(Names::of(shown).to_string(), name);
+    }
+    assert!(matches!(config.dialback, DialbackSource::Known(_)));
+
+    let nameservers = ["192.0.2.53:53", "[2001:db8::53]:5353"].map(|it| it.parse().unwrap());
+    assert_eq!(config.dns.nameservers, nameservers);
+    assert!(config.dns.allow_private_addresses);
+
+    let gateway = &config.gateway;
+    assert_eq!(gateway.listen, ["192.0.2.8:9".parse().unwrap()]);
+    assert_eq!(gateway.secret.expose(), b"0123456789abcdef");
+    assert_eq!(gateway.reconnect_grace, Duration::from_millis(250));
+    let Transport::Tls(tls) = &gateway.transport else {
+        panic!("{:?}", gateway.transport);
+    };
+    let shown = tls.identity.end_entity_cert().unwrap();
+    assert_eq!(Names::of(shown).to_string(), "edge.internal");
+    assert_eq!(tls.client_anchors.len(), 1);
+    assert_eq!(
+        tls.client_names,
+        ["gateway.contoso.example".try_into().unwrap()]
+    );
+
+    assert_eq!(config.log.format, Format::Json);
+    assert_eq!(
+        config.log.filter,
+        "warn,xmpp_edge::net=debug".parse().unwrap()
+    );
+}
+
+#[test]
+fn a_partner() {
+    let config = load(EDGE);
+    assert!(config.rules.is_local(&domain("eu.contoso.example")));
+    let partner = config
+        .rules
+        .partner_of(&domain("x.rooms.fabrikam.example"))
+        .unwrap();
+    assert_eq!(partner.primary, domain("fabrikam.example"));
+    assert_eq!(partner.description, "Fabrikam");
+    let patterns: Vec<_> = partner.patterns().map(|it| it.to_string()).collect();
+    assert_eq!(
+        patterns,
+        [
+            "fabrikam.example",
+            "corp.fabrikam.example",
+            "*.rooms.fabrikam.example"
+        ]
+    );
+    assert_eq!(
+        (partner.tls, partner.sasl, partner.dialback),
+        (Negotiation::Optional, Negotiation::NotSupported, true)
+    );
+    let methods: Vec<_> = partner.methods().iter().collect();
+    assert_eq!(methods, [Method::TlsDialback, Method::TcpDialback]);
+    assert!(!partner.keep_alive);
+    let route: Vec<_> = partner.route.iter().map(ToString::to_string).collect();
+    assert_eq!(route, ["xmpp.fabrikam.example:10", "[2001:db8::1]:11"]);
+    assert_eq!(partner.anchors.as_ref().unwrap().len(), 1);
+    assert_eq!(partner.line, 2);
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let config = Lab::new().examine().config.unwrap();
+    let s2s = &config.s2s;
+    assert_eq!(s2s.listen, ["[::]:5269".parse().unwrap()]);
+    assert_eq!(s2s.connection_limit, 1000);
+    assert_eq!(s2s.establishment_timeout, Duration::from_secs(60));
+    assert_eq!(s2s.inactivity_timeout, Duration::from_secs(600));
+    assert_eq!(s2s.keep_alive_interval, Duration::from_secs(300));
+    assert_eq!(s2s.max_stanza_bytes, 262_144);
+    assert_eq!(config.tls.minimum_version, TlsVersion::Tls12);
+    let DialbackSource::ToBeMade(path) = &config.dialback else {
+        panic!("{:?}", config.dialback);
+    };
+    assert!(path.ends_with("state/dialback.secret"));
+    assert!(!path.exists(), "checking writes nothing");
+    assert_eq!(config.dns.nameservers, []);
+    assert!(!config.dns.allow_private_addresses);
+    assert_eq!(config.gateway.reconnect_grace, Duration::from_secs(30));
+    assert!(matches!(config.gateway.transport, Transport::Plain));
+    assert_eq!(config.log.format, Format::Auto);
+    assert_eq!(config.log.filter, "info".parse().unwrap());
+
+    let partner = &config.rules.partners()[0];
+    assert_eq!(
+        (
+            partner.tls,
+            partner.sasl,
+            partner.dialback,
+            partner.keep_alive
+        ),
+        (Negotiation::Required, Negotiation::Required, false, true)
+    );
+    assert!(partner.route.is_empty() && partner.anchors.is_none());
+}
