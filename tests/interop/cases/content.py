@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
+from lab import plan
 from lab.case import Case, check
 
 # Without tabs and newlines in attributes: both servers lose those by themselves when they write a stanza anew.
@@ -23,10 +24,10 @@ class Fidelity(Case):
 
     def prepare(self, world):
         world.add_domain(self.server, self.domain)
-        world.edges[self.server].partner(self.domain)
+        world.edges[plan.EDGE[self.server]].partner(self.domain)
 
     async def run(self, world):
-        gateway = world.gateways[self.server]
+        gateway = world.gateways[plan.EDGE[self.server]]
         async with world.user(self.domain) as user:
             for sender, receiver in ((user, gateway), (gateway, user)):
                 await self.carried(sender, receiver)

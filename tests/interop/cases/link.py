@@ -3,10 +3,9 @@
 import asyncio
 
 from lab.case import Case, check
-from lab.edge import SECRET
 from lab.gateway import Gateway
 
-EDGE = "spare"
+EDGE = "fourthcoffee"
 
 
 class Absent(Case):
@@ -15,7 +14,7 @@ class Absent(Case):
     alone = True
 
     def prepare(self, world):
-        world.edge(EDGE, "fourthcoffee.example", "127.0.1.3", ["server"], mutual_tls=False)
+        world.edge(EDGE, "127.0.1.3", ["server"], mutual_tls=False)
         world.servers.append(world.prosody("prosody-patient", "127.0.2.33", "sasl-external", [self.domain]))
         world.edges[EDGE].partner(self.domain)
 
@@ -33,8 +32,8 @@ class WrongSecret(Case):
     title = "A component with a wrong secret is not let in"
 
     async def run(self, world):
-        edge = world.edges["ejabberd"]
-        stranger = Gateway(edge.domain, SECRET + "!", edge.address)
+        edge = world.edges["litware"]
+        stranger = Gateway(edge.domain, edge.secret + "!", edge.address)
         try:
             await asyncio.wait_for(stranger.reached(), 3)
         except TimeoutError:
@@ -48,8 +47,8 @@ class NoCertificate(Case):
     title = "A component without a certificate is not let in over the link with mutual TLS"
 
     async def run(self, world):
-        edge = world.edges["prosody"]
-        stranger = world.gateway("prosody")
+        edge = world.edges["contoso"]
+        stranger = world.gateway("contoso")
         stranger.certfile = stranger.keyfile = None
         try:
             await asyncio.wait_for(stranger.reached(), 3)

@@ -30,10 +30,10 @@ class DownAndBack(Case):
 
     def prepare(self, world):
         self.server = world.prosody("prosody-away", "127.0.2.30", "sasl-external", [self.domain])
-        world.edges["prosody"].partner(self.domain)
+        world.edges["contoso"].partner(self.domain)
 
     async def run(self, world):
-        gateway = world.gateways["prosody"]
+        gateway = world.gateways["contoso"]
         condition, text = await gateway.error_for(f"romeo@{self.domain}/outside", "anybody there?")
         check(condition == "remote-server-timeout", f"the bounce says {condition}: {text}")
         await world.start(self.server)
@@ -47,10 +47,10 @@ class Restart(Case):
 
     def prepare(self, world):
         self.server = world.prosody("prosody-restart", "127.0.2.31", "sasl-external", [self.domain])
-        world.edges["prosody"].partner(self.domain)
+        world.edges["contoso"].partner(self.domain)
 
     async def run(self, world):
-        gateway = world.gateways["prosody"]
+        gateway = world.gateways["contoso"]
         await world.start(self.server)
         async with world.user(self.domain) as user:
             await user.ask_message(gateway.me)
@@ -68,7 +68,7 @@ class Killed(Restart):
     def prepare(self, world):
         self.server = world.prosody("prosody-killed", "127.0.2.32", "sasl-external", [self.domain])
         self.server.stop = self.kill
-        world.edges["prosody"].partner(self.domain)
+        world.edges["contoso"].partner(self.domain)
 
     async def kill(self):
         return await self.server.process.kill()

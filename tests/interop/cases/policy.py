@@ -1,8 +1,8 @@
-"""What the partner's entry says, where a real server notices: more domains than one, idle streams, changes while running."""
+"""What configuration says where a real server notices it: more domains than one, idle streams, reloads."""
 
 from lab.case import Case, check
 
-EDGE = "changing"
+EDGE = "wingtip"
 
 
 class Rooms(Case):
@@ -15,10 +15,10 @@ class Rooms(Case):
     def prepare(self, world):
         more = {"rooms": [self.rooms]}
         world.servers.append(world.prosody("prosody-rooms", "127.0.2.40", "sasl-external", [self.domain], **more))
-        world.edges["prosody"].partner(self.domain, additional_domains=[self.rooms])
+        world.edges["contoso"].partner(self.domain, additional_domains=[self.rooms])
 
     async def run(self, world):
-        gateway = world.gateways["prosody"]
+        gateway = world.gateways["contoso"]
         room = f"balcony@{self.rooms}"
         inside = {name: f"{name}@{gateway.me.domain}/inside" for name in ("juliet", "nurse")}
         async with world.user(self.domain) as user:
@@ -36,7 +36,11 @@ class Rooms(Case):
             for speaker, address in ((gateway, inside["juliet"]), (user, None)):
                 body = f"said in the room by {address or user.me}"
                 speaker.send_message(room, body, mtype="groupchat", mfrom=address)
-                for listener, own in ((gateway, inside["juliet"]), (gateway, inside["nurse"]), (user, user.me)):
+                for listener, own in (
+                    (gateway, inside["juliet"]),
+                    (gateway, inside["nurse"]),
+                    (user, user.me),
+                ):
                     await listener.expect(self.heard(body, own))
 
     @staticmethod
@@ -59,8 +63,8 @@ class Idle(Case):
     domain = "idle.prosody.example"
 
     def prepare(self, world):
-        edge = world.edge(EDGE, "wingtip.example", "127.0.1.4", ["server"], mutual_tls=False)
-        edge.inactivity = "2s"
+        edge = world.edge(EDGE, "127.0.1.4", ["server"], mutual_tls=False)
+        edge.inactivity = "10s"  # the least that may be set
         world.add_domain("prosody", self.domain)
         edge.partner(self.domain, keep_alive=False)
 
@@ -84,7 +88,10 @@ class Reload(Case):
         gateway, edge = world.gateways[EDGE], world.edges[EDGE]
         async with world.user(self.domain) as user:
             condition, text = await gateway.error_for(user.me, "too early")
-            check(condition in ("policy-violation", "not-allowed"), f"before, the bounce says {condition}: {text}")
+            check(
+                condition in ("policy-violation", "not-allowed"),
+                f"before, the bounce says {condition}: {text}",
+            )
             edge.partner(self.domain)
             await edge.reload()
             await gateway.ask_message(user.me)
@@ -92,7 +99,10 @@ class Reload(Case):
             await edge.reload()
             await edge.event(self.domain, "stream-closed")
             condition, text = await gateway.error_for(user.me, "too late")
-            check(condition in ("policy-violation", "not-allowed"), f"after, the bounce says {condition}: {text}")
+            check(
+                condition in ("policy-violation", "not-allowed"),
+                f"after, the bounce says {condition}: {text}",
+            )
 
 
 CASES = [Rooms(), Idle(), Reload()]

@@ -16,10 +16,10 @@ class RefusedThenDialback(Case):
 
     def prepare(self, world):
         self.server = world.add_domain("ejabberd", self.domain)
-        world.edges["prosody"].partner(self.domain, tls="required", sasl="optional", dialback=True)
+        world.edges["contoso"].partner(self.domain, tls="required", sasl="optional", dialback=True)
 
     async def run(self, world):
-        gateway, edge = world.gateways["prosody"], world.edges["prosody"]
+        gateway, edge = world.gateways["contoso"], world.edges["contoso"]
         async with world.user(self.domain) as user:
             await gateway.ask_message(user.me)
         lines = self.server.process.lines
@@ -29,8 +29,7 @@ class RefusedThenDialback(Case):
             for what in ("Failed inbound s2s EXTERNAL", "Accepted inbound s2s dialback")
         ]
         check(streams[0] & streams[1], f"EXTERNAL failed on {streams[0]}, dialback succeeded on {streams[1]}")
-        ours = evidence.daemon(edge, self.domain)
-        check(ours == {"outbound": "tls-dialback", "inbound": "sasl-external"}, f"the daemon says {ours}")
+        await evidence.daemon_named(edge, self.domain, inbound="sasl-external", outbound="tls-dialback")
 
 
 class BadCertificateDialback(Case):
@@ -41,14 +40,13 @@ class BadCertificateDialback(Case):
         certificate = world.public.issue("expired-lenient", [self.domain], life=-DAY)
         server = world.prosody("prosody-lenient", "127.0.2.11", "tls-dialback", [self.domain], certificate=certificate)
         world.servers.append(server)
-        world.edges["prosody"].partner(self.domain, tls="required", sasl="optional", dialback=True)
+        world.edges["contoso"].partner(self.domain, tls="required", sasl="optional", dialback=True)
 
     async def run(self, world):
-        gateway, edge = world.gateways["prosody"], world.edges["prosody"]
+        gateway, edge = world.gateways["contoso"], world.edges["contoso"]
         async with world.user(self.domain) as user:
             await user.ask_message(gateway.me)
-        ours = evidence.daemon(edge, self.domain)
-        check(ours == {"outbound": "tls-dialback", "inbound": "tls-dialback"}, f"the daemon says {ours}")
+        await evidence.daemon_named(edge, self.domain, inbound="tls-dialback", outbound="tls-dialback")
 
 
 class OverIPv6(Case):
@@ -59,10 +57,10 @@ class OverIPv6(Case):
         server = world.prosody("prosody-six", "127.0.2.12", "sasl-external", [self.domain], more_addresses=["fd00::5"])
         world.dns.service(self.domain, world.dns.host("six-host.example", "fd00::5"))
         world.servers.append(server)
-        world.edges["prosody"].partner(self.domain)
+        world.edges["contoso"].partner(self.domain)
 
     async def run(self, world):
-        gateway = world.gateways["prosody"]
+        gateway = world.gateways["contoso"]
         async with world.user(self.domain) as user:
             await gateway.ask_message(user.me)
 
@@ -74,10 +72,10 @@ class Bidirectional(Case):
     def prepare(self, world):
         more = {"more_modules": ["s2s_bidi"]}
         world.servers.append(world.prosody("prosody-bidi", "127.0.2.13", "sasl-external", [self.domain], **more))
-        world.edges["prosody"].partner(self.domain)
+        world.edges["contoso"].partner(self.domain)
 
     async def run(self, world):
-        gateway = world.gateways["prosody"]
+        gateway = world.gateways["contoso"]
         async with world.user(self.domain) as user:
             await user.ask_message(gateway.me)
             await gateway.ask_message(user.me)

@@ -32,10 +32,10 @@ class BadCertificate(Case):
     def prepare(self, world):
         more = {"certificate": self.certificate(world, **self.issue)}
         world.servers.append(world.prosody(f"prosody-{self.name}", self.address, "tls-dialback", [self.domain], **more))
-        world.edges["prosody"].partner(self.domain, tls="required", sasl="required")
+        world.edges["contoso"].partner(self.domain, tls="required", sasl="required")
 
     async def run(self, world):
-        gateway, edge = world.gateways["prosody"], world.edges["prosody"]
+        gateway, edge = world.gateways["contoso"], world.edges["contoso"]
         async with world.user(self.domain) as user:
             await bounced(gateway, user.me, "remote-server-timeout", self.in_words)
             await bounced(user, gateway.me, "remote-server-timeout|remote-server-not-found", "")
@@ -51,7 +51,7 @@ class Unknown(Case):
         world.add_domain("prosody", self.domain, "tls-dialback")
 
     async def run(self, world):
-        gateway, edge = world.gateways["prosody"], world.edges["prosody"]
+        gateway, edge = world.gateways["contoso"], world.edges["contoso"]
         async with world.user(self.domain) as user:
             await bounced(gateway, user.me, "policy-violation|not-allowed", "")
             await bounced(user, gateway.me, "remote-server-timeout|remote-server-not-found", "")
@@ -64,10 +64,10 @@ class NoEncryption(Case):
 
     def prepare(self, world):
         world.add_domain("prosody", self.domain, "tcp-dialback")
-        world.edges["prosody"].partner(self.domain, tls="required", sasl="optional", dialback=True)
+        world.edges["contoso"].partner(self.domain, tls="required", sasl="optional", dialback=True)
 
     async def run(self, world):
-        gateway, edge = world.gateways["prosody"], world.edges["prosody"]
+        gateway, edge = world.gateways["contoso"], world.edges["contoso"]
         async with world.user(self.domain) as user:
             await bounced(gateway, user.me, "remote-server-timeout|policy-violation", "TLS")
             await bounced(user, gateway.me, "remote-server-timeout|remote-server-not-found", "")
@@ -79,10 +79,10 @@ class NoSuchDomain(Case):
     domain = "nowhere.example"
 
     def prepare(self, world):
-        world.edges["prosody"].partner(self.domain)
+        world.edges["contoso"].partner(self.domain)
 
     async def run(self, world):
-        await bounced(world.gateways["prosody"], f"romeo@{self.domain}", "remote-server-not-found", "")
+        await bounced(world.gateways["contoso"], f"romeo@{self.domain}", "remote-server-not-found", "")
 
 
 CASES = [

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from lab import plan
 from lab.case import Case, check
 
 COUNT = 500
@@ -15,7 +16,10 @@ async def numbered(sender, receiver, mark):
         sender.send_message(receiver.me, body, mtype="chat", mfrom=sender.me)
     await receiver.expect(lambda s: s.name == "message" and s["body"] == bodies[-1], deadline=60)
     came = [s["body"] for s in receiver.heard if s.name == "message" and s["body"].startswith(f"{mark} ")]
-    check(came == bodies, f"{mark}: {len(came)} of {COUNT} came, first out of place: {first_wrong(came, bodies)}")
+    check(
+        came == bodies,
+        f"{mark}: {len(came)} of {COUNT} came, first out of place: {first_wrong(came, bodies)}",
+    )
 
 
 def first_wrong(came, sent):
@@ -30,10 +34,10 @@ class Burst(Case):
 
     def prepare(self, world):
         world.add_domain(self.server, self.domain)
-        world.edges[self.server].partner(self.domain)
+        world.edges[plan.EDGE[self.server]].partner(self.domain)
 
     async def run(self, world):
-        gateway = world.gateways[self.server]
+        gateway = world.gateways[plan.EDGE[self.server]]
         async with world.user(self.domain) as user:
             # The first into no stream at all: what waits for one keeps its order. Only the daemon is held to that:
             # Prosody lets what comes while it flushes its queue overtake it, so its burst finds the streams open.
@@ -50,7 +54,7 @@ class Big(Burst):
         self.title = f"A message of {BIG // 1024} KiB, to and from {server}"
 
     async def run(self, world):
-        gateway = world.gateways[self.server]
+        gateway = world.gateways[plan.EDGE[self.server]]
         async with world.user(self.domain) as user:
             for sender, receiver in ((user, gateway), (gateway, user)):
                 body = f"from {sender.me.domain} " + "x" * BIG

@@ -4,14 +4,14 @@ from lab import results
 
 TEXT = """# Interoperation
 
-What `tests/interop/run --write` found: real servers from Debian's packages on one side, a real XEP-0114 gateway
-(slixmpp) on the other, a real name server between them, and the daemon in the middle. Each cell of the table began
-with no stream, and was a question and its answer: partner, edge, gateway, and back. It says `ok` only if the
-daemon's log and the server's both name the method of the row, in both directions.
+What `tests/interop/run --write` found: real servers from Debian's packages on one side, a real XEP-0114 gateway (slixmpp)
+on the other, a real name server between them, and the daemon in the middle. Each cell of the table is a question and its
+answer: partner, edge, gateway, and back, or the other way round. It says `ok` only if the daemon's log and the server's both
+name the method of the row, in both directions, and the first stream went the way of the column.
 
-The half with Prosody runs with a certificate for servers only (no clientAuth), as public authorities issue them, and
-over a link with mutual TLS. The half with ejabberd runs with a certificate for both uses, because ejabberd 23.01 takes
-no other from a server that connects to it, and over a plain link on loopback.
+The rows with Prosody run with a certificate for servers only (no clientAuth), as public authorities issue them, and over a
+link with mutual TLS. The others run with a certificate for both uses, because ejabberd 23.01 takes no other from a server
+that connects to it, and over a plain link on loopback.
 
 ```text
 {table}

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from lab import plan
 from lab.process import Process
 
-SECRET = "the secret of the lab's links"
-
 
 def toml(table):
     """Strings, booleans, numbers and lists are written in TOML as they are in JSON."""
@@ -43,6 +41,7 @@ class Edge:
     authority: object
     link_certificate: object = None  # none: the link is plain, on loopback
     link_authority: object = None
+    secret: str = "the secret of the lab's links"
     inactivity: str = "10m"
     filter: str = "info,xmpp_edge=debug"
     partners: list = field(default_factory=list)
@@ -88,7 +87,7 @@ class Edge:
         (self.directory / "state").mkdir(parents=True, exist_ok=True)
         secret = self.directory / "gateway.secret"
         secret.touch(mode=0o600)
-        secret.write_text(SECRET)
+        secret.write_text(self.secret)
         self.write_partners()
         (self.directory / "edge.toml").write_text(self.configuration())
         await self.resume()

@@ -83,7 +83,12 @@ async def drive(flows, seconds, rate, pid):
         if elapsed >= len(samples):
             samples.append((elapsed, memory_kib(pid)))
             if len(samples) % 60 == 0:
-                print(f"{elapsed:7.0f} s {samples[-1][1]:8} KiB", *(f.report() for f in flows), sep="\n", file=sys.stderr)
+                print(
+                    f"{elapsed:7.0f} s {samples[-1][1]:8} KiB",
+                    *(f.report() for f in flows),
+                    sep="\n",
+                    file=sys.stderr,
+                )
         await asyncio.sleep(TICK)  # the clock is the event
     return samples
 
@@ -104,13 +109,15 @@ def level(samples, seconds):
 
 async def run(directory, binary, seconds, rate):
     world = World(directory, binary)
-    edge = world.edge("soak", "contoso.example", "127.0.1.1", ["server"], mutual_tls=True)
+    edge = world.edge("contoso", "127.0.1.1", ["server"], mutual_tls=True)
     edge.filter = "info"
     edge.partner(DOMAIN)
-    server = world.prosody("prosody-soak", "127.0.2.1", "sasl-external", ["prosody.example"], components=[DOMAIN], level="warn")
+    server = world.prosody(
+        "prosody-soak", "127.0.2.1", "sasl-external", ["prosody.example"], components=[DOMAIN], level="warn"
+    )
     world.servers.append(server)
     async with world:
-        gateway = world.gateways["soak"]
+        gateway = world.gateways["contoso"]
         service = await Service(DOMAIN, SECRET, server.address).reached()
         await service.ask_message(gateway.me)  # opens a stream each way before the clock runs
         flows = [Flow("inward", service, gateway), Flow("outward", gateway, service)]
@@ -126,10 +133,17 @@ async def run(directory, binary, seconds, rate):
     print(f"{seconds / 60:g} minutes at {rate:g} stanzas a second, {plan.METHODS[0]}, link with mutual TLS")
     print(*(flow.report() for flow in flows), sep="\n")
     for flow in flows:
-        print(*(f"  {flow.name}: expected {want}, came {came}" for want, came in flow.wrong[:5]), sep="\n", end="")
-    print(f"memory  {early:.0f} KiB after {settled:.0f} s, {late:.0f} KiB at the end: {late - early:+.0f} KiB", end="")
+        print(
+            *(f"  {flow.name}: expected {want}, came {came}" for want, came in flow.wrong[:5]),
+            sep="\n",
+            end="",
+        )
+    print(
+        f"memory  {early:.0f} KiB after {settled:.0f} s, {late:.0f} KiB at the end: {late - early:+.0f} KiB",
+        end="",
+    )
     print(f" ({'within' if steady else 'MORE THAN'} the {TOLERANCE_KIB} KiB allowed)")
-    print(f"cpu     {used:.1f} s, {1e6 * used / max(1, sum(f.sent for f in flows)):.0f} µs a stanza; exit status {status}")
+    print(f"cpu     {used:.1f} s, {1e6 * used / sum(f.sent for f in flows):.0f} µs a stanza; exit status {status}")
     good = steady and status == 0 and all(flow.good for flow in flows)
     print("passed" if good else "FAILED")
     return good

@@ -5,6 +5,10 @@ That the stanzas came through says nothing about how. A cell passes only if both
 
 import re
 
+from lab.case import check
+
+PATIENCE = 3.0  # a log may come later than the stanza
+
 
 def ejabberd(lines, ours, theirs):
     """{"inbound": method, "outbound": method}, seen from ejabberd. `(tls|` or `(tcp|` is the kind of socket."""
@@ -38,6 +42,28 @@ def prosody(lines, ours, theirs):
     return found
 
 
+def jabberd2(lines, ours, theirs):
+    """The same for jabberd2, which names the pair with its own domain first."""
+    said = re.compile(rf"(incoming|outgoing) route '{re.escape(f'{theirs}/{ours}')}' is now valid (TLS)?")
+    found = {}
+    for match in filter(None, map(said.search, lines)):
+        found["inbound" if match[1] == "incoming" else "outbound"] = "tls-dialback" if match[2] else "tcp-dialback"
+    return found
+
+
 def daemon(edge, theirs):
     """The same for the daemon, in its decision log."""
     return {event["direction"]: event["method"] for event in edge.events(theirs, "stream-authenticated")}
+
+
+async def named(name, process, read, expected):
+    """What `read` finds in the log of a process, which must come to be what is expected."""
+    await process.until(lambda: read() == expected, PATIENCE)
+    found = read()
+    check(found == expected, f"{name} says {found}, not {expected}")
+    return found
+
+
+async def daemon_named(edge, theirs, inbound, outbound):
+    expected = {"inbound": inbound, "outbound": outbound}
+    return await named("the daemon", edge.process, lambda: daemon(edge, theirs), expected)

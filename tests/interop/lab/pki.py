@@ -3,7 +3,7 @@
 None of ours carries id-on-xmppAddr: ejabberd dies on any certificate that does.
 """
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -49,7 +49,7 @@ class Authority:
 
     @staticmethod
     def _sign(whom, key, issuer, issuer_key, life, extensions):
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         builder = (
             x509.CertificateBuilder()
             .subject_name(whom)

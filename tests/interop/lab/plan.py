@@ -12,9 +12,11 @@ CLIENT_PORT = 5222
 COMPONENT_PORT = 5347
 LINK_PORT = 23456
 
-SERVERS = ("prosody", "ejabberd")
+SERVERS = ("prosody", "ejabberd", "jabberd2")
 METHODS = ("sasl-external", "tls-dialback", "tcp-dialback")
 OPENERS = ("partner", "edge")
+# Which of the edges stands before which server; the names are the first labels of the edges' domains.
+EDGE = {"prosody": "contoso", "ejabberd": "litware", "jabberd2": "litware"}
 KINDS = ("message", "presence", "iq")
 
 
@@ -26,6 +28,10 @@ class Cell:
     method: str
     opener: str
     kind: str
+
+    @property
+    def edge(self):
+        return EDGE[self.server]
 
     @property
     def domain(self):
@@ -41,6 +47,14 @@ CELLS = [Cell(s, m, o, k) for s in SERVERS for m in METHODS for o in OPENERS for
 def cells(server, method=None):
     return [c for c in CELLS if c.server == server and method in (None, c.method)]
 
+
+# What is left to a server that is not able to.
+CANNOT = {
+    (
+        "jabberd2",
+        "sasl-external",
+    ): "jabberd2 2.7.0 has STARTTLS and dialback only: it neither offers EXTERNAL nor takes it",
+}
 
 # What a partner's entry must say so that only this one method is left.
 POLICY = {

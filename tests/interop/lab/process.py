@@ -45,32 +45,30 @@ class Process:
         async with self.news:
             self.news.notify_all()
 
+    async def until(self, condition, deadline=DEADLINE):
+        """Waits until the condition holds, asking anew at each line. Whether it did before time or output ended."""
+        async with self.news:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.news.wait_for(lambda: condition() or self.reader.done()), deadline)
+        return bool(condition())
+
     async def line(self, wanted, after=0, deadline=DEADLINE):
         """The first line from index `after` on that matches `wanted`: a pattern, or a function of the line."""
         matches = wanted if callable(wanted) else re.compile(wanted).search
-        seen = after
+        seen, found = after, []
 
-        def found():
+        def met():
             nonlocal seen
-            while seen < len(self.lines):
+            while seen < len(self.lines) and not found:
+                if matches(self.lines[seen]):
+                    found.append(self.lines[seen])
                 seen += 1
-                if matches(self.lines[seen - 1]):
-                    return self.lines[seen - 1]
-            return None if not self.reader.done() else ""
+            return found
 
-        def ready():
-            nonlocal answer
-            answer = found()
-            return answer is not None
-
-        answer = None
-        async with self.news:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.news.wait_for(ready), deadline)
-        if not answer:
+        if not await self.until(met, deadline):
             tail = "\n".join(self.lines[-5:])
-            raise TimeoutError(f"{self.name} never wrote {wanted!r}; its last lines:\n{tail}")
-        return answer
+            raise TimeoutError(f"{self.name} never wrote what was waited for; its last lines:\n{tail}")
+        return found[0]
 
     async def listening(self, address, port, deadline=DEADLINE):
         """Waits until it accepts connections there."""

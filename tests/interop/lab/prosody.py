@@ -1,4 +1,4 @@
-"""Prosody as a partner. What it demands of other servers is set for a whole instance, so there is one for each method."""
+"""Prosody as a partner. What it demands of others is set for a whole instance, so there is one for each method."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -75,7 +75,9 @@ class Prosody:
 
     async def start(self, directory):
         self.directory = directory / self.name
-        self.certificate = self.certificate or self.authority.issue(self.name, [*self.domains, *self.components, *self.rooms])
+        self.certificate = self.certificate or self.authority.issue(
+            self.name, [*self.domains, *self.components, *self.rooms]
+        )
         (self.directory / "data").mkdir(parents=True, exist_ok=True)
         path = self.directory / "prosody.cfg.lua"
         path.write_text(self.configuration())

@@ -44,12 +44,13 @@ def cases(results):
 
 def reasons(results):
     """Why something failed, or why a server cannot do it."""
-    lines = []
+    told = {}  # one reason may be that of many cells
     for result in results:
-        if result.verdict != "ok":
-            text = f"{result.verdict}: {result.subject}: {result.reason}"
-            lines += textwrap.wrap(text, WIDTH, subsequent_indent="    ")
-    return lines
+        if result.verdict == "n/a":
+            told.setdefault(result.reason, f"n/a: {result.reason}")
+        elif result.verdict == "fail":
+            told[result.subject] = f"fail: {result.subject}: {result.reason}"
+    return [line for text in told.values() for line in textwrap.wrap(text, WIDTH, subsequent_indent="    ")]
 
 
 def table(results):

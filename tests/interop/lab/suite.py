@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 from cases import CASES, cell
+
 from lab import ledger, plan
 from lab.case import judge
 from lab.world import matrix_world

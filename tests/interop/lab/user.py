@@ -1,6 +1,6 @@
 """A user at a partner: a slixmpp client with a real session on the partner's server; and a component there."""
 
-from slixmpp import ClientXMPP, ComponentXMPP, JID
+from slixmpp import JID, ClientXMPP, ComponentXMPP
 
 from lab import plan
 from lab.station import Station
@@ -45,11 +45,21 @@ class Service(Station, ComponentXMPP):
 
     note = "a component at the partner"
 
-    def __init__(self, domain, secret, address):
-        ComponentXMPP.__init__(self, domain, secret)
+    def __init__(self, domain, secret, address, **more):
+        ComponentXMPP.__init__(self, domain, secret, **more)
         self.address = (address, plan.COMPONENT_PORT)
         self.me = JID(f"romeo@{domain}/outside")
         self.become_station()
 
     def own(self, addressed, bare=False):
         return addressed.bare if bare else addressed
+
+    def show_presence(self, peer, own):
+        self.send_presence(pto=peer.bare, pfrom=f"{own.bare}/outside", pstatus=self.note)
+
+
+class Routed(Service):
+    """A component of jabberd2, whose router leaves stanzas in the namespace of clients."""
+
+    def __init__(self, domain, secret, address):
+        super().__init__(domain, secret, address, use_jc_ns=True)

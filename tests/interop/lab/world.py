@@ -1,4 +1,4 @@
-"""Everything that runs at once: who is started, with which domains and certificates, and what each knows of the others.
+"""Everything that runs at once: who is started, with which domains and certificates, and who knows what.
 
 Cases add to it before it starts; afterwards they only use it.
 """
@@ -8,12 +8,13 @@ import contextlib
 
 from lab import plan
 from lab.dns import NameServer
-from lab.edge import SECRET, Edge
+from lab.edge import Edge
 from lab.ejabberd import Ejabberd
 from lab.gateway import Gateway
+from lab.jabberd2 import SECRET, Jabberd2
 from lab.pki import Authority
 from lab.prosody import Prosody
-from lab.user import User
+from lab.user import Routed, User
 
 LINK_NAME = "edge.inside.example"
 
@@ -29,7 +30,8 @@ class World:
         self.edges, self.gateways = {}, {}
         self.running = contextlib.AsyncExitStack()
 
-    def edge(self, key, domain, address, usage, mutual_tls):
+    def edge(self, key, address, usage, mutual_tls):
+        domain = f"{key}.example"
         host = self.dns.host(f"edge.{domain}", address)
         self.dns.service(domain, host)
         edge = Edge(domain, address, self.public.issue(domain, [domain], usage), self.public)
@@ -41,7 +43,7 @@ class World:
 
     def gateway(self, key):
         edge = self.edges[key]
-        gateway = Gateway(edge.domain, SECRET, edge.address)
+        gateway = Gateway(edge.domain, edge.secret, edge.address)
         if edge.link_certificate:
             certificate = self.internal.issue("gateway", ["gateway.inside.example"], ["client"])
             gateway.use_mutual_tls(certificate, self.internal, LINK_NAME)
@@ -63,6 +65,10 @@ class World:
         self.publish(address, domains)
         return Ejabberd(name, address, domains, self.public, **more)
 
+    def jabberd2(self, name, address, method, domains):
+        self.publish(address, domains)
+        return Jabberd2(name, address, method, domains, self.public)
+
     def add_domain(self, kind, domain, method="sasl-external"):
         """One domain more on a server of the table."""
         name = "ejabberd" if kind == "ejabberd" else f"prosody-{method}"
@@ -77,7 +83,9 @@ class World:
     @contextlib.asynccontextmanager
     async def user(self, domain, name="romeo"):
         """A user of a partner, for as long as a case lasts."""
-        user = await User(domain, self.addresses[domain], name).reached()
+        address = self.addresses[domain]
+        component = any(isinstance(s, Jabberd2) and domain in s.domains for s in self.servers)
+        user = await (Routed(domain, SECRET, address) if component else User(domain, address, name)).reached()
         try:
             yield user
         finally:
@@ -108,19 +116,23 @@ class World:
 
 
 def matrix_world(directory, binary):
-    """Both servers with a domain for each cell, and an edge for each server.
+    """Every server with a domain for each cell, behind the edge that its traits ask for.
 
     Prosody meets a certificate as public authorities issue them now, for servers only, and a link with mutual TLS.
     ejabberd 23.01 refuses such a certificate as a client's, so its edge has one for both uses; its link is plain.
     """
     world = World(directory, binary)
-    world.edge("prosody", "contoso.example", "127.0.1.1", ["server"], mutual_tls=True)
-    world.edge("ejabberd", "litware.example", "127.0.1.2", ["server", "client"], mutual_tls=False)
+    world.edge("contoso", "127.0.1.1", ["server"], mutual_tls=True)
+    world.edge("litware", "127.0.1.2", ["server", "client"], mutual_tls=False)
     for number, method in enumerate(plan.METHODS, 1):
         domains = [cell.domain for cell in plan.cells("prosody", method)]
         world.servers.append(world.prosody(f"prosody-{method}", f"127.0.2.{number}", method, domains))
     domains = {cell.domain: cell.method for cell in plan.cells("ejabberd")}
     world.servers.append(world.ejabberd("ejabberd", "127.0.3.1", domains))
+    for number, method in enumerate(plan.METHODS[1:], 1):
+        domains = [cell.domain for cell in plan.cells("jabberd2", method)]
+        world.servers.append(world.jabberd2(f"jabberd2-{method}", f"127.0.4.{number}", method, domains))
     for cell in plan.CELLS:
-        world.edges[cell.server].partner(cell.domain, **plan.POLICY[cell.method])
+        if (cell.server, cell.method) not in plan.CANNOT:
+            world.edges[cell.edge].partner(cell.domain, **plan.POLICY[cell.method])
     return world
