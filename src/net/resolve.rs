@@ -32,7 +32,7 @@ impl DnsResolver {
     /// [`ResolverSetupError`] when the system's settings cannot be read.
     pub fn new(nameservers: &[SocketAddr]) -> Result<Self, ResolverSetupError> {
         let failed = |error: NetError| ResolverSetupError(error.to_string());
-        let (config, mut options) = if nameservers.is_empty() {
+        let (config, options) = if nameservers.is_empty() {
             system_conf::read_system_conf().map_err(failed)?
         } else {
             let servers = nameservers.iter().map(nameserver).collect();
@@ -42,9 +42,13 @@ impl DnsResolver {
             options.use_hosts_file = ResolveHosts::Never;
             (config, options)
         };
+        Self::with(config, options).map_err(failed)
+    }
+
+    fn with(config: ResolverConfig, mut options: ResolverOpts) -> Result<Self, NetError> {
         limit(&mut options);
         let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-        let inner = builder.with_options(options).build().map_err(failed)?;
+        let inner = builder.with_options(options).build()?;
         Ok(Self { inner })
     }
 
@@ -150,7 +154,6 @@ const ONE_ATTEMPT: Duration = Duration::from_secs(3);
 const MAX_RECORDS: usize = 64;
 
 fn limit(options: &mut ResolverOpts) {
-    options.ndots = 0;
     options.timeout = ONE_ATTEMPT;
     options.attempts = 2;
     // Random letter case makes a forged answer harder; a server that does not keep it is asked

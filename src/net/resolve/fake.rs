@@ -73,7 +73,9 @@ impl Zone {
                 let request = Message::from_vec(&buffer[..length]).unwrap();
                 let query = &request.queries[0];
                 let question = (query.name().to_lowercase().to_ascii(), query.query_type());
-                log.lock().unwrap().push(question.clone());
+                log.lock()
+                    .unwrap()
+                    .push((query.name().to_ascii(), query.query_type()));
                 let mut response = Message::response(request.metadata.id, OpCode::Query);
                 response.metadata.recursion_desired = true;
                 response.metadata.recursion_available = true;
@@ -104,7 +106,7 @@ pub(crate) struct NameServer {
 }
 
 impl NameServer {
-    /// The questions that came, in their order.
+    /// The questions that came, in their order and in their spelling.
     pub(crate) fn asked(&self) -> Vec<(String, RecordType)> {
         self.asked.lock().unwrap().clone()
     }

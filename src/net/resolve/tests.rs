@@ -18,6 +18,11 @@ async fn ask(zone: Zone) -> (DnsResolver, NameServer) {
     (DnsResolver::new(&[server.address]).unwrap(), server)
 }
 
+/// A question without its random spelling.
+fn spelt((name, kind): &(String, RecordType)) -> (String, RecordType) {
+    (name.to_lowercase(), *kind)
+}
+
 fn shown(targets: &[Target]) -> Vec<String> {
     targets.iter().map(Target::to_string).collect()
 }
@@ -136,15 +141,31 @@ async fn each_family_stands_on_its_own() {
     assert_eq!(resolver.ipv4("a.example").await.unwrap().len(), 1);
     assert_eq!(resolver.ipv4("a.example").await.unwrap().len(), 1);
     let a = ("a.example.".to_owned(), RecordType::A);
-    let asked = server.asked().iter().filter(|one| **one == a).count();
+    let asked = server.asked().iter().filter(|one| spelt(one) == a).count();
     assert_eq!(asked, 1, "the second answer is remembered");
 }
 
 #[tokio::test]
 async fn names_are_never_completed_from_a_search_list() {
-    let (resolver, server) = ask(Zone::default()).await;
+    let server = Zone::default().serve().await;
+    let mut config = ResolverConfig::from_name_servers(vec![nameserver(&server.address)]);
+    config.add_search(Name::from_ascii("corp.example.").unwrap());
+    let resolver = DnsResolver::with(config, ResolverOpts::default()).unwrap();
     assert!(resolver.ipv4("single").await.unwrap_err().is_absent());
-    assert!(server.asked().iter().all(|(name, _)| name == "single."));
+    let asked: Vec<_> = server.asked().iter().map(spelt).collect();
+    assert_eq!(asked, [("single.".to_owned(), RecordType::A)]);
+}
+
+#[tokio::test]
+async fn questions_are_spelt_at_random_against_forgery() {
+    let host = "a-name-with-many-letters-in-it.example";
+    let (resolver, server) = ask(Zone::default().host(host, &["192.0.2.1"])).await;
+    assert_eq!(resolver.ipv4(host).await.unwrap().len(), 1);
+    let (name, _) = server.asked().remove(0);
+    assert!(
+        name.contains(char::is_uppercase) && name.contains(char::is_lowercase),
+        "{name}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -83,8 +83,8 @@ fn weights_are_shares_of_the_first_attempts() {
 
 #[test]
 fn weight_zero_is_rarely_first_beside_others_and_shared_among_its_own() {
-    let count = firsts(&[srv(1, 0, "zero"), srv(1, 99, "one")]);
-    assert!((20..400).contains(&count["zero"]), "{count:?}");
+    let count = firsts(&[srv(1, 0, "zero"), srv(1, 9, "one")]);
+    assert!(count["zero"].abs_diff(1000) < 150, "{count:?}");
     let count = firsts(&[srv(1, 0, "a"), srv(1, 0, "b")]);
     assert!(count["a"].abs_diff(5000) < 300, "{count:?}");
 }
