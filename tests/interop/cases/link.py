@@ -2,6 +2,7 @@
 
 import asyncio
 
+from lab.biboumi import Biboumi
 from lab.case import Case, check
 from lab.gateway import Gateway
 
@@ -26,6 +27,28 @@ class Absent(Case):
             question = asyncio.ensure_future(user.ask_message(gateway.me))
             world.gateways[EDGE] = await world.gateway(EDGE).reached()
             await question
+
+
+class AnotherGateway(Case):
+    title = "biboumi, a component in C++, is the gateway: its version and its commands can be asked for"
+    domain = "irc-user.prosody.example"
+
+    def prepare(self, world):
+        # The world itself connects no gateway here.
+        world.edge("northwind", "127.0.1.5", ["server"], mutual_tls=False, gateway=False)
+        world.add_domain("prosody", self.domain)
+        world.edges["northwind"].partner(self.domain)
+
+    async def run(self, world):
+        edge = world.edges["northwind"]
+        gateway = Biboumi(edge)
+        await world.start(gateway)
+        async with world.user(self.domain) as user:
+            version = await user["xep_0092"].get_version(edge.domain)
+            check(version["software_version"]["name"] == "biboumi", f"the version: {version}")
+            commands = await user["xep_0030"].get_items(edge.domain, node="http://jabber.org/protocol/commands")
+            check(len(commands["disco_items"]["items"]) > 0, f"the commands: {commands}")
+        await gateway.stop()
 
 
 class WrongSecret(Case):
@@ -83,4 +106,4 @@ class Stop(Case):
             await user.ask_message(world.gateways[EDGE].me)
 
 
-CASES = [Absent(), WrongSecret(), NoCertificate(), Stop()]
+CASES = [Absent(), AnotherGateway(), WrongSecret(), NoCertificate(), Stop()]

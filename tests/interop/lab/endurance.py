@@ -6,7 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from lab import ledger, plan
+from lab import ledger
+from lab.case import judge
 from lab.prosody import SECRET
 from lab.user import Service
 from lab.world import World
@@ -126,24 +127,26 @@ async def run(directory, binary, seconds, rate):
         await arrived(flows)
         used = cpu_seconds(pid) - before
         await service.leave()
-        status = await edge.stop()
-    await ledger.balanced(edge)
+        await edge.stop()
+    account = await judge("its ledger", ledger.balanced(edge))
+    return report(flows, samples, seconds, rate, used, account)
+
+
+def report(flows, samples, seconds, rate, used, account):
+    """Prints what came out, and says whether it is good."""
     settled, early, late = level(samples, seconds)
     steady = late - early <= TOLERANCE_KIB
-    print(f"{seconds / 60:g} minutes at {rate:g} stanzas a second, {plan.METHODS[0]}, link with mutual TLS")
-    print(*(flow.report() for flow in flows), sep="\n")
+    stanzas = sum(flow.sent for flow in flows)
+    lines = [f"{seconds / 60:g} minutes at {rate:g} stanzas a second; SASL EXTERNAL, link with mutual TLS"]
     for flow in flows:
-        print(
-            *(f"  {flow.name}: expected {want}, came {came}" for want, came in flow.wrong[:5]),
-            sep="\n",
-            end="",
-        )
-    print(
-        f"memory  {early:.0f} KiB after {settled:.0f} s, {late:.0f} KiB at the end: {late - early:+.0f} KiB",
-        end="",
+        lines.append(flow.report())
+        lines += [f"    expected {want}, came {came}" for want, came in flow.wrong[:5]]
+    lines.append(
+        f"memory  {early:.0f} KiB after {settled:.0f} s, {late:.0f} KiB at the end: {late - early:+.0f} KiB"
+        f" ({'within' if steady else 'MORE THAN'} the {TOLERANCE_KIB} KiB allowed)"
     )
-    print(f" ({'within' if steady else 'MORE THAN'} the {TOLERANCE_KIB} KiB allowed)")
-    print(f"cpu     {used:.1f} s, {1e6 * used / sum(f.sent for f in flows):.0f} µs a stanza; exit status {status}")
-    good = steady and status == 0 and all(flow.good for flow in flows)
-    print("passed" if good else "FAILED")
+    lines.append(f"cpu     {used:.1f} s, {1e6 * used / max(1, stanzas):.0f} µs a stanza")
+    lines.append(f"ledger  {account.reason or 'balanced; clean exit'}")
+    good = steady and account.verdict == "ok" and all(flow.good for flow in flows)
+    print(*lines, "passed" if good else "FAILED", sep="\n")
     return good
