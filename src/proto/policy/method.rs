@@ -46,6 +46,12 @@ impl Method {
             Self::TcpDialback => "tcp-dialback",
         }
     }
+
+    /// Whether a stream of this method is encrypted.
+    #[must_use]
+    pub fn is_encrypted(self) -> bool {
+        self != Self::TcpDialback
+    }
 }
 
 impl fmt::Display for Method {

@@ -10,10 +10,12 @@ pub use partner::{DomainPattern, HostPort, Partner};
 pub use reason::Reason;
 pub use rules::{Claim, Rules, RulesError};
 
+use std::sync::Arc;
+
 use crate::proto::jid::Domain;
 
 /// What follows from facts and rules: never a bool without a reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub enum Decision<T> {
     /// Allowed; the value is what makes the next step possible.
@@ -34,12 +36,12 @@ pub struct Facts<'a> {
 }
 
 /// The one place where policy decides: may this pair talk, and in this way?
-pub fn evaluate<'r>(facts: Facts<'_>, rules: &'r Rules) -> Decision<&'r Partner> {
+pub fn evaluate<'r>(facts: Facts<'_>, rules: &'r Rules) -> Decision<&'r Arc<Partner>> {
     if !rules.is_local(facts.local) {
-        return Decision::Refuse(Reason::UnknownLocalDomain);
+        return Decision::Refuse(Reason::UnknownLocalDomain(facts.local.to_string()));
     }
     let Some(partner) = rules.partner_of(facts.remote) else {
-        return Decision::Refuse(Reason::UnknownPartner);
+        return Decision::Refuse(Reason::UnknownPartner(facts.remote.to_string()));
     };
     match facts.method {
         Some(method) if !partner.methods().contains(method) => {

@@ -1,15 +1,304 @@
 //! Why something was refused: one enum for the wire, the counters, the operator and the docs.
 
+use std::fmt;
+
 use super::Method;
+use crate::proto::auth::cert_fault::CertFault;
+use crate::proto::xml;
 
 /// Why a stream, a method or a stanza was refused, or could not be carried.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// [`code`](Self::code) labels counters and log lines, [`Display`](fmt::Display) is the
+/// operator's text, and the two `condition`s are what the other side is told.
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Reason {
+    // --- who may talk ---
     /// The edge does not speak for this domain.
-    UnknownLocalDomain,
+    UnknownLocalDomain(String),
     /// No entry of `partners.toml` covers this domain.
-    UnknownPartner,
+    UnknownPartner(String),
     /// The partner's settings do not leave this method.
     MethodNotAllowed(Method),
+    /// A gateway asked for a stanza between two local domains.
+    BothLocal,
+
+    // --- streams ---
+    /// The bytes are not the XML that a stream may carry.
+    Xml(xml::Fault),
+    /// The root element is not a stream's, or the content namespace is not this port's.
+    InvalidNamespace,
+    /// The header has no version, or one that does not start with 1.
+    UnsupportedVersion,
+    /// The header has no usable `to` or `from`.
+    HeaderAddress(&'static str),
+    /// The header names other domains than the one before it on this connection.
+    HeaderChanged(&'static str),
+    /// The response header has no stream id.
+    MissingStreamId,
+    /// A stanza came before the stream was authenticated for its pair.
+    NotAuthorized,
+    /// An element that this state of the stream does not know.
+    UnexpectedElement(String),
+    /// Bytes stood behind `<starttls/>` or `<proceed/>` in the clear.
+    PlaintextInjection,
+    /// `<starttls/>` where TLS was not offered.
+    TlsNotOffered,
+    /// The stream was not ready in time.
+    EstablishmentTimeout,
+    /// A ping found no answer.
+    PingTimeout,
+    /// No stanza passed for the configured time.
+    Idle,
+    /// Too many attempts to authenticate.
+    TooManyAttempts,
+    /// Too many dialback requests wait for an answer on this stream.
+    TooManyPending,
+    /// A limit on connections is reached.
+    TooManyStreams,
+    /// The stream has served its purpose.
+    Finished,
+    /// The edge is stopping.
+    Shutdown,
+    /// A newer stream for the same purpose took over.
+    Replaced,
+    /// The other side ended the stream with an error.
+    PeerError(String),
+    /// The other side ended the stream, or the connection, without one.
+    PeerClosed,
+    /// Reading or writing failed.
+    Transport(String),
+
+    // --- negotiation ---
+    /// Policy wants TLS and the partner does not offer it.
+    TlsMissing,
+    /// The partner demands TLS where policy has switched it off.
+    TlsDemanded,
+    /// The partner answered `<starttls/>` with a failure.
+    TlsRefused,
+    /// The TLS handshake failed.
+    TlsFailed {
+        /// What went wrong, as a label.
+        code: &'static str,
+        /// What went wrong, in words.
+        detail: String,
+    },
+    /// The partner's certificate does not prove its domain.
+    Certificate(CertFault),
+    /// The partner does not offer SASL EXTERNAL, and no other method is allowed.
+    ExternalMissing,
+    /// The partner refused SASL EXTERNAL, and no other method is allowed.
+    ExternalRefused(String),
+    /// The authoritative server does not know the dialback key.
+    DialbackInvalid,
+    /// The partner could not or would not check our dialback key.
+    DialbackRefused(String),
+
+    // --- reaching a partner ---
+    /// DNS says that the domain does not exist or has no XMPP service.
+    NoService(String),
+    /// DNS did not answer.
+    DnsFailed(String),
+    /// No address could be connected to.
+    ConnectFailed(String),
+    /// The partner failed a moment ago, and is not tried again yet.
+    BackingOff(Box<Self>),
+
+    // --- stanzas ---
+    /// `from` or `to` is missing or is not an address.
+    ImproperAddressing(&'static str),
+    /// `from` is not a domain that the sender has proven.
+    InvalidFrom,
+    /// `to` is not one of the local domains.
+    HostUnknown,
+    /// An iq, or a `type`, that breaks the rules of its kind.
+    MalformedStanza(&'static str),
+    /// The queue to the other side is full.
+    QueueFull,
+    /// No gateway is connected for the local domain.
+    NoGateway,
 }
+
+impl Reason {
+    /// The label in counters and log lines.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.row().0
+    }
+
+    /// The stream error that tells the other side (RFC 6120 §4.9.3).
+    #[must_use]
+    pub fn stream_condition(&self) -> &'static str {
+        self.row().1
+    }
+
+    /// The stanza error, type and condition, that tells a sender (RFC 6120 §8.3.3).
+    #[must_use]
+    pub fn stanza_condition(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::BackingOff(cause) => cause.stanza_condition(),
+            _ => self.row().2,
+        }
+    }
+
+    /// Code, stream condition, stanza condition: the table behind the three methods above.
+    fn row(&self) -> (&'static str, &'static str, (&'static str, &'static str)) {
+        const TIMEOUT: (&str, &str) = ("wait", "remote-server-timeout");
+        const NOT_FOUND: (&str, &str) = ("cancel", "remote-server-not-found");
+        const NOT_ALLOWED: (&str, &str) = ("cancel", "not-allowed");
+        const BAD_REQUEST: (&str, &str) = ("modify", "bad-request");
+        const CONSTRAINT: (&str, &str) = ("wait", "resource-constraint");
+        const UNAVAILABLE: (&str, &str) = ("cancel", "service-unavailable");
+        match self {
+            Self::UnknownLocalDomain(_) => ("unknown-local-domain", "host-unknown", NOT_ALLOWED),
+            Self::UnknownPartner(_) => ("unknown-partner", "policy-violation", NOT_ALLOWED),
+            Self::MethodNotAllowed(_) => ("method-not-allowed", "policy-violation", NOT_ALLOWED),
+            Self::BothLocal => ("both-local", "policy-violation", NOT_ALLOWED),
+            Self::Xml(fault) => {
+                let condition = fault.condition().as_str();
+                (
+                    fault.application_condition().unwrap_or(condition),
+                    condition,
+                    TIMEOUT,
+                )
+            }
+            Self::InvalidNamespace => ("invalid-namespace", "invalid-namespace", TIMEOUT),
+            Self::UnsupportedVersion => ("unsupported-version", "unsupported-version", TIMEOUT),
+            Self::HeaderAddress(_) => ("header-address", "improper-addressing", TIMEOUT),
+            Self::HeaderChanged(_) => ("header-changed", "invalid-from", TIMEOUT),
+            Self::MissingStreamId => ("missing-stream-id", "bad-format", TIMEOUT),
+            Self::NotAuthorized => ("not-authorized", "not-authorized", TIMEOUT),
+            Self::UnexpectedElement(_) => {
+                ("unexpected-element", "unsupported-stanza-type", TIMEOUT)
+            }
+            Self::PlaintextInjection => ("plaintext-injection", "policy-violation", TIMEOUT),
+            Self::TlsNotOffered => ("tls-not-offered", "policy-violation", TIMEOUT),
+            Self::EstablishmentTimeout => ("establishment-timeout", "connection-timeout", TIMEOUT),
+            Self::PingTimeout => ("ping-timeout", "connection-timeout", TIMEOUT),
+            Self::Idle => ("idle", "connection-timeout", TIMEOUT),
+            Self::TooManyAttempts => ("too-many-attempts", "policy-violation", TIMEOUT),
+            Self::TooManyPending => ("too-many-pending", "resource-constraint", CONSTRAINT),
+            Self::TooManyStreams => ("too-many-streams", "resource-constraint", CONSTRAINT),
+            Self::Finished => ("finished", "undefined-condition", TIMEOUT),
+            Self::Shutdown => ("shutdown", "system-shutdown", TIMEOUT),
+            Self::Replaced => ("replaced", "conflict", TIMEOUT),
+            Self::PeerError(_) => ("peer-error", "undefined-condition", TIMEOUT),
+            Self::PeerClosed => ("peer-closed", "undefined-condition", TIMEOUT),
+            Self::Transport(_) => ("transport", "undefined-condition", TIMEOUT),
+            Self::TlsMissing => ("tls-missing", "policy-violation", TIMEOUT),
+            Self::TlsDemanded => ("tls-demanded", "policy-violation", TIMEOUT),
+            Self::TlsRefused => ("tls-refused", "policy-violation", TIMEOUT),
+            Self::TlsFailed { code, .. } => (code, "undefined-condition", TIMEOUT),
+            Self::Certificate(fault) => (fault.code(), "not-authorized", TIMEOUT),
+            Self::ExternalMissing => ("external-missing", "not-authorized", TIMEOUT),
+            Self::ExternalRefused(_) => ("external-refused", "not-authorized", TIMEOUT),
+            Self::DialbackInvalid => ("dialback-invalid", "not-authorized", TIMEOUT),
+            Self::DialbackRefused(_) => ("dialback-refused", "not-authorized", TIMEOUT),
+            Self::NoService(_) => ("no-service", "remote-connection-failed", NOT_FOUND),
+            Self::DnsFailed(_) => ("dns-failed", "remote-connection-failed", TIMEOUT),
+            Self::ConnectFailed(_) => ("connect-failed", "remote-connection-failed", TIMEOUT),
+            Self::BackingOff(_) => ("backing-off", "remote-connection-failed", TIMEOUT),
+            Self::ImproperAddressing(_) => {
+                ("improper-addressing", "improper-addressing", BAD_REQUEST)
+            }
+            Self::InvalidFrom => ("invalid-from", "invalid-from", BAD_REQUEST),
+            Self::HostUnknown => ("host-unknown", "host-unknown", NOT_FOUND),
+            Self::MalformedStanza(_) => ("malformed-stanza", "bad-format", BAD_REQUEST),
+            Self::QueueFull => ("queue-full", "resource-constraint", CONSTRAINT),
+            Self::NoGateway => ("no-gateway", "remote-connection-failed", UNAVAILABLE),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownLocalDomain(domain) => {
+                write!(f, "{domain} is not a domain that this edge speaks for")
+            }
+            Self::UnknownPartner(domain) => {
+                write!(
+                    f,
+                    "{domain} is not a partner: no entry of partners.toml covers it"
+                )
+            }
+            Self::MethodNotAllowed(method) => {
+                write!(
+                    f,
+                    "the partner's tls, sasl and dialback settings do not allow {method}"
+                )
+            }
+            Self::BothLocal => {
+                f.write_str("both addresses are of domains on this side of the edge")
+            }
+            Self::Xml(fault) => fault.fmt(f),
+            Self::InvalidNamespace => {
+                f.write_str("not a stream of this port: wrong root element or content namespace")
+            }
+            Self::UnsupportedVersion => f.write_str("the stream's version is not 1.0"),
+            Self::HeaderAddress(what) => write!(f, "the stream header has no usable '{what}'"),
+            Self::HeaderChanged(what) => {
+                write!(
+                    f,
+                    "'{what}' differs from the stream header before it on this connection"
+                )
+            }
+            Self::MissingStreamId => f.write_str("the response header has no stream id"),
+            Self::NotAuthorized => {
+                f.write_str("the stream is not authenticated for this pair of domains")
+            }
+            Self::UnexpectedElement(name) => {
+                write!(f, "<{name}> has no place in this state of the stream")
+            }
+            Self::PlaintextInjection => {
+                f.write_str("bytes in the clear were waiting behind the switch to TLS")
+            }
+            Self::TlsNotOffered => f.write_str("TLS was asked for where it is not offered"),
+            Self::EstablishmentTimeout => f.write_str("the stream was not ready in time"),
+            Self::PingTimeout => f.write_str("a ping was not answered"),
+            Self::Idle => f.write_str("no stanza passed for the inactivity timeout"),
+            Self::TooManyAttempts => f.write_str("too many failed attempts to authenticate"),
+            Self::TooManyPending => f.write_str("too many dialback requests are waiting"),
+            Self::TooManyStreams => f.write_str("a limit on simultaneous streams is reached"),
+            Self::Finished => f.write_str("the stream has served its purpose"),
+            Self::Shutdown => f.write_str("the edge is stopping"),
+            Self::Replaced => f.write_str("a newer stream took over"),
+            Self::PeerError(text) => write!(f, "the other side ended the stream: {text}"),
+            Self::PeerClosed => f.write_str("the other side closed the connection"),
+            Self::Transport(text) => write!(f, "the connection broke: {text}"),
+            Self::TlsMissing => {
+                f.write_str("policy requires TLS and the partner does not offer STARTTLS")
+            }
+            Self::TlsDemanded => {
+                f.write_str("the partner requires TLS, which tls = \"not-supported\" switches off")
+            }
+            Self::TlsRefused => f.write_str("the partner refused to start TLS"),
+            Self::TlsFailed { detail, .. } => write!(f, "the TLS handshake failed: {detail}"),
+            Self::Certificate(fault) => fault.fmt(f),
+            Self::ExternalMissing => f.write_str(
+                "the partner does not offer SASL EXTERNAL (it may distrust our certificate)",
+            ),
+            Self::ExternalRefused(text) => write!(f, "the partner refused SASL EXTERNAL: {text}"),
+            Self::DialbackInvalid => {
+                f.write_str("the authoritative server says that the dialback key is not its own")
+            }
+            Self::DialbackRefused(text) => write!(f, "the dialback was not completed: {text}"),
+            Self::NoService(text) => write!(f, "DNS names no XMPP service: {text}"),
+            Self::DnsFailed(text) => write!(f, "DNS did not answer: {text}"),
+            Self::ConnectFailed(text) => write!(f, "no connection: {text}"),
+            Self::BackingOff(cause) => write!(f, "{cause} (not tried again yet)"),
+            Self::ImproperAddressing(what) => {
+                write!(f, "'{what}' is missing or is not an address")
+            }
+            Self::InvalidFrom => {
+                f.write_str("'from' is not of a domain that the sender has proven")
+            }
+            Self::HostUnknown => f.write_str("'to' is not of a domain behind this edge"),
+            Self::MalformedStanza(what) => write!(f, "malformed stanza: {what}"),
+            Self::QueueFull => f.write_str("too much is already waiting for this destination"),
+            Self::NoGateway => f.write_str("no gateway is connected for this domain"),
+        }
+    }
+}
+
+impl std::error::Error for Reason {}

@@ -1,1 +1,87 @@
-//! Stanzas.
+//! Stanzas: what may be relayed ([`Validated`]), and the errors that answer what may not.
+
+mod bounce;
+mod validate;
+
+pub use bounce::bounce;
+pub use validate::{Refusal, Validated, from_gateway, from_partner};
+
+use crate::proto::jid::Jid;
+use crate::proto::xml::Element;
+
+/// One message, presence or iq with its addresses read once.
+#[derive(Clone, Debug)]
+pub struct Stanza {
+    /// Which of the three it is.
+    pub kind: Kind,
+    /// Who sends it.
+    pub from: Jid,
+    /// Who is to get it.
+    pub to: Jid,
+    /// The whole element; its `from` and `to` are the two above.
+    pub element: Element,
+}
+
+impl Stanza {
+    /// The `type` attribute, if there is one.
+    #[must_use]
+    pub fn stanza_type(&self) -> Option<&str> {
+        self.element.attribute("type")
+    }
+
+    /// Whether this may be answered with an error at all.
+    ///
+    /// RFC 6120 §8.3.1: never an error for an error; §8.2.3: an iq result is never answered;
+    /// RFC 6121 §8.1.1.1 lets presence other than a request pass away in silence.
+    #[must_use]
+    pub fn is_answerable(&self) -> bool {
+        let stanza_type = self.stanza_type();
+        match self.kind {
+            Kind::Iq => matches!(stanza_type, Some("get" | "set")),
+            Kind::Message => stanza_type != Some("error"),
+            Kind::Presence => {
+                matches!(stanza_type, Some("subscribe" | "probe") | None)
+            }
+        }
+    }
+
+    /// What the stanza costs in a queue, in bytes.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        self.element.size_hint()
+    }
+}
+
+/// RFC 6120 §8.2: there are three kinds of stanza.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A push, to be delivered and not answered.
+    Message,
+    /// A broadcast of availability, or a subscription request.
+    Presence,
+    /// A request or its answer.
+    Iq,
+}
+
+impl Kind {
+    /// The kind that an element of the content namespace is, if any.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "message" => Some(Self::Message),
+            "presence" => Some(Self::Presence),
+            "iq" => Some(Self::Iq),
+            _ => None,
+        }
+    }
+
+    /// The element's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Presence => "presence",
+            Self::Iq => "iq",
+        }
+    }
+}

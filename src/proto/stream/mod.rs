@@ -1,1 +1,168 @@
-//! Streams.
+//! The three machines: what a stream does next, as [`Input`] in and ordered [`Output`] out.
+//!
+//! ```text
+//!             handle(now, Input)                     poll_output()
+//!   shell ───────────────────────►  Machine  ──────────────────────►  shell
+//!         bytes, TLS facts, ticks,            send, start TLS, ask the authority,
+//!         stanzas, answers, rules             stanzas, records, close
+//! ```
+//!
+//! [`Inbound`] receives a partner's stream, [`Outbound`] opens one, [`Component`] receives a
+//! gateway's link. A machine is one enum of states, one struct a state, each with exactly the
+//! data that is valid in it. The output is one queue, because order is the property that
+//! matters: `<proceed/>` leaves before TLS starts, and nothing read before it survives.
+
+mod close;
+mod component;
+mod features;
+mod header;
+mod id;
+mod inbound;
+mod inbound_dialback;
+mod outbound;
+mod outbound_negotiation;
+mod record;
+mod wire;
+
+pub use component::Component;
+pub use id::IdSource;
+pub use inbound::Inbound;
+pub use outbound::{Outbound, PING_PREFIX, Purpose};
+pub use record::Record;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::UnixTime;
+
+use crate::proto::auth::chain::{Anchors, TlsFacts};
+use crate::proto::auth::dialback::{Answer, Question};
+use crate::proto::auth::dialback_key::DialbackSecret;
+use crate::proto::auth::{Authenticated, Pair};
+use crate::proto::jid::Domain;
+use crate::proto::policy::{Reason, Rules};
+use crate::proto::stanza::{Stanza, Validated};
+
+/// Both clocks, as the shell read them.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// For deadlines.
+    pub monotonic: Instant,
+    /// For the validity of certificates.
+    pub wall: UnixTime,
+}
+
+/// What every machine decides by; replaced whole on a reload.
+#[derive(Debug)]
+pub struct Context {
+    /// Who may talk, and how.
+    pub rules: Rules,
+    /// The authorities that vouch for partners without their own.
+    pub anchors: Arc<Anchors>,
+    /// What our dialback keys are derived from.
+    pub dialback: DialbackSecret,
+    /// How long things may take.
+    pub timing: Timing,
+    /// The largest stanza, in bytes.
+    pub max_stanza_bytes: usize,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// From the connection to the first authenticated pair.
+    pub establishment: Duration,
+    /// Without a stanza, until an authenticated stream is closed.
+    pub inactivity: Duration,
+    /// Without a stanza, until a ping is sent.
+    pub keep_alive: Duration,
+}
+
+impl Timing {
+    /// How long a ping may remain unanswered: our own choice, well within any keep-alive interval.
+    pub const PING_ANSWER: Duration = Duration::from_secs(60);
+    /// How long the other side may take to close after us.
+    ///
+    /// RFC 6120 §4.4: wait a reasonable time for the other `</stream:stream>`.
+    pub const CLOSE_GRACE: Duration = Duration::from_secs(5);
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// The connection is there; the initiating side speaks first.
+    Connected,
+    /// Bytes were read.
+    Bytes(&'a [u8]),
+    /// The other side will send no more.
+    Eof,
+    /// The handshake that [`Output::StartTls`] asked for succeeded.
+    TlsUp(TlsFacts),
+    /// The time that [`Machine::deadline`] named has come.
+    Tick,
+    /// The authoritative server's answer to an [`Output::Ask`].
+    Answer(Answer),
+    /// A stanza to be written to the other side.
+    Deliver(&'a Validated<Stanza>),
+    /// The answer to a ping came, on whichever stream: the id of the iq.
+    Pong(&'a str),
+    /// New rules, after a reload.
+    Context(Arc<Context>),
+    /// The shell wants the stream ended.
+    End(Reason),
+}
+
+/// What to do, in order.
+#[derive(Debug)]
+pub enum Output {
+    /// Write these bytes.
+    Send(Vec<u8>),
+    /// Write everything before this, then start TLS: as server with the certificate of `local`,
+    /// as client towards `remote`.
+    StartTls {
+        /// Whose certificate to present.
+        local: Domain,
+        /// The name to ask for (SNI).
+        remote: Domain,
+    },
+    /// Ask the authoritative server of `question.pair.remote`, and come back with an answer.
+    Ask(Question),
+    /// What the authoritative server said, on a stream that was opened to ask.
+    Answered(Answer),
+    /// From here on the stream may carry this pair.
+    Authenticated(Authenticated<Pair>),
+    /// From here on the link carries this domain.
+    LinkUp(Authenticated<Domain>),
+    /// A stanza from the other side, checked.
+    Stanza(Validated<Stanza>),
+    /// A stanza from the other side was refused; the answer, if any, goes back to it.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// The stanza error for the sender.
+        answer: Option<Box<Validated<Stanza>>>,
+    },
+    /// Something that the operator should be able to read.
+    Record(Record),
+    /// Write everything before this, then close the connection.
+    Close(Reason),
+}
+
+/// A stream's side of the conversation, without its socket.
+pub trait Machine {
+    /// Takes an input. Drain [`poll_output`](Self::poll_output) and ask for the
+    /// [`deadline`](Self::deadline) anew after each call.
+    fn handle(&mut self, now: Now, input: Input<'_>);
+
+    /// The next output, in order.
+    #[must_use]
+    fn poll_output(&mut self) -> Option<Output>;
+
+    /// When [`Input::Tick`] is due, if ever.
+    #[must_use]
+    fn deadline(&self) -> Option<Instant>;
+
+    /// Whether [`Input::Deliver`] is welcome now.
+    #[must_use]
+    fn is_open(&self) -> bool;
+}

@@ -148,7 +148,10 @@ mod tests {
         assert_eq!(Ns::from(""), Ns::NONE);
         assert_eq!(Ns::from("jabber:x:data"), Ns::from("jabber:x:data"));
         for (index, name) in KNOWN.iter().enumerate().skip(1) {
-            assert_eq!(Ns::from(*name), Ns(Repr::Known(index as u8)));
+            assert_eq!(
+                Ns::from(*name),
+                Ns(Repr::Known(u8::try_from(index).unwrap()))
+            );
         }
     }
 

@@ -1,0 +1,73 @@
+//! SASL EXTERNAL (XEP-0178): the mechanism's few rules, and the proof it gives.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::cert_fault::CertFault;
+use super::chain::CertReport;
+use super::{Authenticated, Pair};
+use crate::proto::jid::Domain;
+use crate::proto::policy::Method;
+
+/// The name of the mechanism.
+pub const MECHANISM: &str = "EXTERNAL";
+
+/// The proof that a good certificate gives: the only way to a pair proven by EXTERNAL.
+///
+/// # Errors
+/// The certificate's fault; then EXTERNAL is neither offered nor used.
+pub fn prove(pair: Pair, report: &CertReport) -> Result<Authenticated<Pair>, CertFault> {
+    report.verdict.clone()?;
+    Ok(Authenticated::assertion(pair, Some(Method::SaslExternal)))
+}
+
+/// What an initiating server sends: its domain as authorization identity.
+///
+/// XEP-0178 §3, step 9: the identity may be left out, but old servers want it.
+#[must_use]
+pub fn initial_response(local: &Domain) -> String {
+    STANDARD.encode(local.as_str())
+}
+
+/// Checks the authorization identity that a peer sent, for the `from` of its stream.
+///
+/// # Errors
+/// The SASL failure condition (RFC 6120 §6.5) to answer with.
+pub fn check_response(text: &str, remote: &Domain) -> Result<(), &'static str> {
+    let text = text.trim();
+    // RFC 6120 §6.4.2: `=` is an empty response; XEP-0178 §3, step 10: it means the stream's `from`.
+    if text == "=" || text.is_empty() {
+        return Ok(());
+    }
+    // RFC 6120 §6.5.5: what is not base64.
+    let bytes = STANDARD.decode(text).map_err(|_| "incorrect-encoding")?;
+    // RFC 6120 §6.5.6: an identity that is not the stream's `from`.
+    std::str::from_utf8(&bytes)
+        .ok()
+        .and_then(|name| Domain::parse(name).ok())
+        .filter(|name| name == remote)
+        .map(|_| ())
+        .ok_or("invalid-authzid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_authorization_identity_is_the_streams_from_or_nothing() {
+        let remote = Domain::parse("partner.example").unwrap();
+        for (text, want) in [
+            ("=", Ok(())),
+            ("", Ok(())),
+            ("cGFydG5lci5leGFtcGxl", Ok(())),
+            ("UEFSVE5FUi5leGFtcGxl", Ok(())),
+            ("b3RoZXIuZXhhbXBsZQ==", Err("invalid-authzid")),
+            ("cGFydG5lci5leGFtcGxl=", Err("incorrect-encoding")),
+            ("!", Err("incorrect-encoding")),
+            ("/w==", Err("invalid-authzid")),
+        ] {
+            assert_eq!(check_response(text, &remote), want, "{text}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The only way to a [`Validated`] stanza: addresses against what was proven, then its own rules.
+
+use std::ops::Deref;
+
+use super::{Kind, Stanza, bounce};
+use crate::proto::auth::{Authenticated, Pair};
+use crate::proto::jid::{Domain, Jid};
+use crate::proto::policy::{Decision, Facts, Reason, Rules, evaluate};
+use crate::proto::xml::{Element, Ns};
+
+/// A value that has passed every check; what is relayed is always one of these.
+#[derive(Clone, Debug)]
+pub struct Validated<T>(T);
+
+impl<T> Validated<T> {
+    /// Claims that the value has been checked. `grep assertion` finds every such claim.
+    pub(super) fn assertion(value: T) -> Self {
+        Self(value)
+    }
+}
+
+impl<T> Deref for Validated<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Why an element is not relayed, and what is to be done about it.
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    /// The stream ends: the sender breaks its rules.
+    Stream(Reason),
+    /// The stream goes on; the sender is answered, where it may be.
+    Stanza {
+        /// Why.
+        reason: Reason,
+        /// The answer, if this kind of stanza may be answered.
+        answer: Option<Box<Validated<Stanza>>>,
+    },
+}
+
+/// Checks a stanza from a partner against the pairs its stream has proven.
+///
+/// # Errors
+/// [`Refusal`] says whether the stream ends or only the stanza.
+pub fn from_partner(
+    element: Element,
+    proven: &[Authenticated<Pair>],
+    rules: &Rules,
+) -> Result<Validated<Stanza>, Refusal> {
+    let stanza = addressed(element)?;
+    let (local, remote) = (stanza.to.domain(), stanza.from.domain());
+    // RFC 6120 §4.9.3.9: `from` must be of a domain proven on this stream.
+    if !proven.iter().any(|pair| pair.remote == *remote) {
+        return Err(Refusal::Stream(Reason::InvalidFrom));
+    }
+    // RFC 6120 §4.9.3.6: `to` must be of a domain that is served here.
+    if !rules.is_local(local) {
+        return Err(Refusal::Stream(Reason::HostUnknown));
+    }
+    // XEP-0220 §2.6.1: each pair is authorised by itself.
+    let Some(pair) = proven
+        .iter()
+        .find(|pair| pair.remote == *remote && pair.local == *local)
+    else {
+        return Err(Refusal::Stream(Reason::NotAuthorized));
+    };
+    permitted(stanza, local_facts(&pair.local, &pair.remote), rules)
+}
+
+/// Checks a stanza from a gateway against the domain its link has proven.
+///
+/// # Errors
+/// [`Refusal`] says whether the link ends or only the stanza is answered.
+pub fn from_gateway(
+    element: Element,
+    proven: &Authenticated<Domain>,
+    rules: &Rules,
+) -> Result<Validated<Stanza>, Refusal> {
+    let stanza = addressed(element)?;
+    // XEP-0114 §3: a component speaks for its own domain only.
+    if stanza.from.domain() != &**proven {
+        return Err(Refusal::Stream(Reason::InvalidFrom));
+    }
+    let remote = stanza.to.domain().clone();
+    if rules.is_local(&remote) {
+        return Err(refuse(&stanza, Reason::BothLocal));
+    }
+    permitted(stanza, local_facts(proven, &remote), rules)
+}
+
+fn local_facts<'a>(local: &'a Domain, remote: &'a Domain) -> Facts<'a> {
+    Facts {
+        local,
+        remote,
+        method: None,
+    }
+}
+
+/// Reads kind and addresses.
+fn addressed(element: Element) -> Result<Stanza, Refusal> {
+    // RFC 6120 §4.9.3.24: only the three kinds, in the content namespace, are stanzas.
+    let kind = (*element.ns() == Ns::CONTENT)
+        .then(|| Kind::of(element.name()))
+        .flatten()
+        .ok_or_else(|| Refusal::Stream(Reason::UnexpectedElement(element.name().to_owned())))?;
+    // RFC 6120 §8.1.1.2, §8.1.2.2: between servers both addresses are required.
+    let read = |name: &'static str| {
+        element
+            .attribute(name)
+            .and_then(|text| Jid::parse(text).ok())
+            .ok_or(Refusal::Stream(Reason::ImproperAddressing(name)))
+    };
+    Ok(Stanza {
+        kind,
+        from: read("from")?,
+        to: read("to")?,
+        element,
+    })
+}
+
+/// The rules of the kind, then policy.
+fn permitted(
+    stanza: Stanza,
+    facts: Facts<'_>,
+    rules: &Rules,
+) -> Result<Validated<Stanza>, Refusal> {
+    if let Err(what) = well_formed(&stanza) {
+        return Err(refuse(&stanza, Reason::MalformedStanza(what)));
+    }
+    match evaluate(facts, rules) {
+        Decision::Allow(_) => Ok(Validated::assertion(stanza)),
+        Decision::Refuse(reason) => Err(refuse(&stanza, reason)),
+    }
+}
+
+fn refuse(stanza: &Stanza, reason: Reason) -> Refusal {
+    Refusal::Stanza {
+        answer: bounce(stanza, &reason).map(Box::new),
+        reason,
+    }
+}
+
+/// The rules that a stanza of each kind must keep by itself.
+fn well_formed(stanza: &Stanza) -> Result<(), &'static str> {
+    let stanza_type = stanza.stanza_type();
+    match stanza.kind {
+        Kind::Iq => {
+            // RFC 6120 §8.2.3, rule 1: `id` is required.
+            if stanza.element.attribute("id").is_none_or(str::is_empty) {
+                return Err("an iq without id");
+            }
+            let children = stanza.element.children().count();
+            // RFC 6120 §8.2.3, rules 2 to 6: the type, and how many children it has.
+            match stanza_type {
+                Some("get" | "set") if children == 1 => Ok(()),
+                Some("get" | "set") => Err("an iq request has exactly one child"),
+                Some("result") if children <= 1 => Ok(()),
+                Some("result") => Err("an iq result has at most one child"),
+                Some("error") => has_error(stanza),
+                _ => Err("an iq is a get, set, result or error"),
+            }
+        }
+        Kind::Presence => match stanza_type {
+            // RFC 6121 §4.7.1: the types of presence.
+            None
+            | Some(
+                "subscribe" | "subscribed" | "unsubscribe" | "unsubscribed" | "unavailable"
+                | "probe",
+            ) => Ok(()),
+            Some("error") => has_error(stanza),
+            Some(_) => Err("an unknown type of presence"),
+        },
+        // RFC 6121 §5.2.2: an unknown type of message counts as normal.
+        Kind::Message if stanza_type == Some("error") => has_error(stanza),
+        Kind::Message => Ok(()),
+    }
+}
+
+fn has_error(stanza: &Stanza) -> Result<(), &'static str> {
+    // RFC 6120 §8.3.1, rule 3: an error stanza contains an error.
+    match stanza.element.child(&Ns::CONTENT, "error") {
+        Some(_) => Ok(()),
+        None => Err("an error without <error/>"),
+    }
+}

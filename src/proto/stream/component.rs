@@ -1,0 +1,245 @@
+//! A gateway's link: the accepting side of XEP-0114.
+//!
+//! ```text
+//!  connect ─► ExpectHeader ── to='local domain' ─► ExpectHandshake ── digest ─► Open ─► Closing
+//! ```
+//!
+//! One link carries one local domain. What is XEP-0114's own is here and nowhere else.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use zeroize::Zeroizing;
+
+use super::close::{Closing, peer_error};
+use super::wire::Wire;
+use super::{Context, IdSource, Input, Machine, Now, Output, header};
+use crate::proto::auth::{Authenticated, handshake};
+use crate::proto::jid::Domain;
+use crate::proto::policy::Reason;
+use crate::proto::stanza::{Refusal, from_gateway};
+use crate::proto::xml::writer::write_close;
+use crate::proto::xml::{Dialect, Element, Event, Header, Limits, Ns};
+
+/// A link that a gateway opened.
+#[derive(Debug)]
+pub struct Component {
+    context: Arc<Context>,
+    wire: Wire,
+    ids: IdSource,
+    secret: Arc<Zeroizing<String>>,
+    establishment: Instant,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    ExpectHeader,
+    ExpectHandshake {
+        domain: Domain,
+        stream_id: String,
+    },
+    Open(Authenticated<Domain>),
+    /// Stanzas that were already on their way are still taken.
+    Closing(Closing, Option<Authenticated<Domain>>),
+    Closed,
+}
+
+impl Component {
+    /// A connection was accepted on the link's port; `secret` is the one of XEP-0114.
+    #[must_use]
+    pub fn new(
+        context: Arc<Context>,
+        ids: IdSource,
+        secret: Arc<Zeroizing<String>>,
+        now: Now,
+    ) -> Self {
+        Self {
+            wire: Wire::new(Dialect::Component, Limits::UNAUTHENTICATED),
+            ids,
+            secret,
+            establishment: now.monotonic + context.timing.establishment,
+            context,
+            state: State::ExpectHeader,
+        }
+    }
+
+    fn pump(&mut self, now: Now) {
+        while !matches!(self.state, State::Closed) {
+            let outcome = match self.wire.next_event() {
+                Ok(Some(Event::Header(header))) => self.header(&header),
+                Ok(Some(Event::Element(element))) => self.element(element),
+                Ok(Some(Event::Close)) => return self.closed_by_peer(),
+                Ok(None) => return,
+                Err(reason) => Err(reason),
+            };
+            if let Err(reason) = outcome {
+                return self.fail(now, reason);
+            }
+        }
+    }
+
+    fn header(&mut self, header: &Header) -> Result<(), Reason> {
+        header::check(header, Dialect::Component)?;
+        // XEP-0114 §3: `to` is the domain that the component serves.
+        let domain = header::domain(header, "to")?.ok_or(Reason::HeaderAddress("to"))?;
+        if !self.context.rules.is_local(&domain) {
+            return Err(Reason::UnknownLocalDomain(domain.to_string()));
+        }
+        let stream_id = self.ids.next_id();
+        header::send(
+            &mut self.wire,
+            &[("from", domain.as_str()), ("id", &stream_id)],
+        );
+        self.state = State::ExpectHandshake { domain, stream_id };
+        Ok(())
+    }
+
+    fn element(&mut self, element: Element) -> Result<(), Reason> {
+        if let Some(reason) = peer_error(&element) {
+            return Err(reason);
+        }
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::ExpectHandshake { domain, stream_id }
+                if element.is(&Ns::CONTENT, "handshake") =>
+            {
+                // XEP-0114 §3: a wrong digest ends the stream.
+                let proof = handshake::prove(domain, &stream_id, &self.secret, &element.text())
+                    .ok_or(Reason::NotAuthorized)?;
+                self.wire
+                    .set_limits(Limits::authenticated(self.link_limit()));
+                self.wire.send(&Element::new(Ns::CONTENT, "handshake"));
+                self.wire.push(Output::LinkUp(proof.clone()));
+                self.state = State::Open(proof);
+                Ok(())
+            }
+            State::ExpectHandshake { .. } => Err(Reason::NotAuthorized),
+            State::Open(proof) => {
+                self.stanza(element, &proof)?;
+                self.state = State::Open(proof);
+                Ok(())
+            }
+            State::Closing(closing, Some(proof)) => {
+                self.stanza(element, &proof)?;
+                self.state = State::Closing(closing, Some(proof));
+                Ok(())
+            }
+            other => {
+                self.state = other;
+                Ok(())
+            }
+        }
+    }
+
+    fn stanza(&mut self, element: Element, proof: &Authenticated<Domain>) -> Result<(), Reason> {
+        match from_gateway(element, proof, &self.context.rules) {
+            Ok(stanza) => self.wire.push(Output::Stanza(stanza)),
+            Err(Refusal::Stream(reason)) => return Err(reason),
+            Err(Refusal::Stanza { reason, answer }) => {
+                // The sender is at the other end of this very link.
+                if let Some(answer) = &answer {
+                    self.wire.send(&answer.element);
+                }
+                self.wire.push(Output::Refused {
+                    reason,
+                    answer: None,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Moving a stanza between the two namespaces may make it a little longer.
+    fn link_limit(&self) -> usize {
+        self.context.max_stanza_bytes + self.context.max_stanza_bytes / 8
+    }
+
+    fn fail(&mut self, now: Now, reason: Reason) {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Closing(closing, _) => closing.end(&mut self.wire),
+            state => {
+                let open = match state {
+                    State::Open(proof) if reason == Reason::Shutdown => Some(proof),
+                    _ => None,
+                };
+                if !self.wire.header_sent() {
+                    let id = self.ids.next_id();
+                    header::send(&mut self.wire, &[("id", &id)]);
+                }
+                let closing = Closing::begin(&mut self.wire, now, reason);
+                self.state = State::Closing(closing, open);
+            }
+        }
+    }
+
+    fn closed_by_peer(&mut self) {
+        if !matches!(self.state, State::Closing(..)) {
+            self.wire.send_with(write_close);
+        }
+        self.gone(Reason::PeerClosed);
+    }
+
+    fn gone(&mut self, reason: Reason) {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Closing(closing, _) => closing.end(&mut self.wire),
+            State::Closed => {}
+            _ => self.wire.push(Output::Close(reason)),
+        }
+    }
+}
+
+impl Machine for Component {
+    fn handle(&mut self, now: Now, input: Input<'_>) {
+        match input {
+            Input::Bytes(bytes) => {
+                self.wire.feed(bytes);
+                self.pump(now);
+            }
+            Input::Eof => self.gone(Reason::PeerClosed),
+            Input::Tick => match self.state {
+                State::Closing(..) => self.gone(Reason::PeerClosed),
+                State::ExpectHeader | State::ExpectHandshake { .. }
+                    if self.establishment <= now.monotonic =>
+                {
+                    self.fail(now, Reason::EstablishmentTimeout);
+                }
+                _ => {}
+            },
+            Input::Deliver(stanza) => {
+                if self.is_open() {
+                    self.wire.send(&stanza.element);
+                }
+            }
+            Input::Context(context) => {
+                self.context = context;
+                if let State::Open(domain) = &self.state
+                    && !self.context.rules.is_local(domain)
+                {
+                    let reason = Reason::UnknownLocalDomain(domain.to_string());
+                    self.fail(now, reason);
+                }
+            }
+            Input::End(reason) => match reason {
+                Reason::Transport(_) => self.gone(reason),
+                reason => self.fail(now, reason),
+            },
+            Input::Connected | Input::TlsUp(_) | Input::Answer(_) | Input::Pong(_) => {}
+        }
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.wire.poll_output()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::ExpectHeader | State::ExpectHandshake { .. } => Some(self.establishment),
+            State::Closing(closing, _) => Some(closing.deadline()),
+            State::Open(_) | State::Closed => None,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+}

@@ -1,0 +1,45 @@
+//! What a machine tells the operator: facts, for the log and the counters.
+
+use crate::proto::auth::Pair;
+use crate::proto::auth::cert_fault::CertFault;
+use crate::proto::auth::chain::TlsVersion;
+use crate::proto::policy::{Method, Reason};
+
+/// One thing worth a line in the log.
+#[derive(Clone, Debug)]
+pub enum Record {
+    /// TLS is up; whether the partner's certificate proves its domain.
+    Secured {
+        /// Whose stream it is.
+        pair: Pair,
+        /// The protocol version.
+        version: TlsVersion,
+        /// What is wrong with the certificate, if anything is.
+        fault: Option<CertFault>,
+    },
+    /// A pair was proven.
+    Authenticated {
+        /// Which one.
+        pair: Pair,
+        /// How.
+        method: Method,
+    },
+    /// A method was refused or failed; the stream goes on.
+    MethodFailed {
+        /// For which pair.
+        pair: Pair,
+        /// Which method.
+        method: Method,
+        /// Why.
+        reason: Reason,
+    },
+    /// We were asked, as authoritative server, whether a key is ours.
+    DialbackAnswered {
+        /// For which pair.
+        pair: Pair,
+        /// Whether it is.
+        valid: bool,
+    },
+    /// An answer, element or close came that nobody asked for, and changed nothing.
+    Ignored(Reason),
+}

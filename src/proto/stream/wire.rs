@@ -1,0 +1,100 @@
+//! What all machines share: a reader, our own header, and the one ordered queue of outputs.
+
+use std::collections::VecDeque;
+
+use super::{Output, Record};
+use crate::proto::policy::Reason;
+use crate::proto::xml::writer::write_element;
+use crate::proto::xml::{Dialect, Element, Event, Limits, Reader};
+
+/// One side of a stream: what is read and what is to be done.
+#[derive(Debug)]
+pub(super) struct Wire {
+    dialect: Dialect,
+    limits: Limits,
+    reader: Reader,
+    outputs: VecDeque<Output>,
+    /// Whether our header of the current document has been sent.
+    header_sent: bool,
+}
+
+impl Wire {
+    pub(super) fn new(dialect: Dialect, limits: Limits) -> Self {
+        Self {
+            dialect,
+            limits,
+            reader: Reader::new(dialect, limits),
+            outputs: VecDeque::new(),
+            header_sent: false,
+        }
+    }
+
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        self.reader.feed(bytes);
+    }
+
+    pub(super) fn next_event(&mut self) -> Result<Option<Event>, Reason> {
+        self.reader.next().map_err(Reason::Xml)
+    }
+
+    pub(super) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub(super) fn push(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    pub(super) fn record(&mut self, record: Record) {
+        self.push(Output::Record(record));
+    }
+
+    /// Appends to the last write where there is one, so that a burst is one system call.
+    pub(super) fn send_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(Output::Send(bytes)) = self.outputs.back_mut() {
+            write(bytes);
+        } else {
+            let mut bytes = Vec::new();
+            write(&mut bytes);
+            self.push(Output::Send(bytes));
+        }
+    }
+
+    pub(super) fn send(&mut self, element: &Element) {
+        let dialect = self.dialect;
+        self.send_with(|bytes| write_element(dialect, element, bytes));
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    pub(super) fn header_sent(&self) -> bool {
+        self.header_sent
+    }
+
+    pub(super) fn mark_header_sent(&mut self) {
+        self.header_sent = true;
+    }
+
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.reader.set_limits(limits);
+    }
+
+    /// RFC 6120 §5.4.3.3: TLS starts on an empty buffer, and what was learned before it is gone.
+    pub(super) fn begin_tls(&mut self) -> Result<(), Reason> {
+        if !self.reader.is_drained() {
+            return Err(Reason::PlaintextInjection);
+        }
+        self.reader = Reader::new(self.dialect, self.limits);
+        self.header_sent = false;
+        Ok(())
+    }
+
+    /// RFC 6120 §6.4.6: after SASL a new document starts on the same connection.
+    pub(super) fn restart(&mut self) {
+        self.reader.restart();
+        self.header_sent = false;
+    }
+}
