@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod check;
+mod run;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -66,12 +67,14 @@ Exit status:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Arguments),
     Check(check::Arguments),
 }
 
 impl Arguments {
     fn run(self) -> Exit {
         match self.command {
+            Command::Run(arguments) => run::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
         }
     }
@@ -92,6 +95,12 @@ fn print(text: &str) {
         .write_all(text.as_bytes())
         .and_then(|()| output.flush());
     written.unwrap_or_default();
+}
+
+/// Writes to standard error what keeps the program from its work.
+fn complain(text: &str) {
+    let mut output = std::io::stderr().lock();
+    output.write_all(text.as_bytes()).unwrap_or_default();
 }
 
 #[cfg(test)]

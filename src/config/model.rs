@@ -75,6 +75,12 @@ pub struct Identities {
 }
 
 impl Identities {
+    /// The certificate and key of `[tls]`: for every local domain without an `[[identity]]`.
+    #[must_use]
+    pub fn default_identity(&self) -> &Arc<CertifiedKey> {
+        &self.default
+    }
+
     /// The certificate and key to show when speaking for a local domain.
     #[must_use]
     pub fn of(&self, local: &Domain) -> &Arc<CertifiedKey> {

@@ -1,5 +1,24 @@
-//! `net`.
+//! The shell: sockets, tasks, timers and TLS. It gathers facts and acts; it decides nothing.
+//!
+//! Who starts whom: [`daemon`] opens the listeners and the dialler; [`listen`] starts a
+//! [`receive`] or [`link`] task for each connection; [`hub`] asks [`dial`] for a stream when a
+//! stanza needs one. Each connection is one [`driver`] that owns its socket and its machine.
+//! Stanzas wait in [`queue`]s. Stopping goes the way the stanzas go: partners' streams first,
+//! then links, then our own streams.
 
+pub mod backoff;
 pub mod connect;
+pub mod daemon;
+pub mod dial;
+pub mod driver;
+pub mod edge;
+pub mod hub;
+pub mod journal;
+pub mod link;
+pub mod listen;
+pub mod queue;
+pub mod receive;
+pub mod registry;
 pub mod resolve;
 pub mod tls;
+pub mod transport;

@@ -20,7 +20,7 @@ use crate::proto::discover::{self, SrvRecord, Target};
 use crate::proto::jid::Domain;
 
 /// Asks DNS; cheap to clone, and clones share one cache.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct DnsResolver {
     inner: TokioResolver,
 }

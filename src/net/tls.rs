@@ -15,24 +15,39 @@ use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::CertifiedKey;
 use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, CommonState, ProtocolVersion, RootCertStore, ServerConfig};
 
 pub use fault::TlsFault;
 
-use crate::proto::auth::chain::{Anchors, TlsFacts, TlsVersion};
+use crate::proto::auth::chain::{TlsFacts, TlsVersion};
 use crate::proto::auth::identity::Names;
 use crate::proto::jid::Domain;
 use settings::{Pair, Pairs, certified, from, provider, without_resumption};
 
-/// A certificate chain, its key, and the local domains it is for.
+/// A certificate chain with its key, and the local domains it is for.
+#[derive(Clone, Debug)]
 pub struct Credential {
     /// The local domains; the first credential of [`TlsConfigs::new`] serves all others, too.
     pub domains: Vec<Domain>,
-    /// The chain, the domain's own certificate first.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// The private key of the first certificate.
-    pub key: PrivateKeyDer<'static>,
+    /// The chain, the domain's own certificate first, and the key of that certificate.
+    pub certified: Arc<CertifiedKey>,
+}
+
+impl Credential {
+    /// Puts a chain and its key together.
+    ///
+    /// # Errors
+    /// [`TlsSetupError`] when they do not belong together, or cannot be used.
+    pub fn new(
+        domains: Vec<Domain>,
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<Self, TlsSetupError> {
+        let certified = Arc::new(certified(chain, key, &provider())?);
+        Ok(Self { domains, certified })
+    }
 }
 
 /// Everything streams with partners need, for each local domain and each minimum version.
@@ -54,10 +69,10 @@ impl TlsConfigs {
         minimum: TlsVersion,
     ) -> Result<Self, TlsSetupError> {
         let provider = provider();
-        let default = Pairs::new(default.chain, default.key, &provider)?;
+        let default = Pairs::new(default.certified, &provider)?;
         let mut by_domain = HashMap::new();
         for credential in others {
-            let pairs = Pairs::new(credential.chain, credential.key, &provider)?;
+            let pairs = Pairs::new(credential.certified, &provider)?;
             for domain in credential.domains {
                 by_domain.insert(domain, pairs.clone());
             }
@@ -97,22 +112,14 @@ impl TlsConfigs {
 /// # Errors
 /// [`TlsSetupError`] when the credential cannot be used, or nothing is trusted.
 pub fn link(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-    anchors: &Anchors,
+    certified: Arc<CertifiedKey>,
+    anchors: Arc<RootCertStore>,
     minimum: TlsVersion,
 ) -> Result<Arc<ServerConfig>, TlsSetupError> {
-    if anchors.is_empty() {
-        return Err(TlsSetupError::NoClientAnchors);
-    }
     let provider = provider();
-    let roots = RootCertStore {
-        roots: anchors.roots().to_vec(),
-    };
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
+    let verifier = WebPkiClientVerifier::builder_with_provider(anchors, Arc::clone(&provider))
         .build()
         .map_err(|_| TlsSetupError::NoClientAnchors)?;
-    let certified = certified(chain, key, &provider)?;
     let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(from(minimum))
         .map_err(TlsSetupError::Library)?;

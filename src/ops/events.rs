@@ -87,6 +87,10 @@ events! {
     StreamClosed, "stream-closed", INFO, "stream closed";
     /// A partner's certificate was judged and found bad; it rules out SASL EXTERNAL.
     CertificateRejected, "certificate-rejected", WARN, "certificate rejected";
+    /// A method of proof was refused or failed; the stream may go on by another.
+    MethodFailed, "method-failed", INFO, "method not used";
+    /// Something came that nobody asked for; it changed nothing.
+    InputIgnored, "input-ignored", DEBUG, "input ignored";
     /// We were asked, as authoritative server, whether a dialback key is ours.
     DialbackAnswered, "dialback-answered", DEBUG, "dialback key verified for a peer";
     /// One step on the way to a partner failed; other targets may follow.

@@ -30,11 +30,9 @@ pub(super) struct Pair {
 
 impl Pairs {
     pub(super) fn new(
-        chain: Vec<CertificateDer<'static>>,
-        key: PrivateKeyDer<'static>,
+        certified: Arc<CertifiedKey>,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, TlsSetupError> {
-        let certified = certified(chain, key, provider)?;
         let resolver = Arc::new(SingleCertAndKey::from(certified));
         let verifier = Arc::new(AcceptAndReport::new(provider));
         let pair = |minimum| {

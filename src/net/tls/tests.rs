@@ -28,11 +28,7 @@ fn world(minimum: TlsVersion) -> World {
 }
 
 fn credential(identity: Identity) -> Credential {
-    Credential {
-        domains: Vec::new(),
-        chain: identity.chain,
-        key: identity.key,
-    }
+    Credential::new(Vec::new(), identity.chain, identity.key).unwrap()
 }
 
 /// Any chain with any key, whether or not they belong together.
@@ -306,9 +302,10 @@ fn each_local_domain_presents_its_own_certificate() {
 #[test]
 fn a_gateway_needs_a_certificate_of_the_internal_authority() {
     let inside = Authority::root("inside");
-    let (anchors, _) = Anchors::from_der([inside.certificate.clone()]);
-    let edge = inside.issue(Leaf::new(&["edge.local.example"]));
-    let link = link(edge.chain, edge.key, &anchors, TlsVersion::Tls12).unwrap();
+    let mut anchors = RootCertStore::empty();
+    anchors.add(inside.certificate.clone()).unwrap();
+    let edge = credential(inside.issue(Leaf::new(&["edge.local.example"])));
+    let link = link(edge.certified, Arc::new(anchors), TlsVersion::Tls12).unwrap();
     let try_with = |presents: Option<Identity>| {
         let presents = presents.map(|identity| resolver(identity.chain, identity.key));
         let gateway = partner_as_client(&inside, TlsVersion::Tls13, presents);
@@ -343,22 +340,14 @@ fn unusable_material_is_refused_at_the_start() {
         root.issue(Leaf::new(&["a.example"])),
         root.issue(Leaf::new(&["b.example"])),
     );
-    let new = |chain, key| {
-        let credential = Credential {
-            domains: Vec::new(),
-            chain,
-            key,
-        };
-        TlsConfigs::new(credential, Vec::new(), TlsVersion::Tls12)
-            .map(|_| ())
-            .unwrap_err()
-    };
+    let new = |chain, key| Credential::new(Vec::new(), chain, key).unwrap_err();
     assert_eq!(
         new(Vec::new(), a.key.clone_key()),
         TlsSetupError::NoCertificate
     );
     assert_eq!(new(a.chain.clone(), b.key), TlsSetupError::KeyMismatch);
-    let nobody = link(a.chain, a.key, &Anchors::default(), TlsVersion::Tls12);
+    let nobody = Arc::new(RootCertStore::empty());
+    let nobody = link(credential(a).certified, nobody, TlsVersion::Tls12);
     assert_eq!(nobody.unwrap_err(), TlsSetupError::NoClientAnchors);
 }
 
@@ -389,9 +378,10 @@ async fn a_refusal_is_understood_on_a_socket_too() {
     use tokio::io::AsyncReadExt as _;
     let world = world(TlsVersion::Tls12);
     let inside = Authority::root("inside");
-    let (anchors, _) = Anchors::from_der([inside.certificate.clone()]);
-    let edge = inside.issue(Leaf::new(&["partner.example"]));
-    let picky = link(edge.chain, edge.key, &anchors, TlsVersion::Tls12).unwrap();
+    let mut anchors = RootCertStore::empty();
+    anchors.add(inside.certificate.clone()).unwrap();
+    let edge = credential(inside.issue(Leaf::new(&["partner.example"])));
+    let picky = link(edge.certified, Arc::new(anchors), TlsVersion::Tls12).unwrap();
     let (here, there) = tokio::io::duplex(65536);
     let partner = tokio::spawn(async move {
         let acceptor = tokio_rustls::TlsAcceptor::from(picky);

@@ -1,0 +1,132 @@
+//! `xmpp-edge run`: the daemon.
+
+use std::path::Path;
+
+use rustls::pki_types::UnixTime;
+use tokio::runtime;
+
+use super::{ConfigFile, Exit};
+use crate::config::{Config, Loaded, report};
+use crate::net::daemon::Daemon;
+use crate::ops::events::{Event, Line};
+use crate::ops::logging::Logging;
+use crate::ops::signals::{Signal, Signals};
+use crate::ops::systemd::{Listeners, Notifier};
+
+/// Run the daemon
+///
+/// Stays in the foreground and logs to the journal, or to standard error. SIGHUP reads partners
+/// and certificates again, all or nothing; SIGTERM lets what is on its way arrive and stops; a
+/// second SIGTERM stops at once.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+/// Runs the subcommand.
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    // Before there is any other thread: this removes variables from the environment.
+    let listeners = match Listeners::from_env() {
+        Ok(listeners) => listeners,
+        Err(error) => return refuse(&format!("the sockets of the service manager: {error}")),
+    };
+    let Loaded { config, warnings } = match Config::load(&arguments.file.config, UnixTime::now()) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            for problem in &problems.0 {
+                super::complain(&report::render(problem, false));
+            }
+            return Exit::Configuration;
+        }
+    };
+    let logging = match Logging::init(config.log.format, config.log.filter.clone()) {
+        Ok(logging) => logging,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    for warning in &warnings {
+        tracing::warn!(code = warning.code, "{}", warning.message);
+    }
+    let runtime = match runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&format!("the runtime: {error}")),
+    };
+    runtime.block_on(serve(&arguments.file.config, config, listeners, &logging))
+}
+
+async fn serve(path: &Path, config: Config, listeners: Listeners, logging: &Logging) -> Exit {
+    let (mut signals, notifier) = match (Signals::new(), Notifier::from_env()) {
+        (Ok(signals), Ok(notifier)) => (signals, notifier),
+        (Err(error), _) | (_, Err(error)) => return refuse(&error.to_string()),
+    };
+    let daemon = match Daemon::start(config, listeners).await {
+        Ok(daemon) => daemon,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    let mut watchdog = notifier.watchdog();
+    notifier.ready();
+    loop {
+        tokio::select! {
+            () = watchdog.beat() => {}
+            signal = signals.next() => match signal {
+                Signal::Reload => {
+                    notifier.reloading();
+                    reload(path, &daemon, logging);
+                    notifier.ready();
+                }
+                Signal::Drain => break,
+                Signal::Stop => return Exit::Success,
+            },
+        }
+    }
+    notifier.stopping();
+    let drain = daemon.drain();
+    tokio::pin!(drain);
+    loop {
+        tokio::select! {
+            () = &mut drain => return Exit::Success,
+            () = watchdog.beat() => {}
+            signal = signals.next() => if signal == Signal::Stop {
+                Line::new(Event::DrainCutShort).detail("a second signal to stop").log();
+                return Exit::Success;
+            },
+        }
+    }
+}
+
+/// Reads everything again; if anything is wrong, nothing changes and the log says what.
+fn reload(path: &Path, daemon: &Daemon, logging: &Logging) {
+    let loaded = match Config::load(path, UnixTime::now()) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            for problem in &problems.0 {
+                Line::new(Event::ReloadFailed)
+                    .reason(problem.code)
+                    .detail(format_args!(
+                        "{}:{}:{}: {}",
+                        problem.place.file().display(),
+                        problem.place.line(),
+                        problem.place.column(),
+                        problem.message
+                    ))
+                    .log();
+            }
+            return;
+        }
+    };
+    let filter = loaded.config.log.filter.clone();
+    match daemon.reload(loaded.config) {
+        Ok(difference) => {
+            if let Err(error) = logging.set_filter(filter) {
+                tracing::warn!(%error, "the log filter stays as it was");
+            }
+            Line::new(Event::ReloadDone).detail(difference).log();
+        }
+        Err(error) => Line::new(Event::ReloadFailed).detail(error).log(),
+    }
+}
+
+fn refuse(text: &str) -> Exit {
+    super::complain(&format!("error: {text}\n"));
+    Exit::Configuration
+}

@@ -1,0 +1,327 @@
+//! The life of the process: start, reload, drain.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::dial;
+use super::edge::{Edge, LinkSettings, Settings};
+use super::listen::{Port, accept};
+use super::registry::Kind;
+use super::resolve::{DnsResolver, ResolverSetupError};
+use super::tls::{Credential, TlsConfigs, TlsSetupError, link};
+use crate::config::{Config, DialbackFileError, Transport};
+use crate::ops::events::{Event, Line};
+use crate::ops::systemd::Listeners;
+use crate::proto::jid::Domain;
+use crate::proto::policy::Reason;
+use crate::proto::stream::{Context, Timing};
+
+/// How long stopping may take in all: what is on its way gets this much time.
+pub const DRAIN: Duration = Duration::from_secs(20);
+/// How often stanzas that wait for an absent gateway are looked at.
+const SWEEP: Duration = Duration::from_millis(500);
+
+/// A running edge.
+#[derive(Debug)]
+pub struct Daemon {
+    edge: Arc<Edge>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    /// Where partners connect to, as bound.
+    pub s2s: Vec<SocketAddr>,
+    /// Where gateways connect to, as bound.
+    pub gateway: Vec<SocketAddr>,
+}
+
+impl Daemon {
+    /// Opens every listener and starts to serve. `passed` are sockets that the service manager
+    /// opened.
+    ///
+    /// # Errors
+    /// [`StartError`] names what could not be had; then nothing runs.
+    pub async fn start(config: Config, mut passed: Listeners) -> Result<Self, StartError> {
+        let mut bound = Vec::new();
+        for (port, addresses) in [
+            (Port::Partners, &config.s2s.listen),
+            (Port::Gateways, &config.gateway.listen),
+        ] {
+            for address in addresses {
+                bound.push((port, bind(&mut passed, *address).await?));
+            }
+        }
+        if let Some(address) = passed.unclaimed().first() {
+            return Err(StartError::Unclaimed(*address));
+        }
+        let (context, settings) = prepare(config)?;
+        let (edge, wanted) = Edge::new(context, settings, Arc::default());
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = vec![
+            tokio::spawn(dial::dial_all(Arc::clone(&edge), wanted)),
+            tokio::spawn(sweep(Arc::clone(&edge))),
+        ];
+        let (mut s2s, mut gateway) = (Vec::new(), Vec::new());
+        for (port, listener) in bound {
+            let address = listener.local_addr().map_err(StartError::Io)?;
+            match port {
+                Port::Partners => s2s.push(address),
+                Port::Gateways => gateway.push(address),
+            }
+            tasks.push(tokio::spawn(accept(
+                Arc::clone(&edge),
+                listener,
+                port,
+                stopped.clone(),
+            )));
+        }
+        Line::new(Event::Started)
+            .detail(format_args!(
+                "{} domains, {} partners, s2s {}, gateway {}",
+                edge.context().rules.local().len(),
+                edge.context().rules.partners().len(),
+                list(&s2s),
+                list(&gateway),
+            ))
+            .log();
+        Ok(Self {
+            edge,
+            stop,
+            tasks,
+            s2s,
+            gateway,
+        })
+    }
+
+    /// The running edge.
+    #[must_use]
+    pub fn edge(&self) -> &Arc<Edge> {
+        &self.edge
+    }
+
+    /// Puts a checked configuration in force: streams that it no longer admits end, all others
+    /// stay. Listen addresses stay as they are until a restart.
+    ///
+    /// # Errors
+    /// [`StartError`]; then nothing has changed.
+    pub fn reload(&self, config: Config) -> Result<String, StartError> {
+        let before = self.edge.context();
+        let (context, settings) = prepare(config)?;
+        let difference = difference(&before, &context);
+        self.edge.replace(context, settings);
+        Ok(difference)
+    }
+
+    /// Stops taking connections, lets what is on its way arrive, and closes every stream in the
+    /// order in which stanzas flow.
+    pub async fn drain(self) {
+        Line::new(Event::Stopping).log();
+        let begin = Instant::now();
+        self.stop.send_replace(true);
+        let finished = timeout(DRAIN, self.close_in_order()).await.is_ok();
+        let left = self.edge.ledger.total().queued;
+        self.edge.hub.abandon();
+        for task in &self.tasks {
+            task.abort();
+        }
+        let event = if finished && left == 0 {
+            Event::Drained
+        } else {
+            Event::DrainCutShort
+        };
+        let total = self.edge.ledger.total();
+        Line::new(event)
+            .detail(format_args!(
+                "accepted {} = delivered {} + bounced {} + dropped {}; {left} were still queued; took {} ms",
+                total.accepted,
+                total.delivered,
+                total.bounced,
+                total.dropped,
+                begin.elapsed().as_millis(),
+            ))
+            .log();
+    }
+
+    async fn close_in_order(&self) {
+        let registry = &self.edge.registry;
+        registry.end_all(Kind::Inbound, &Reason::Shutdown);
+        registry.none_left(Kind::Inbound).await;
+        // A gateway that is away will not come back in time.
+        if registry.count(&[Kind::Link]) > 0 {
+            self.idle().await;
+        }
+        registry.end_all(Kind::Link, &Reason::Shutdown);
+        registry.none_left(Kind::Link).await;
+        self.idle().await;
+        registry.end_all(Kind::Outbound, &Reason::Shutdown);
+        registry.none_left(Kind::Outbound).await;
+    }
+
+    /// Waits for empty queues, for a while.
+    async fn idle(&self) {
+        let empty = async {
+            let mut look = interval(Duration::from_millis(20));
+            while !self.edge.hub.is_idle() {
+                look.tick().await;
+            }
+        };
+        // What does not leave in this time is counted at the end.
+        timeout(DRAIN / 3, empty).await.unwrap_or_default();
+    }
+}
+
+/// Why an edge cannot start, or take over a configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A listen address cannot be had.
+    #[error("cannot listen on {0}: {1}")]
+    Bind(SocketAddr, io::Error),
+    /// A socket misbehaves.
+    #[error("{0}")]
+    Io(io::Error),
+    /// The service manager passed a socket that the configuration does not name.
+    #[error(
+        "the service manager passed a socket for {0}, which is no listen address in edge.toml: \
+         make the .socket unit and edge.toml agree"
+    )]
+    Unclaimed(SocketAddr),
+    /// The certificate settings cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+    /// The resolver cannot be set up.
+    #[error(transparent)]
+    Resolver(#[from] ResolverSetupError),
+    /// The dialback secret cannot be made or read.
+    #[error("the dialback secret: {0}")]
+    Secret(#[from] DialbackFileError),
+    /// The link's secret goes into a text.
+    #[error("the link's secret is not UTF-8 text")]
+    LinkSecret,
+}
+
+async fn bind(passed: &mut Listeners, address: SocketAddr) -> Result<TcpListener, StartError> {
+    match passed.claim(address).map_err(StartError::Io)? {
+        Some(listener) => TcpListener::from_std(listener).map_err(StartError::Io),
+        None => TcpListener::bind(address)
+            .await
+            .map_err(|error| StartError::Bind(address, error)),
+    }
+}
+
+/// Makes what the tasks need out of a checked configuration.
+fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
+    let others = config
+        .domains
+        .iter()
+        .map(|domain| Credential {
+            domains: vec![domain.clone()],
+            certified: Arc::clone(config.identities.of(domain)),
+        })
+        .collect();
+    let default = Credential {
+        domains: Vec::new(),
+        certified: Arc::clone(config.identities.default_identity()),
+    };
+    let secret = std::str::from_utf8(config.gateway.secret.expose())
+        .map_err(|_| StartError::LinkSecret)?
+        .to_owned();
+    let (link_tls, client_names) = match &config.gateway.transport {
+        Transport::Plain => (None, Vec::new()),
+        Transport::Tls(tls) => {
+            let anchors = Arc::clone(&tls.client_anchors);
+            let config = link(
+                Arc::clone(&tls.identity),
+                anchors,
+                config.tls.minimum_version,
+            )?;
+            let names = tls
+                .client_names
+                .iter()
+                .filter_map(|name| Domain::parse(&name.to_str()).ok())
+                .collect();
+            (Some(config), names)
+        }
+    };
+    let settings = Settings {
+        tls: TlsConfigs::new(default, others, config.tls.minimum_version)?,
+        resolver: Arc::new(DnsResolver::new(&config.dns.nameservers)?),
+        allow_private_addresses: config.dns.allow_private_addresses,
+        connection_limit: config.s2s.connection_limit,
+        reconnect_grace: config.gateway.reconnect_grace,
+        link: LinkSettings {
+            secret: Arc::new(zeroize::Zeroizing::new(secret)),
+            tls: link_tls,
+            client_names,
+        },
+    };
+    let context = Context {
+        rules: config.rules,
+        anchors: config.tls.anchors,
+        dialback: config.dialback.open()?,
+        timing: Timing {
+            establishment: config.s2s.establishment_timeout,
+            inactivity: config.s2s.inactivity_timeout,
+            keep_alive: config.s2s.keep_alive_interval,
+        },
+        max_stanza_bytes: config.s2s.max_stanza_bytes,
+    };
+    Ok((context, settings))
+}
+
+/// What a reload changes for partners, in one line.
+fn difference(before: &Context, after: &Context) -> String {
+    let names = |context: &Context| -> Vec<String> {
+        let partners = context.rules.partners().iter();
+        partners
+            .map(|partner| partner.primary.to_string())
+            .collect()
+    };
+    let (old, new) = (names(before), names(after));
+    let changed: Vec<_> = after
+        .rules
+        .partners()
+        .iter()
+        .filter(|partner| {
+            before.rules.partners().iter().any(|was| {
+                was.primary == partner.primary && format!("{was:?}") != format!("{partner:?}")
+            })
+        })
+        .map(|partner| format!("~{}", partner.primary))
+        .collect();
+    let added = new
+        .iter()
+        .filter(|name| !old.contains(name))
+        .map(|name| format!("+{name}"));
+    let removed = old
+        .iter()
+        .filter(|name| !new.contains(name))
+        .map(|name| format!("-{name}"));
+    let all: Vec<_> = added.chain(removed).chain(changed).collect();
+    if all.is_empty() {
+        "partners unchanged".to_owned()
+    } else {
+        format!("partners: {}", all.join(" "))
+    }
+}
+
+/// Bounces what waits too long for a gateway.
+async fn sweep(edge: Arc<Edge>) {
+    let mut tick = interval(SWEEP);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let grace = edge.settings.load().reconnect_grace;
+        edge.hub.sweep(grace);
+    }
+}
+
+fn list(addresses: &[SocketAddr]) -> String {
+    let texts: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    texts.join(", ")
+}

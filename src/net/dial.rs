@@ -1,0 +1,344 @@
+//! Reaching a partner: policy, then places, then one stream after the other until one opens.
+//!
+//! ```text
+//!   wanted pair ─► policy ─► route or SRV ─► target 1 ─► connect ─► negotiate ─► open ─► carry
+//!                                              │ any failure, TLS and stream included
+//!                                              └► target 2 …        none left: bounce, back off
+//! ```
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use super::connect::{ConnectSettings, connect, tune};
+use super::driver::{Driver, Ended, Mailbox, Side, now};
+use super::edge::{Edge, Wanted, fresh_ids, jitter};
+use super::journal::Journal;
+use super::queue::{Consumer, Queue};
+use super::registry::Kind;
+use super::tls::{TlsFault, server_name};
+use super::transport::Transport;
+use crate::ops::events::{Direction, Event, Line};
+use crate::proto::auth::Pair;
+use crate::proto::auth::chain::TlsFacts;
+use crate::proto::auth::dialback::{Answer, Question};
+use crate::proto::discover::{self, Target};
+use crate::proto::jid::Domain;
+use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
+use crate::proto::stream::{Outbound, Output, Purpose, Record};
+
+/// How long one address may take to answer.
+const ATTEMPT: Duration = Duration::from_secs(10);
+/// A stream that breaks this soon after it opened counts as a failure, or it would be a loop.
+const TOO_SOON: Duration = Duration::from_secs(2);
+
+/// Opens streams for the pairs that want one, for as long as the edge runs.
+pub async fn dial_all(edge: Arc<Edge>, mut wanted: Wanted) {
+    while let Some((pair, queue)) = wanted.recv().await {
+        tokio::spawn(carry(Arc::clone(&edge), pair, queue));
+    }
+}
+
+/// Carries a pair's stanzas until nothing waits any more.
+async fn carry(edge: Arc<Edge>, pair: Pair, queue: Arc<Queue>) {
+    loop {
+        if let Err(reason) = carry_once(&edge, &pair, &queue).await {
+            edge.hub
+                .backoff
+                .failed(&pair.remote, reason.clone(), Instant::now(), jitter());
+            for parcel in queue.drain() {
+                edge.hub.bounce(parcel, &reason);
+            }
+        }
+        if edge.hub.finished(&pair) {
+            return;
+        }
+    }
+}
+
+/// One stream's life; an error if none could be opened, or it broke at once.
+async fn carry_once(edge: &Arc<Edge>, pair: &Pair, queue: &Arc<Queue>) -> Result<(), Reason> {
+    let side = |journal| Dialling {
+        edge: Arc::clone(edge),
+        journal,
+        queue: Some(Arc::clone(queue)),
+        opened: None,
+        answer: None,
+        external_refused: false,
+    };
+    let ended = reach(edge, pair, &Purpose::Carry, side).await?;
+    let Some((id, since)) = ended.side.opened else {
+        return Err(ended.reason);
+    };
+    queue.detach(id);
+    // What never left goes out on the next stream; what may have left is not sent twice.
+    queue.put_back(|parcel| parcel.stanza.to.domain().clone(), ended.untouched);
+    for parcel in ended.uncertain {
+        edge.hub.bounce(parcel, &ended.reason);
+    }
+    let orderly = matches!(
+        ended.reason,
+        Reason::Idle | Reason::Finished | Reason::PeerClosed
+    );
+    if !orderly && since.elapsed() < TOO_SOON {
+        return Err(ended.reason);
+    }
+    Ok(())
+}
+
+/// Asks the authoritative server of a partner's domain about a dialback key.
+pub async fn ask(edge: Arc<Edge>, question: Question) -> Answer {
+    let Ok(_permit) = edge.questions.acquire().await else {
+        return Answer::unreachable(question, &Reason::Shutdown);
+    };
+    let side = |journal| Dialling {
+        edge: Arc::clone(&edge),
+        journal,
+        queue: None,
+        opened: None,
+        answer: None,
+        external_refused: false,
+    };
+    let purpose = Purpose::Ask(question.clone());
+    match reach(&edge, &question.pair, &purpose, side).await {
+        Ok(Ended {
+            side: Dialling {
+                answer: Some(answer),
+                ..
+            },
+            ..
+        }) => answer,
+        Ok(ended) => Answer::unreachable(question, &ended.reason),
+        Err(reason) => Answer::unreachable(question, &reason),
+    }
+}
+
+/// Tries one place after the other until a stream has done what it was opened for.
+async fn reach(
+    edge: &Arc<Edge>,
+    pair: &Pair,
+    purpose: &Purpose,
+    side: impl Fn(Journal) -> Dialling,
+) -> Result<Ended<Dialling>, Reason> {
+    // Policy is asked before anything leaves this host.
+    let partner = permitted(edge, pair)?;
+    let mut failure = None;
+    for target in places(edge, pair, &partner).await? {
+        let mut try_external = true;
+        loop {
+            let (stream, address) = match open(edge, &target).await {
+                Ok(connected) => connected,
+                Err(reason) => {
+                    report(edge, pair, &partner, &target, &reason);
+                    failure.get_or_insert(reason);
+                    break;
+                }
+            };
+            let ended = negotiate(
+                edge,
+                pair,
+                &partner,
+                purpose,
+                try_external,
+                stream,
+                address,
+                &side,
+            )
+            .await?;
+            if ended.side.opened.is_some() || ended.side.answer.is_some() {
+                return Ok(ended);
+            }
+            report(edge, pair, &partner, &target, &ended.reason);
+            // XEP-0178 §3, step 11: some end the stream when they refuse EXTERNAL; dialback needs a new one.
+            let dialback = partner.methods().contains(Method::TlsDialback);
+            let again = try_external && ended.side.external_refused && dialback;
+            // A stream that was spoken on says more than a connection that was refused.
+            failure = Some(ended.reason);
+            if !again {
+                break;
+            }
+            try_external = false;
+        }
+    }
+    Err(failure.unwrap_or_else(|| Reason::NoService(format!("no place for {}", pair.remote))))
+}
+
+fn permitted(edge: &Edge, pair: &Pair) -> Result<Arc<Partner>, Reason> {
+    let context = edge.context();
+    let facts = Facts {
+        local: &pair.local,
+        remote: &pair.remote,
+        method: None,
+    };
+    match evaluate(facts, &context.rules) {
+        Decision::Allow(partner) => Ok(Arc::clone(partner)),
+        Decision::Refuse(reason) => Err(reason),
+    }
+}
+
+/// Where the partner may be found: the configured route, or what DNS says.
+async fn places(edge: &Edge, pair: &Pair, partner: &Partner) -> Result<Vec<Target>, Reason> {
+    if !partner.route.is_empty() {
+        return Ok(discover::route(&partner.route));
+    }
+    let resolver = Arc::clone(&edge.settings.load().resolver);
+    resolver.targets(&pair.remote).await.map_err(|failure| {
+        let reason = if failure.is_no_such_service() {
+            Reason::NoService(failure.to_string())
+        } else {
+            Reason::DnsFailed(failure.to_string())
+        };
+        Line::new(Event::DialFailed)
+            .direction(Direction::Outbound)
+            .partner(&partner.primary)
+            .local(&pair.local)
+            .remote(&pair.remote)
+            .reason(reason.code())
+            .detail(&reason)
+            .log();
+        reason
+    })
+}
+
+async fn open(edge: &Edge, target: &Target) -> Result<(TcpStream, SocketAddr), Reason> {
+    let settings = edge.settings.load_full();
+    let limits = ConnectSettings {
+        attempt_timeout: ATTEMPT,
+        overall_timeout: edge.context().timing.establishment,
+        allow_private_addresses: settings.allow_private_addresses,
+    };
+    let connected = connect(&settings.resolver, target, limits)
+        .await
+        .map_err(|failure| {
+            if failure.is_no_such_service() {
+                Reason::NoService(failure.to_string())
+            } else {
+                Reason::ConnectFailed(failure.to_string())
+            }
+        })?;
+    tune(&connected.0).map_err(|error| Reason::ConnectFailed(error.to_string()))?;
+    Ok(connected)
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the facts of one attempt, named where they are used"
+)]
+async fn negotiate(
+    edge: &Arc<Edge>,
+    pair: &Pair,
+    partner: &Partner,
+    purpose: &Purpose,
+    try_external: bool,
+    stream: TcpStream,
+    address: SocketAddr,
+    side: impl Fn(Journal) -> Dialling,
+) -> Result<Ended<Dialling>, Reason> {
+    let ids = fresh_ids().map_err(|error| Reason::Transport(error.to_string()))?;
+    let mailbox = mpsc::unbounded_channel();
+    let registered = edge.registry.register(Kind::Outbound, mailbox.0.clone());
+    let journal = Journal::new(
+        Arc::clone(&edge.ledger),
+        registered.id(),
+        Direction::Outbound,
+        address,
+        Some((pair.clone(), partner.primary.clone())),
+    );
+    let machine = Outbound::new(
+        edge.context(),
+        ids,
+        pair.clone(),
+        purpose.clone(),
+        try_external,
+        now(),
+    );
+    let context = edge.context.subscribe();
+    let driver = Driver::new(
+        Transport::Clear(stream),
+        machine,
+        side(journal),
+        mailbox,
+        context,
+    );
+    let ended = Box::pin(driver.run()).await;
+    ended.side.journal.end(&ended.reason);
+    Ok(ended)
+}
+
+fn report(edge: &Edge, pair: &Pair, partner: &Partner, target: &Target, reason: &Reason) {
+    edge.ledger.count(reason.code());
+    Line::new(Event::DialFailed)
+        .direction(Direction::Outbound)
+        .partner(&partner.primary)
+        .local(&pair.local)
+        .remote(&pair.remote)
+        .reason(reason.code())
+        .detail(format_args!("{target}: {reason}"))
+        .log();
+}
+
+/// What a stream of ours has come to.
+struct Dialling {
+    edge: Arc<Edge>,
+    journal: Journal,
+    /// What waits to be carried; `None` on a stream that only asks.
+    queue: Option<Arc<Queue>>,
+    /// The consumer number, and since when the stream is open.
+    opened: Option<(Consumer, Instant)>,
+    answer: Option<Answer>,
+    external_refused: bool,
+}
+
+impl Side for Dialling {
+    async fn start_tls(
+        &mut self,
+        transport: Transport,
+        local: &Domain,
+        remote: &Domain,
+    ) -> Result<(Transport, TlsFacts), TlsFault> {
+        let name = server_name(remote)?;
+        let config = self.edge.settings.load().tls.client(local, None);
+        transport.connect_tls(config, name).await
+    }
+
+    async fn act(&mut self, output: Output, mailbox: &Mailbox) {
+        match output {
+            Output::Authenticated(pair) => {
+                let Some(queue) = &self.queue else {
+                    return;
+                };
+                let id = self.journal.stream();
+                queue.attach(id);
+                self.opened = Some((id, Instant::now()));
+                self.edge.hub.opened(&pair, mailbox.clone());
+            }
+            Output::Answered(answer) => self.answer = Some(answer),
+            Output::Record(record) => {
+                if let Record::MethodFailed {
+                    method: Method::SaslExternal,
+                    ..
+                } = &record
+                {
+                    self.external_refused = true;
+                }
+                let hub = &self.edge.hub;
+                self.journal.record(record, |remote| hub.partner_of(remote));
+            }
+            Output::Send(_)
+            | Output::StartTls { .. }
+            | Output::Ask(_)
+            | Output::LinkUp(_)
+            | Output::Stanza(_)
+            | Output::Refused { .. }
+            | Output::Close(_) => {}
+        }
+    }
+
+    fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
+        let (id, _) = self.opened?;
+        Some((Arc::clone(self.queue.as_ref()?), id))
+    }
+}

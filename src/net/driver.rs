@@ -1,0 +1,372 @@
+//! One task a connection: it pumps bytes and outputs between a socket and a machine.
+//!
+//! ```text
+//!   socket ──read──► machine ──outputs──► Side (hub, dialback, log)
+//!      ▲                │ Send
+//!      └──write── out ◄─┘◄── queue (only while open, and only when the last batch has left)
+//! ```
+//!
+//! The driver decides nothing. It owns the order: what a machine puts out before `StartTls` or
+//! `Close` is written first, and what comes out of the queue is counted as delivered only when
+//! the socket has taken the last byte of it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustls::pki_types::UnixTime;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep_until, timeout, timeout_at};
+
+use super::queue::{Consumer, Parcel, Queue};
+use super::tls::TlsFault;
+use super::transport::{Progress, Transport, Wanted};
+use crate::proto::auth::chain::TlsFacts;
+use crate::proto::auth::dialback::Answer;
+use crate::proto::jid::Domain;
+use crate::proto::policy::Reason;
+use crate::proto::stream::{Context, Input, Machine, Now, Output};
+
+/// What other tasks may tell a stream.
+#[derive(Debug)]
+pub enum Command {
+    /// The authoritative server's answer.
+    Answer(Answer),
+    /// The answer to one of our pings, by the id of its iq.
+    Pong(String),
+    /// End the stream.
+    End(Reason),
+}
+
+/// Where a stream hears from other tasks.
+pub type Mailbox = mpsc::UnboundedSender<Command>;
+
+/// What a kind of stream does with the outputs that are not bytes.
+pub trait Side: Send {
+    /// Starts TLS on a connection whose every byte has been written.
+    fn start_tls(
+        &mut self,
+        transport: Transport,
+        local: &Domain,
+        remote: &Domain,
+    ) -> impl Future<Output = Result<(Transport, TlsFacts), TlsFault>> + Send;
+
+    /// Acts on an output; waiting here slows this stream's reading, and nothing else.
+    fn act(&mut self, output: Output, mailbox: &Mailbox) -> impl Future<Output = ()> + Send;
+
+    /// Where this stream takes stanzas from, once it is open.
+    fn queue(&self) -> Option<(Arc<Queue>, Consumer)>;
+}
+
+/// A connection, its machine, and what is on the way between them.
+#[derive(Debug)]
+pub struct Driver<M, S> {
+    machine: M,
+    side: S,
+    transport: Transport,
+    mailbox: (Mailbox, mpsc::UnboundedReceiver<Command>),
+    context: watch::Receiver<Arc<Context>>,
+    outbox: Outbox,
+}
+
+/// How a stream ended.
+#[derive(Debug)]
+pub struct Ended<S> {
+    /// Why.
+    pub reason: Reason,
+    /// The side, with what it has learned.
+    pub side: S,
+    /// Stanzas that were partly written, or written and not seen to leave: nobody knows.
+    pub uncertain: Vec<Parcel>,
+    /// Stanzas of which no byte was written.
+    pub untouched: Vec<Parcel>,
+}
+
+/// The other side may be this slow to read before the stream is given up.
+const WRITE_STALL: Duration = Duration::from_secs(60);
+/// How much may wait to be written before reading pauses.
+const OUT_BYTES: usize = 256 << 10;
+/// How long the last bytes and the goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// Both clocks, now.
+#[must_use]
+pub fn now() -> Now {
+    let wall = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Now {
+        monotonic: Instant::now(),
+        wall: UnixTime::since_unix_epoch(wall),
+    }
+}
+
+impl<M: Machine + Send, S: Side> Driver<M, S> {
+    /// A connection that is there, and the machine that is to speak on it.
+    #[must_use]
+    pub fn new(
+        transport: Transport,
+        machine: M,
+        side: S,
+        mailbox: (Mailbox, mpsc::UnboundedReceiver<Command>),
+        context: watch::Receiver<Arc<Context>>,
+    ) -> Self {
+        Self {
+            machine,
+            side,
+            transport,
+            mailbox,
+            context,
+            outbox: Outbox::default(),
+        }
+    }
+
+    /// Runs the stream to its end.
+    pub async fn run(mut self) -> Ended<S> {
+        self.machine.handle(now(), Input::Connected);
+        let reason = loop {
+            match self.drain().await {
+                Ok(Some(reason)) => break reason,
+                Ok(None) => {}
+                Err(fault) => {
+                    let reason = Reason::TlsFailed {
+                        code: fault.code(),
+                        detail: fault.to_string(),
+                    };
+                    self.machine.handle(now(), Input::End(reason.clone()));
+                    // The connection went down with the handshake.
+                    return self.ended(reason);
+                }
+            }
+            self.wait().await;
+        };
+        self.goodbye().await;
+        self.ended(reason)
+    }
+
+    /// Acts on all outputs; the reason, if the stream is over.
+    async fn drain(&mut self) -> Result<Option<Reason>, TlsFault> {
+        while let Some(output) = self.machine.poll_output() {
+            match output {
+                Output::Send(bytes) => self.outbox.append(bytes),
+                Output::StartTls { local, remote } => self.start_tls(&local, &remote).await?,
+                Output::Close(reason) => return Ok(Some(reason)),
+                other => self.side.act(other, &self.mailbox.0).await,
+            }
+        }
+        Ok(None)
+    }
+
+    async fn start_tls(&mut self, local: &Domain, remote: &Domain) -> Result<(), TlsFault> {
+        let deadline = self.machine.deadline().unwrap_or_else(Instant::now);
+        let upgrade = async {
+            self.write_all()
+                .await
+                .map_err(|error| TlsFault::of(&error))?;
+            // The handshake consumes the connection; a failed one leaves none.
+            let clear = std::mem::replace(&mut self.transport, Transport::Gone);
+            self.side.start_tls(clear, local, remote).await
+        };
+        let (transport, facts) = timeout_at(deadline.into(), upgrade)
+            .await
+            .map_err(|_| TlsFault::TimedOut)??;
+        self.transport = transport;
+        self.machine.handle(now(), Input::TlsUp(facts));
+        Ok(())
+    }
+
+    /// Waits for the next thing to happen, and tells the machine.
+    async fn wait(&mut self) {
+        let queue = self
+            .side
+            .queue()
+            .filter(|_| self.machine.is_open() && self.outbox.is_idle());
+        let stalled = self.outbox.stalled_at();
+        let deadline = self.machine.deadline();
+        let machine = &mut self.machine;
+        let wanted = Wanted {
+            write: self.outbox.unwritten(),
+            flush: !self.outbox.is_idle(),
+            read: self.outbox.unwritten().len() < OUT_BYTES,
+        };
+        tokio::select! {
+            progress = self.transport.progress(wanted, |bytes| machine.handle(now(), Input::Bytes(bytes))) => {
+                match progress {
+                    Ok(Progress::Read) => {}
+                    Ok(Progress::End) => self.machine.handle(now(), Input::Eof),
+                    Ok(Progress::Written(count)) => self.outbox.written(count),
+                    Ok(Progress::Flushed) => self.outbox.flushed(),
+                    Err(error) => {
+                        let fault = TlsFault::of(&error);
+                        let reason = match fault {
+                            TlsFault::Io { .. } | TlsFault::Closed | TlsFault::TimedOut => {
+                                Reason::Transport(error.to_string())
+                            }
+                            fault => Reason::TlsFailed { code: fault.code(), detail: fault.to_string() },
+                        };
+                        self.machine.handle(now(), Input::End(reason));
+                    }
+                }
+            }
+            Some(command) = self.mailbox.1.recv() => match command {
+                Command::Answer(answer) => self.machine.handle(now(), Input::Answer(answer)),
+                Command::Pong(id) => self.machine.handle(now(), Input::Pong(&id)),
+                Command::End(reason) => self.machine.handle(now(), Input::End(reason)),
+            },
+            Ok(()) = self.context.changed() => {
+                let context = Arc::clone(&self.context.borrow_and_update());
+                self.machine.handle(now(), Input::Context(context));
+            }
+            parcels = take(queue) => self.deliver(parcels),
+            () = at(deadline) => self.machine.handle(now(), Input::Tick),
+            () = at(stalled) => {
+                let reason = Reason::Transport("the other side does not read".to_owned());
+                self.machine.handle(now(), Input::End(reason));
+            }
+        }
+    }
+
+    fn deliver(&mut self, parcels: Vec<Parcel>) {
+        for parcel in parcels {
+            self.machine.handle(now(), Input::Deliver(&parcel.stanza));
+            while let Some(output) = self.machine.poll_output() {
+                // An open machine answers a delivery with bytes and with nothing else.
+                if let Output::Send(bytes) = output {
+                    self.outbox.append(bytes);
+                }
+            }
+            self.outbox.carries(parcel);
+        }
+    }
+
+    async fn write_all(&mut self) -> std::io::Result<()> {
+        while !self.outbox.is_idle() {
+            let wanted = Wanted {
+                write: self.outbox.unwritten(),
+                flush: true,
+                read: false,
+            };
+            match self.transport.progress(wanted, |_| {}).await? {
+                Progress::Written(count) => self.outbox.written(count),
+                Progress::Flushed => self.outbox.flushed(),
+                Progress::Read | Progress::End => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left and closes; a dead connection is not mourned for long.
+    async fn goodbye(&mut self) {
+        let farewell = async {
+            self.write_all().await?;
+            self.transport.shutdown().await
+        };
+        if let Ok(Err(error)) | Err(error) = timeout(GOODBYE, farewell)
+            .await
+            .map_err(std::io::Error::from)
+        {
+            tracing::trace!(%error, "the connection ended without a goodbye");
+        }
+    }
+
+    fn ended(self, reason: Reason) -> Ended<S> {
+        let (uncertain, untouched) = self.outbox.leftovers();
+        Ended {
+            reason,
+            side: self.side,
+            uncertain,
+            untouched,
+        }
+    }
+}
+
+/// Bytes on their way to the socket, and the stanzas that they carry.
+#[derive(Debug, Default)]
+struct Outbox {
+    bytes: Vec<u8>,
+    /// How much of `bytes` the socket has taken.
+    start: usize,
+    /// Whether something was written since the last flush.
+    dirty: bool,
+    progress: Option<Instant>,
+    /// Stanzas and where in `bytes` each ends.
+    parcels: VecDeque<(usize, Parcel)>,
+}
+
+impl Outbox {
+    fn append(&mut self, bytes: Vec<u8>) {
+        if self.is_idle() {
+            self.progress = Some(Instant::now());
+        }
+        if self.bytes.is_empty() {
+            self.bytes = bytes;
+        } else {
+            self.bytes.extend_from_slice(&bytes);
+        }
+        self.dirty = true;
+    }
+
+    fn carries(&mut self, parcel: Parcel) {
+        self.parcels.push_back((self.bytes.len(), parcel));
+    }
+
+    fn unwritten(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+
+    fn is_idle(&self) -> bool {
+        !self.dirty
+    }
+
+    fn stalled_at(&self) -> Option<Instant> {
+        self.progress
+            .filter(|_| self.dirty)
+            .map(|since| since + WRITE_STALL)
+    }
+
+    fn written(&mut self, count: usize) {
+        self.start += count;
+        self.progress = Some(Instant::now());
+    }
+
+    /// Everything written has left: the stanzas in it are delivered.
+    fn flushed(&mut self) {
+        while let Some((_, parcel)) = self.parcels.pop_front_if(|(end, _)| *end <= self.start) {
+            parcel.delivered();
+        }
+        if self.start == self.bytes.len() {
+            self.bytes = Vec::new();
+            self.start = 0;
+            self.dirty = false;
+        }
+    }
+
+    /// What was begun, and what was not.
+    fn leftovers(self) -> (Vec<Parcel>, Vec<Parcel>) {
+        let mut begin = 0;
+        let (mut uncertain, mut untouched) = (Vec::new(), Vec::new());
+        for (end, parcel) in self.parcels {
+            if begin < self.start {
+                uncertain.push(parcel);
+            } else {
+                untouched.push(parcel);
+            }
+            begin = end;
+        }
+        (uncertain, untouched)
+    }
+}
+
+async fn take(queue: Option<(Arc<Queue>, Consumer)>) -> Vec<Parcel> {
+    match queue {
+        Some((queue, consumer)) => queue.take(consumer).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,116 @@
+//! What all connection tasks share, and what a reload replaces.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use super::hub::Hub;
+use super::queue::Queue;
+use super::registry::Registry;
+use super::resolve::DnsResolver;
+use super::tls::TlsConfigs;
+use crate::ops::counters::Ledger;
+use crate::proto::auth::Pair;
+use crate::proto::jid::Domain;
+use crate::proto::stream::{Context, IdSource};
+
+/// Most dialback questions that are asked at once, by all streams together.
+const MAX_QUESTIONS: usize = 64;
+
+/// The running edge, as its tasks see it.
+#[derive(Debug)]
+pub struct Edge {
+    /// Where stanzas meet.
+    pub hub: Hub,
+    /// The proof that none is lost.
+    pub ledger: Arc<Ledger>,
+    /// The live connections.
+    pub registry: Arc<Registry>,
+    /// What machines decide by.
+    pub context: watch::Sender<Arc<Context>>,
+    /// What the shell needs besides, replaced whole on a reload.
+    pub settings: ArcSwap<Settings>,
+    /// Bounds the questions to authoritative servers.
+    pub questions: Semaphore,
+}
+
+/// The shell's own settings.
+#[derive(Debug)]
+pub struct Settings {
+    /// TLS with partners.
+    pub tls: TlsConfigs,
+    /// How names are looked up.
+    pub resolver: Arc<DnsResolver>,
+    /// Whether DNS may lead to loopback, link-local or private space.
+    pub allow_private_addresses: bool,
+    /// Live streams with partners in all.
+    pub connection_limit: usize,
+    /// How long stanzas wait for an absent gateway.
+    pub reconnect_grace: Duration,
+    /// What gateways must know and show.
+    pub link: LinkSettings,
+}
+
+/// What gateways must know and show.
+#[derive(Debug)]
+pub struct LinkSettings {
+    /// The secret of XEP-0114.
+    pub secret: Arc<zeroize::Zeroizing<String>>,
+    /// Mutual TLS; `None` for plain TCP on loopback.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Names of which a gateway's certificate must have one; empty: any.
+    pub client_names: Vec<Domain>,
+}
+
+/// The pairs that want a stream, with the queue that waits for it.
+pub type Wanted = mpsc::UnboundedReceiver<(Pair, Arc<Queue>)>;
+
+impl Edge {
+    /// An edge without connections, and what its dialler is to listen to.
+    #[must_use]
+    pub fn new(context: Context, settings: Settings, ledger: Arc<Ledger>) -> (Arc<Self>, Wanted) {
+        let (context, observer) = watch::channel(Arc::new(context));
+        let (wish, wanted) = mpsc::unbounded_channel();
+        let edge = Self {
+            hub: Hub::new(Arc::clone(&ledger), observer, wish),
+            ledger,
+            registry: Arc::default(),
+            context,
+            settings: ArcSwap::from_pointee(settings),
+            questions: Semaphore::new(MAX_QUESTIONS),
+        };
+        (Arc::new(edge), wanted)
+    }
+
+    /// The rules and limits in force.
+    #[must_use]
+    pub fn context(&self) -> Arc<Context> {
+        Arc::clone(&self.context.borrow())
+    }
+
+    /// Puts a new configuration in force.
+    pub fn replace(&self, context: Context, settings: Settings) {
+        self.settings.store(Arc::new(settings));
+        self.context.send_replace(Arc::new(context));
+        self.hub.backoff.clear();
+    }
+}
+
+/// Stream ids out of fresh randomness.
+///
+/// # Errors
+/// When the operating system has none to give: then no stream may be named.
+pub fn fresh_ids() -> Result<IdSource, getrandom::Error> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)?;
+    Ok(IdSource::new(seed))
+}
+
+/// A number in 0..1, for spreading what would otherwise happen at once.
+#[must_use]
+pub fn jitter() -> f64 {
+    let random = getrandom::u32().unwrap_or_default();
+    f64::from(random) / f64::from(u32::MAX)
+}

@@ -1,0 +1,278 @@
+//! Where streams and links meet: which queue a stanza goes to, and what becomes of it if none will do.
+//!
+//! Inward there is one queue a local domain (its gateway takes from it), outward one a pair (its
+//! stream takes from it). A stanza that cannot be carried is answered with the truth.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+
+use super::backoff::Backoff;
+use super::driver::{Command, Mailbox};
+use super::queue::{Parcel, Queue};
+use crate::ops::counters::Ledger;
+use crate::ops::events::{Direction, Event, Line};
+use crate::proto::auth::Pair;
+use crate::proto::jid::Domain;
+use crate::proto::policy::Reason;
+use crate::proto::stanza::{Kind, Stanza, Validated, bounce};
+use crate::proto::stream::{Context, PING_PREFIX};
+
+/// The meeting point.
+#[derive(Debug)]
+pub struct Hub {
+    ledger: Arc<Ledger>,
+    context: watch::Receiver<Arc<Context>>,
+    /// Partners that are not to be tried now.
+    pub backoff: Backoff,
+    inward: Mutex<HashMap<Domain, Arc<Queue>>>,
+    outward: Mutex<HashMap<Pair, Route>>,
+    /// Pairs that need a stream; the dialler listens.
+    wanted: mpsc::UnboundedSender<(Pair, Arc<Queue>)>,
+}
+
+/// A pair's way out.
+#[derive(Debug)]
+struct Route {
+    queue: Arc<Queue>,
+    /// The open stream, once there is one.
+    stream: Option<Mailbox>,
+}
+
+impl Hub {
+    /// A hub whose wishes for streams go to `wanted`.
+    #[must_use]
+    pub fn new(
+        ledger: Arc<Ledger>,
+        context: watch::Receiver<Arc<Context>>,
+        wanted: mpsc::UnboundedSender<(Pair, Arc<Queue>)>,
+    ) -> Self {
+        Self {
+            ledger,
+            context,
+            backoff: Backoff::default(),
+            inward: Mutex::default(),
+            outward: Mutex::default(),
+            wanted,
+        }
+    }
+
+    /// A partner's stanza; waits while that partner's lane to the gateway is full.
+    pub async fn from_partner(&self, stanza: Validated<Stanza>) {
+        if self.is_pong(&stanza) {
+            return;
+        }
+        let lane = self.partner_of(stanza.from.domain());
+        let accepted = self.ledger.partner(&lane).accept(Direction::Inbound);
+        let queue = self.inbox(stanza.to.domain());
+        queue.push(&lane, Parcel::accepted(stanza, accepted)).await;
+    }
+
+    /// A gateway's stanza; never waits, because one slow partner must not hold up the link.
+    pub fn from_gateway(&self, stanza: Validated<Stanza>) {
+        let lane = self.partner_of(stanza.to.domain());
+        let accepted = self.ledger.partner(&lane).accept(Direction::Outbound);
+        self.send_out(Parcel::accepted(stanza, accepted));
+    }
+
+    /// What the edge itself says to a sender, on either side.
+    pub fn answer(&self, stanza: Validated<Stanza>) {
+        if self.context.borrow().rules.is_local(stanza.to.domain()) {
+            let lane = self.partner_of(stanza.from.domain());
+            let queue = self.inbox(stanza.to.domain());
+            // As many as were accepted, so bounded with them; a full lane loses an error, no stanza.
+            if let Err(parcel) = queue.try_push(&lane, Parcel::own(stanza)) {
+                self.ledger.count(Reason::QueueFull.code());
+                drop(parcel);
+            }
+        } else {
+            self.send_out(Parcel::own(stanza));
+        }
+    }
+
+    /// Ends a stanza that cannot be carried: its sender is told, where it may be.
+    pub fn bounce(&self, parcel: Parcel, reason: &Reason) {
+        let Some(accepted) = parcel.accepted else {
+            // An error of ours that finds no way is not answered again.
+            return;
+        };
+        let stanza = &parcel.stanza;
+        let inward = self.context.borrow().rules.is_local(stanza.to.domain());
+        let (local, remote, direction) = if inward {
+            (stanza.to.domain(), stanza.from.domain(), Direction::Inbound)
+        } else {
+            (
+                stanza.from.domain(),
+                stanza.to.domain(),
+                Direction::Outbound,
+            )
+        };
+        let line = |event| {
+            Line::new(event)
+                .direction(direction)
+                .partner(&self.partner_of(remote))
+                .local(local)
+                .remote(remote)
+                .reason(reason.code())
+                .detail(reason)
+                .log();
+        };
+        if let Some(answer) = bounce(stanza, reason) {
+            accepted.bounced(reason.code());
+            line(Event::StanzaBounced);
+            self.answer(answer);
+        } else {
+            accepted.dropped(reason.code());
+            line(Event::StanzaDropped);
+        }
+    }
+
+    /// The queue to a local domain's gateway.
+    #[must_use]
+    pub fn inbox(&self, local: &Domain) -> Arc<Queue> {
+        let mut inward = lock(&self.inward);
+        Arc::clone(inward.entry(local.clone()).or_default())
+    }
+
+    /// Bounces what has waited too long for a gateway that is not there.
+    pub fn sweep(&self, grace: Duration) {
+        let absent: Vec<_> = lock(&self.inward)
+            .values()
+            .filter(|queue| !queue.has_consumer())
+            .cloned()
+            .collect();
+        for queue in absent {
+            for parcel in queue.drain_older_than(Instant::now(), grace) {
+                self.bounce(parcel, &Reason::NoGateway);
+            }
+        }
+    }
+
+    /// A pair's stream is open: pings find it.
+    pub fn opened(&self, pair: &Pair, stream: Mailbox) {
+        self.backoff.succeeded(&pair.remote);
+        if let Some(route) = lock(&self.outward).get_mut(pair) {
+            route.stream = Some(stream);
+        }
+    }
+
+    /// Gives a pair's way out up, unless something waits for it again.
+    #[must_use]
+    pub fn finished(&self, pair: &Pair) -> bool {
+        let mut outward = lock(&self.outward);
+        match outward.get_mut(pair) {
+            Some(route) if !route.queue.is_empty() => {
+                route.stream = None;
+                false
+            }
+            _ => {
+                outward.remove(pair);
+                true
+            }
+        }
+    }
+
+    /// Whether nothing waits in any queue.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.ledger.total().queued == 0
+    }
+
+    /// Ends everything that still waits, when there is no more time.
+    pub fn abandon(&self) {
+        let inward: Vec<_> = lock(&self.inward).values().cloned().collect();
+        let outward: Vec<_> = lock(&self.outward)
+            .values()
+            .map(|route| Arc::clone(&route.queue))
+            .collect();
+        for parcel in inward
+            .iter()
+            .chain(&outward)
+            .flat_map(|queue| queue.drain())
+        {
+            if let Some(accepted) = parcel.accepted {
+                accepted.dropped(Reason::Shutdown.code());
+            }
+        }
+    }
+
+    /// The name under which a domain is counted: the partner's primary one.
+    #[must_use]
+    pub fn partner_of(&self, remote: &Domain) -> Domain {
+        self.context
+            .borrow()
+            .rules
+            .partner_of(remote)
+            .map_or_else(|| remote.clone(), |partner| partner.primary.clone())
+    }
+
+    fn send_out(&self, parcel: Parcel) {
+        let pair = Pair {
+            local: parcel.stanza.from.domain().clone(),
+            remote: parcel.stanza.to.domain().clone(),
+        };
+        let outcome = {
+            let mut outward = lock(&self.outward);
+            match outward.get(&pair) {
+                Some(route) => route
+                    .queue
+                    .try_push(&pair.remote, parcel)
+                    .map_err(|parcel| (parcel, Reason::QueueFull)),
+                None => match self.backoff.refusal(&pair.remote, Instant::now()) {
+                    Some(reason) => Err((parcel, reason)),
+                    None => {
+                        let queue = Arc::new(Queue::default());
+                        let outcome = queue.try_push(&pair.remote, parcel);
+                        // The dialler lives as long as the process.
+                        self.wanted
+                            .send((pair.clone(), Arc::clone(&queue)))
+                            .unwrap_or_default();
+                        outward.insert(
+                            pair,
+                            Route {
+                                queue,
+                                stream: None,
+                            },
+                        );
+                        outcome.map_err(|parcel| (parcel, Reason::QueueFull))
+                    }
+                },
+            }
+        };
+        if let Err((parcel, reason)) = outcome {
+            self.bounce(parcel, &reason);
+        }
+    }
+
+    /// An answer to one of our own pings goes to the stream that asked, and not to the gateway.
+    fn is_pong(&self, stanza: &Stanza) -> bool {
+        let (Kind::Iq, Some("result" | "error")) = (stanza.kind, stanza.stanza_type()) else {
+            return false;
+        };
+        let Some(id) = stanza.element.attribute("id") else {
+            return false;
+        };
+        if !id.starts_with(PING_PREFIX) || stanza.to.local().is_some() {
+            return false;
+        }
+        let pair = Pair {
+            local: stanza.to.domain().clone(),
+            remote: stanza.from.domain().clone(),
+        };
+        if let Some(stream) = lock(&self.outward)
+            .get(&pair)
+            .and_then(|route| route.stream.as_ref())
+        {
+            stream
+                .send(Command::Pong(id.to_owned()))
+                .unwrap_or_default();
+        }
+        true
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,155 @@
+//! A gateway's link: the shell around [`Component`].
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::driver::{Driver, Mailbox, Side, now};
+use super::edge::{Edge, fresh_ids};
+use super::queue::{Consumer, Parcel, Queue};
+use super::registry::Kind;
+use super::tls::{TlsFault, is_wanted_gateway};
+use super::transport::Transport;
+use crate::ops::events::{Event, Line};
+use crate::proto::auth::chain::TlsFacts;
+use crate::proto::jid::Domain;
+use crate::proto::policy::Reason;
+use crate::proto::stream::{Component, Output};
+
+/// Serves a connection that a gateway opened, to its end.
+pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr) {
+    let Ok(ids) = fresh_ids() else {
+        edge.ledger.count("no-randomness");
+        return;
+    };
+    let mailbox = mpsc::unbounded_channel();
+    let registered = edge.registry.register(Kind::Link, mailbox.0.clone());
+    let line = |event| {
+        Line::new(event)
+            .stream(registered.id())
+            .peer_address(address)
+    };
+    let transport = match secure(&edge, stream).await {
+        Ok(transport) => transport,
+        Err((code, detail)) => {
+            edge.ledger.count(code);
+            line(Event::LinkRefused).reason(code).detail(detail).log();
+            return;
+        }
+    };
+    let secret = Arc::clone(&edge.settings.load().link.secret);
+    let machine = Component::new(edge.context(), ids, secret, now());
+    let context = edge.context.subscribe();
+    let side = Serving {
+        edge: Arc::clone(&edge),
+        id: registered.id(),
+        address,
+        taken: None,
+    };
+    let driver = Driver::new(transport, machine, side, mailbox, context);
+    let ended = Box::pin(driver.run()).await;
+    let reason = ended.reason;
+    edge.ledger.count(reason.code());
+    let Some((domain, queue)) = ended.side.taken else {
+        line(Event::LinkRefused)
+            .reason(reason.code())
+            .detail(reason)
+            .log();
+        return;
+    };
+    // What never left waits for the next link; what may have left is not sent twice.
+    queue.put_back(|parcel| lane_of(&edge, parcel), ended.untouched);
+    queue.detach(registered.id());
+    for parcel in ended.uncertain {
+        edge.hub.bounce(parcel, &Reason::NoGateway);
+    }
+    line(Event::LinkDown)
+        .local(&domain)
+        .reason(reason.code())
+        .detail(reason)
+        .log();
+}
+
+/// Mutual TLS before the first byte of XML, where the link has TLS.
+async fn secure(edge: &Edge, stream: TcpStream) -> Result<Transport, (&'static str, String)> {
+    let settings = edge.settings.load_full();
+    let transport = Transport::Clear(stream);
+    let Some(config) = &settings.link.tls else {
+        return Ok(transport);
+    };
+    let patience = edge.context().timing.establishment;
+    let outcome = timeout(patience, transport.accept_tls(Arc::clone(config)))
+        .await
+        .unwrap_or(Err(TlsFault::TimedOut));
+    let (transport, facts) = outcome.map_err(|fault| (fault.code(), fault.to_string()))?;
+    if is_wanted_gateway(&facts, &settings.link.client_names) {
+        Ok(transport)
+    } else {
+        let detail = "the certificate has none of the names in client-names".to_owned();
+        Err(("gateway-name", detail))
+    }
+}
+
+fn lane_of(edge: &Edge, parcel: &Parcel) -> Domain {
+    edge.hub.partner_of(parcel.stanza.from.domain())
+}
+
+/// What becomes of a gateway's stanzas.
+struct Serving {
+    edge: Arc<Edge>,
+    id: u64,
+    address: SocketAddr,
+    /// The domain this link serves, and the queue it takes from, once it has proven itself.
+    taken: Option<(Domain, Arc<Queue>)>,
+}
+
+impl Side for Serving {
+    async fn start_tls(
+        &mut self,
+        _transport: Transport,
+        _local: &Domain,
+        _remote: &Domain,
+    ) -> Result<(Transport, TlsFacts), TlsFault> {
+        // XEP-0114 knows no STARTTLS: TLS was there before the stream, or is not at all.
+        Err(TlsFault::Closed)
+    }
+
+    async fn act(&mut self, output: Output, _mailbox: &Mailbox) {
+        match output {
+            Output::Stanza(stanza) => self.edge.hub.from_gateway(stanza),
+            Output::LinkUp(domain) => {
+                let queue = self.edge.hub.inbox(&domain);
+                queue.attach(self.id);
+                self.taken = Some(((*domain).clone(), queue));
+                Line::new(Event::LinkUp)
+                    .stream(self.id)
+                    .peer_address(self.address)
+                    .local(&domain)
+                    .log();
+            }
+            Output::Refused { reason, answer: _ } => {
+                self.edge.ledger.count(reason.code());
+                Line::new(Event::StanzaBounced)
+                    .stream(self.id)
+                    .reason(reason.code())
+                    .detail(reason)
+                    .log();
+            }
+            Output::Record(_)
+            | Output::Send(_)
+            | Output::StartTls { .. }
+            | Output::Ask(_)
+            | Output::Answered(_)
+            | Output::Authenticated(_)
+            | Output::Close(_) => {}
+        }
+    }
+
+    fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
+        let (_, queue) = self.taken.as_ref()?;
+        Some((Arc::clone(queue), self.id))
+    }
+}

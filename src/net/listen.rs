@@ -1,0 +1,90 @@
+//! Accept loops that nothing ends but the edge itself.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::connect::{expect_progress, tune};
+use super::edge::Edge;
+use super::registry::Kind;
+use super::{link, receive};
+use crate::ops::events::{Event, Line};
+use crate::proto::policy::Reason;
+
+/// The pause after a failed accept: out of descriptors, say, which only time can mend.
+const PAUSE: Duration = Duration::from_millis(100);
+/// At most one line about failing accepts in this time.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// What comes in at a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// Streams of partners.
+    Partners,
+    /// Links of gateways.
+    Gateways,
+}
+
+/// Takes connections until `stop` says so.
+pub async fn accept(
+    edge: Arc<Edge>,
+    listener: TcpListener,
+    port: Port,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut silent_until = None;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        match accepted {
+            Ok((stream, address)) => admit(&edge, stream, address, port),
+            Err(error) => {
+                // Whatever it is, the listener outlives it.
+                edge.ledger.count("accept-error");
+                let now = tokio::time::Instant::now();
+                if silent_until.is_none_or(|until| until <= now) {
+                    Line::new(Event::AcceptError).detail(&error).log();
+                    silent_until = Some(now + QUIET);
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+fn admit(edge: &Arc<Edge>, stream: TcpStream, address: SocketAddr, port: Port) {
+    // A gateway may be slow on purpose; a partner that takes nothing is gone.
+    let tuned = tune(&stream).and_then(|()| match port {
+        Port::Partners => expect_progress(&stream),
+        Port::Gateways => Ok(()),
+    });
+    if let Err(error) = tuned {
+        // It was gone before we looked at it.
+        tracing::debug!(%error, %address, "a connection could not be set up");
+        return;
+    }
+    match port {
+        Port::Partners => {
+            let live = edge.registry.count(&[Kind::Inbound, Kind::Outbound]);
+            if live >= edge.settings.load().connection_limit {
+                let reason = Reason::TooManyStreams;
+                edge.ledger.count(reason.code());
+                Line::new(Event::AdmissionRefused)
+                    .peer_address(address)
+                    .reason(reason.code())
+                    .detail(reason)
+                    .log();
+                return;
+            }
+            tokio::spawn(receive::serve(Arc::clone(edge), stream, address));
+        }
+        Port::Gateways => {
+            tokio::spawn(link::serve(Arc::clone(edge), stream, address));
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Bounded queues of stanzas: one lane a partner, served in turn.
+//!
+//! A lane has its own bound in bytes, so a flood from one partner fills its own lane, slows its
+//! own sockets, and delays nobody else. A stanza takes its [`Accepted`] token along, so whatever
+//! becomes of it is counted.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+use crate::ops::counters::Accepted;
+use crate::proto::jid::Domain;
+use crate::proto::stanza::{Stanza, Validated};
+
+/// How much may wait in one lane, in bytes of stanzas.
+pub const LANE_BYTES: usize = 4 << 20;
+/// How much is taken at once: large enough to fill a segment, small enough to take turns.
+const BATCH_BYTES: usize = 64 << 10;
+
+/// A stanza on its way.
+#[derive(Debug)]
+pub struct Parcel {
+    /// What is to be delivered.
+    pub stanza: Validated<Stanza>,
+    /// The ledger's token; `None` for what the edge says itself (stanza errors).
+    pub accepted: Option<Accepted>,
+    /// When it was queued.
+    pub since: Instant,
+}
+
+impl Parcel {
+    /// A stanza that somebody sent.
+    #[must_use]
+    pub fn accepted(stanza: Validated<Stanza>, accepted: Accepted) -> Self {
+        Self {
+            stanza,
+            accepted: Some(accepted),
+            since: Instant::now(),
+        }
+    }
+
+    /// A stanza of the edge's own.
+    #[must_use]
+    pub fn own(stanza: Validated<Stanza>) -> Self {
+        Self {
+            stanza,
+            accepted: None,
+            since: Instant::now(),
+        }
+    }
+
+    /// It was written to the other side.
+    pub fn delivered(self) {
+        if let Some(accepted) = self.accepted {
+            accepted.delivered();
+        }
+    }
+}
+
+/// Who takes from a queue: the newest of several takes everything.
+pub type Consumer = u64;
+
+/// A queue with one lane a partner.
+#[derive(Debug, Default)]
+pub struct Queue {
+    state: Mutex<State>,
+    /// Something to take, or a new consumer.
+    ready: Notify,
+    /// Something was taken.
+    space: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lanes: HashMap<Domain, Lane>,
+    /// Lanes with something in them, in the order of service.
+    turn: VecDeque<Domain>,
+    consumers: Vec<Consumer>,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    parcels: VecDeque<Parcel>,
+    bytes: usize,
+}
+
+impl Queue {
+    /// Queues a parcel, waiting while the lane is full: this is what slows a partner's socket.
+    pub async fn push(&self, lane: &Domain, parcel: Parcel) {
+        let mut parcel = parcel;
+        loop {
+            let space = self.space.notified();
+            match self.try_push(lane, parcel) {
+                Ok(()) => return,
+                Err(back) => parcel = back,
+            }
+            space.await;
+        }
+    }
+
+    /// Queues a parcel, or gives it back if the lane is full.
+    ///
+    /// # Errors
+    /// The parcel, so that its sender can be told.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the parcel comes back to be pushed again or bounced"
+    )]
+    pub fn try_push(&self, lane: &Domain, parcel: Parcel) -> Result<(), Parcel> {
+        let mut state = self.lock();
+        // A lane takes one stanza beyond its bound, so that no stanza is too large for it.
+        if state
+            .lanes
+            .get(lane)
+            .is_some_and(|lane| lane.bytes >= LANE_BYTES)
+        {
+            return Err(parcel);
+        }
+        state.append(lane, parcel);
+        drop(state);
+        self.ready.notify_waiters();
+        Ok(())
+    }
+
+    /// Takes up to a batch of parcels, one a lane in turn; waits until there are some and
+    /// `consumer` is the newest.
+    pub async fn take(&self, consumer: Consumer) -> Vec<Parcel> {
+        loop {
+            let ready = self.ready.notified();
+            {
+                let mut state = self.lock();
+                if state.consumers.last() == Some(&consumer) && !state.turn.is_empty() {
+                    let batch = state.take_batch();
+                    drop(state);
+                    self.space.notify_waiters();
+                    return batch;
+                }
+            }
+            ready.await;
+        }
+    }
+
+    /// Puts back what was taken and never begun, at the head of its lane and in its order.
+    pub fn put_back(&self, lane_of: impl Fn(&Parcel) -> Domain, parcels: Vec<Parcel>) {
+        let mut state = self.lock();
+        for parcel in parcels.into_iter().rev() {
+            let lane = lane_of(&parcel);
+            state.prepend(&lane, parcel);
+        }
+        drop(state);
+        self.ready.notify_waiters();
+    }
+
+    /// Takes everything out: nobody will come for it.
+    #[must_use]
+    pub fn drain(&self) -> Vec<Parcel> {
+        self.drain_older_than(Instant::now(), Duration::ZERO)
+    }
+
+    /// Takes out what has waited for at least `age`.
+    #[must_use]
+    pub fn drain_older_than(&self, now: Instant, age: Duration) -> Vec<Parcel> {
+        let mut state = self.lock();
+        let mut out = Vec::new();
+        for lane in state.lanes.values_mut() {
+            while let Some(parcel) = lane
+                .parcels
+                .pop_front_if(|parcel| now.saturating_duration_since(parcel.since) >= age)
+            {
+                lane.bytes = lane.bytes.saturating_sub(parcel.stanza.cost());
+                out.push(parcel);
+            }
+        }
+        let State { lanes, turn, .. } = &mut *state;
+        lanes.retain(|_, lane| !lane.parcels.is_empty());
+        turn.retain(|lane| lanes.contains_key(lane));
+        drop(state);
+        self.space.notify_waiters();
+        out
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lock().turn.is_empty()
+    }
+
+    /// When the parcel that has waited longest was queued.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Instant> {
+        self.lock()
+            .lanes
+            .values()
+            .filter_map(|lane| lane.parcels.front())
+            .map(|parcel| parcel.since)
+            .min()
+    }
+
+    /// A consumer arrives, and takes over from those before it.
+    pub fn attach(&self, consumer: Consumer) {
+        self.lock().consumers.push(consumer);
+        self.ready.notify_waiters();
+    }
+
+    /// A consumer leaves; the newest of those that remain takes over.
+    pub fn detach(&self, consumer: Consumer) {
+        self.lock().consumers.retain(|other| *other != consumer);
+        self.ready.notify_waiters();
+    }
+
+    /// Whether anybody takes from this queue.
+    #[must_use]
+    pub fn has_consumer(&self) -> bool {
+        !self.lock().consumers.is_empty()
+    }
+
+    /// Resolves at the next change after this call: something queued, somebody come or gone.
+    pub fn changed(&self) -> Notified<'_> {
+        self.ready.notified()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn append(&mut self, name: &Domain, parcel: Parcel) {
+        let lane = self.lanes.entry(name.clone()).or_default();
+        if lane.parcels.is_empty() {
+            self.turn.push_back(name.clone());
+        }
+        lane.bytes += parcel.stanza.cost();
+        lane.parcels.push_back(parcel);
+    }
+
+    fn prepend(&mut self, name: &Domain, parcel: Parcel) {
+        let lane = self.lanes.entry(name.clone()).or_default();
+        if lane.parcels.is_empty() {
+            self.turn.push_front(name.clone());
+        }
+        lane.bytes += parcel.stanza.cost();
+        lane.parcels.push_front(parcel);
+    }
+
+    fn take_batch(&mut self) -> Vec<Parcel> {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while bytes < BATCH_BYTES {
+            let Some(name) = self.turn.pop_front() else {
+                break;
+            };
+            let Some(lane) = self.lanes.get_mut(&name) else {
+                continue;
+            };
+            if let Some(parcel) = lane.parcels.pop_front() {
+                lane.bytes = lane.bytes.saturating_sub(parcel.stanza.cost());
+                bytes += parcel.stanza.cost();
+                batch.push(parcel);
+            }
+            if lane.parcels.is_empty() {
+                self.lanes.remove(&name);
+            } else {
+                self.turn.push_back(name);
+            }
+        }
+        batch
+    }
+}

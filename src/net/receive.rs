@@ -1,0 +1,90 @@
+//! A partner's stream: the shell around [`Inbound`].
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use super::dial;
+use super::driver::{Command, Driver, Mailbox, Side, now};
+use super::edge::{Edge, fresh_ids};
+use super::journal::Journal;
+use super::queue::{Consumer, Queue};
+use super::registry::Kind;
+use super::tls::TlsFault;
+use super::transport::Transport;
+use crate::ops::events::Direction;
+use crate::proto::auth::chain::TlsFacts;
+use crate::proto::jid::Domain;
+use crate::proto::stream::{Inbound, Output};
+
+/// Serves a connection that a partner opened, to its end.
+pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr) {
+    let Ok(ids) = fresh_ids() else {
+        edge.ledger.count("no-randomness");
+        return;
+    };
+    let mailbox = mpsc::unbounded_channel();
+    let registered = edge.registry.register(Kind::Inbound, mailbox.0.clone());
+    let ledger = Arc::clone(&edge.ledger);
+    let journal = Journal::new(ledger, registered.id(), Direction::Inbound, address, None);
+    let machine = Inbound::new(edge.context(), ids, now());
+    let context = edge.context.subscribe();
+    let side = Receiving { edge, journal };
+    let driver = Driver::new(Transport::Clear(stream), machine, side, mailbox, context);
+    let ended = Box::pin(driver.run()).await;
+    ended.side.journal.end(&ended.reason);
+}
+
+/// What becomes of a partner's stanzas and questions.
+struct Receiving {
+    edge: Arc<Edge>,
+    journal: Journal,
+}
+
+impl Side for Receiving {
+    async fn start_tls(
+        &mut self,
+        transport: Transport,
+        local: &Domain,
+        _remote: &Domain,
+    ) -> Result<(Transport, TlsFacts), TlsFault> {
+        let config = self.edge.settings.load().tls.server(local, None);
+        transport.accept_tls(config).await
+    }
+
+    async fn act(&mut self, output: Output, mailbox: &Mailbox) {
+        match output {
+            Output::Stanza(stanza) => self.edge.hub.from_partner(stanza).await,
+            Output::Refused { reason, answer } => {
+                self.journal.stanza_refused(&reason, answer.is_some());
+                if let Some(answer) = answer {
+                    self.edge.hub.answer(*answer);
+                }
+            }
+            Output::Record(record) => {
+                let hub = &self.edge.hub;
+                self.journal.record(record, |remote| hub.partner_of(remote));
+            }
+            Output::Ask(question) => {
+                let (edge, mailbox) = (Arc::clone(&self.edge), mailbox.clone());
+                tokio::spawn(async move {
+                    let answer = dial::ask(edge, question).await;
+                    // A stream that has ended meanwhile needs no answer.
+                    mailbox.send(Command::Answer(answer)).unwrap_or_default();
+                });
+            }
+            Output::Send(_)
+            | Output::StartTls { .. }
+            | Output::Answered(_)
+            | Output::Authenticated(_)
+            | Output::LinkUp(_)
+            | Output::Close(_) => {}
+        }
+    }
+
+    fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
+        None
+    }
+}
