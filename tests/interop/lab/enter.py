@@ -39,7 +39,19 @@ def enter(prepare=None):
         prepare()
     resolv = CACHE / "resolv.conf"
     resolv.write_text(f"nameserver {plan.NAME_SERVER}\noptions timeout:2 attempts:2\n")
-    unshare = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    # Should this process be killed, the first one inside is too, and so all of them.
+    unshare = [
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
+        "unshare",
+        "--net",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+    ]
     again = [CACHE / "venv/bin/python", *sys.argv]
     environment = os.environ | {INSIDE: "1", "PYTHONDONTWRITEBYTECODE": "1"}
     step = ["sh", "-c", STEP_IN, "step-in", resolv, *again]
