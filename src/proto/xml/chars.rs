@@ -16,6 +16,28 @@ pub(super) fn is_ncname(name: &str) -> bool {
     chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
 }
 
+/// Whether every parser in use takes an `NCName` for a name.
+///
+/// The fifth edition widened what a name may contain, but the parser of most XMPP servers keeps to
+/// the tables of the fourth. Were such a name relayed, that parser would end the whole stream: one
+/// partner could cut the link that all of them use. These are the alphabets both editions admit;
+/// all names that XMPP itself defines are ASCII.
+pub(super) fn is_portable(name: &str) -> bool {
+    name.chars().all(|c| {
+        c.is_ascii()
+            || matches!(c,
+                '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{131}' // Latin
+                | '\u{134}'..='\u{13e}' | '\u{141}'..='\u{148}' | '\u{14a}'..='\u{17e}'
+                | '\u{388}'..='\u{38a}' | '\u{38e}'..='\u{3a1}' | '\u{3a3}'..='\u{3ce}' // Greek
+                | '\u{401}'..='\u{40c}' | '\u{40e}'..='\u{44f}' | '\u{451}'..='\u{45c}' // Cyrillic
+                | '\u{5d0}'..='\u{5ea}' // Hebrew
+                | '\u{621}'..='\u{63a}' | '\u{641}'..='\u{64a}' // Arabic
+                | '\u{3041}'..='\u{3094}' | '\u{30a1}'..='\u{30fa}' // Kana
+                | '\u{4e00}'..='\u{9fa5}' // Han
+                | '\u{ac00}'..='\u{d7a3}') // Hangul
+    })
+}
+
 /// Production \[4\] `NameStartChar`, less the colon.
 fn is_name_start(c: char) -> bool {
     matches!(c,
@@ -56,6 +78,16 @@ mod tests {
             '\0', '\u{1}', '\u{b}', '\u{c}', '\u{1f}', '\u{fffe}', '\u{ffff}',
         ] {
             assert!(!is_char(c), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_the_fifth_edition_alone_are_not_portable() {
+        for name in ["a-b.c_9", "größe", "имя", "名"] {
+            assert!(is_ncname(name) && is_portable(name), "{name:?}");
+        }
+        for name in ["a\u{feff}", "\u{10000}", "\u{2070}", "\u{200c}", "\u{132}"] {
+            assert!(is_ncname(name) && !is_portable(name), "{name:?}");
         }
     }
 

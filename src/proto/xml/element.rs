@@ -157,6 +157,14 @@ impl Element {
         })
     }
 
+    /// The child elements, to be changed.
+    pub fn children_mut(&mut self) -> impl Iterator<Item = &mut Self> {
+        self.nodes.iter_mut().filter_map(|node| match node {
+            Node::Element(child) => Some(child),
+            Node::Text(_) => None,
+        })
+    }
+
     /// The first child element of that expanded name.
     #[must_use]
     pub fn child(&self, ns: &Ns, name: &str) -> Option<&Self> {
@@ -165,10 +173,7 @@ impl Element {
 
     /// The first child element of that expanded name, to be changed.
     pub fn child_mut(&mut self, ns: &Ns, name: &str) -> Option<&mut Self> {
-        self.nodes.iter_mut().find_map(|node| match node {
-            Node::Element(child) if child.is(ns, name) => Some(child),
-            _ => None,
-        })
+        self.children_mut().find(|child| child.is(ns, name))
     }
 
     /// Everything directly in the element, in order.

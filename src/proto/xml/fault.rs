@@ -91,6 +91,9 @@ pub enum Fault {
     /// Something that is not a name where a name must stand.
     #[error("{0} is not a name")]
     BadName(Excerpt),
+    /// A name that the fifth edition of XML 1.0 admits and parsers of the fourth refuse.
+    #[error("{0} is a name that not every parser takes for one")]
+    UnportableName(Excerpt),
     /// An end tag that does not match its start tag.
     #[error("mismatched end tag")]
     EndTagMismatch,
@@ -191,8 +194,9 @@ impl Fault {
             Self::PrefixedContent(_) => Condition::BadNamespacePrefix,
             // RFC 6120 §4.8.3.
             Self::WrongContentNamespace(_) => Condition::InvalidNamespace,
-            // RFC 6120 §4.9.3.14.
-            Self::HeaderTooBig(_)
+            // RFC 6120 §4.9.3.14: nothing is wrong with these but what they would do to others.
+            Self::UnportableName(_)
+            | Self::HeaderTooBig(_)
             | Self::ElementTooBig(_)
             | Self::TooDeep(_)
             | Self::TooManyElements(_)

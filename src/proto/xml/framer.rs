@@ -34,6 +34,9 @@ pub(super) struct Framer {
     elements: usize,
     /// Bytes of whitespace since the last frame.
     whitespace: usize,
+    /// How many times a byte was looked at.
+    #[cfg(test)]
+    pub(super) looks: usize,
 }
 
 /// Where in the document the scan is.
@@ -85,6 +88,8 @@ impl Framer {
             depth: 0,
             elements: 0,
             whitespace: 0,
+            #[cfg(test)]
+            looks: 0,
         }
     }
 
@@ -117,6 +122,10 @@ impl Framer {
         let found = bytes.iter().position(|byte| !is_whitespace(*byte));
         let skipped = found.unwrap_or(bytes.len());
         self.whitespace += skipped;
+        #[cfg(test)]
+        {
+            self.looks += bytes.len().min(skipped + 1);
+        }
         if self.whitespace > self.limits.whitespace_bytes {
             return Err(Fault::TooMuchWhitespace(self.limits.whitespace_bytes));
         }
@@ -144,6 +153,10 @@ impl Framer {
         let window = bytes.get(..room).unwrap_or(bytes);
         let (used, token) = self.run(window)?;
         self.size += used;
+        #[cfg(test)]
+        {
+            self.looks += used;
+        }
         if token.is_some() {
             self.size = 0;
             self.elements = 0;

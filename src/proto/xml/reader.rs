@@ -134,6 +134,24 @@ impl Reader {
         }
     }
 
+    /// Bytes held of an unfinished frame.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
+    /// How many times a byte was looked at to find the ends of frames.
+    #[cfg(test)]
+    pub(super) fn looks(&self) -> usize {
+        self.framer.looks
+    }
+
+    /// Bytes of memory held for the buffer.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     fn read(&mut self) -> Result<Option<Event>, Fault> {
         if std::mem::take(&mut self.close_follows) {
             return Ok(Some(Event::Close));

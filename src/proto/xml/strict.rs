@@ -4,7 +4,7 @@
 //! [`super::framer`] and [`super::declaration`].
 
 use super::Fault;
-use super::chars::{is_char, is_ncname, is_whitespace};
+use super::chars::{is_char, is_ncname, is_portable, is_whitespace};
 
 /// The frame as text: the bytes must be UTF-8 (RFC 6120 §11.6).
 ///
@@ -78,13 +78,16 @@ pub fn attributes_are_separated(written: &str) -> Result<(), Fault> {
 /// A name must be a `QName` (Namespaces in XML §4): returns its prefix, if any, and local part.
 ///
 /// # Errors
-/// [`Fault::BadName`], or [`Fault::NameTooLong`] beyond `limit` bytes.
+/// [`Fault::BadName`]; [`Fault::NameTooLong`] beyond `limit` bytes; [`Fault::UnportableName`].
 pub fn qname(name: &str, limit: usize) -> Result<(Option<&str>, &str), Fault> {
     if name.len() > limit {
         return Err(Fault::NameTooLong(limit));
     }
     if !is_qname(name) {
         return Err(Fault::BadName(name.into()));
+    }
+    if !is_portable(name) {
+        return Err(Fault::UnportableName(name.into()));
     }
     Ok(match name.split_once(':') {
         Some((prefix, local)) => (Some(prefix), local),
@@ -164,5 +167,11 @@ mod tests {
             assert_eq!(qname(bad, 9), Err(Fault::BadName(bad.into())), "{bad:?}");
         }
         assert_eq!(qname("abcdefghij", 9), Err(Fault::NameTooLong(9)));
+    }
+
+    #[test]
+    fn names_that_some_parsers_refuse_are_refused() {
+        let name = "a\u{200c}";
+        assert_eq!(qname(name, 9), Err(Fault::UnportableName(name.into())));
     }
 }

@@ -88,7 +88,7 @@ impl<'e> Writer<'e, '_> {
     fn start_tag(&mut self, element: &'e Element, default: &'e str, top: bool) -> Open<'e> {
         let around = self.prefixes.len();
         let ns = element.ns().written(self.dialect);
-        let prefix = if top { self.own_prefix(element) } else { "" };
+        let prefix = self.own_prefix(element, top);
         self.out.push(b'<');
         self.out.extend_from_slice(prefix.as_bytes());
         self.out.extend_from_slice(element.name().as_bytes());
@@ -137,8 +137,11 @@ impl<'e> Writer<'e, '_> {
     }
 
     /// RFC 6120 §4.8.5 and XEP-0220 §2: some peers know these elements only by their usual prefix.
-    fn own_prefix(&self, element: &Element) -> &'static str {
+    fn own_prefix(&self, element: &Element, top: bool) -> &'static str {
         let (name, prefix) = match element.ns() {
+            // Namespaces in XML §3: it must not be declared as the default namespace.
+            ns if *ns == Ns::XML => return "xml:",
+            _ if !top => return "",
             ns if *ns == Ns::STREAM => ("stream", "stream:"),
             ns if *ns == Ns::DIALBACK && self.dialect == Dialect::Server => ("db", "db:"),
             _ => return "",

@@ -54,6 +54,27 @@ fn pieces_of_any_size_give_the_same_events() {
 }
 
 #[test]
+fn one_byte_at_a_time_costs_no_more_than_all_at_once() {
+    let stanza = format!(
+        "<message><body a='{0}'>{0}</body></message> \n",
+        "x".repeat(10_000)
+    );
+    let bytes = [SERVER, &stanza, &stanza].concat().into_bytes();
+    for size in [1, 2, 1000, bytes.len()] {
+        let mut reader = Reader::new(Dialect::Server, Limits::authenticated(64 * 1024));
+        let mut events = 0;
+        for piece in bytes.chunks(size) {
+            reader.feed(piece);
+            while reader.next().unwrap().is_some() {
+                events += 1;
+            }
+        }
+        // The first byte of each frame is looked at twice.
+        assert_eq!((events, reader.looks()), (3, bytes.len() + 4), "{size}");
+    }
+}
+
+#[test]
 fn the_language_of_the_stream_goes_with_its_stanzas() {
     // RFC 6120 §4.7.4.
     let open = "<stream:stream xml:lang='de' xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams'>";

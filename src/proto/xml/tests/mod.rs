@@ -1,6 +1,11 @@
 //! The whole pipeline, from bytes to events and back.
 
 mod conversation;
+mod documents;
+mod limits;
+mod oracle;
+mod phases;
+mod properties;
 mod writing;
 
 use super::*;

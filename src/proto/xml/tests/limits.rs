@@ -1,0 +1,204 @@
+//! Each limit, at its edge and one beyond.
+
+use super::*;
+
+const SMALL: Limits = Limits {
+    header_bytes: 512,
+    element_bytes: 256,
+    depth: 4,
+    elements: 8,
+    attributes: 4,
+    name_bytes: 16,
+    bindings: 8,
+    whitespace_bytes: 10,
+};
+
+/// What the limits above make of a text that follows the usual header (which binds three names).
+fn fault(text: &str) -> Option<Fault> {
+    let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+    reader.feed(SERVER.as_bytes());
+    reader.next().unwrap();
+    reader.set_limits(SMALL);
+    reader.feed(text.as_bytes());
+    loop {
+        match reader.next() {
+            Ok(Some(_)) => {}
+            Ok(None) => return None,
+            Err(fault) => return Some(fault),
+        }
+    }
+}
+
+/// An element of exactly this many bytes.
+fn of_size(bytes: usize) -> String {
+    format!("<a>{}</a>", "x".repeat(bytes - "<a></a>".len()))
+}
+
+#[test]
+fn the_bytes_of_an_element_are_limited() {
+    assert_eq!(fault(&of_size(256)), None);
+    assert_eq!(fault(&of_size(257)), Some(Fault::ElementTooBig(256)));
+    assert_eq!(fault(&of_size(256).repeat(3)), None);
+}
+
+#[test]
+fn an_element_without_end_is_cut_at_the_limit() {
+    for text in [
+        "<a>",
+        "<a b='",
+        "<a ",
+        "<a><![CDATA[",
+        "</stream:stream ",
+        "<a></",
+    ] {
+        let endless = text.to_owned() + &" ".repeat(10_000);
+        assert_eq!(fault(&endless), Some(Fault::ElementTooBig(256)), "{text}");
+    }
+}
+
+#[test]
+fn the_bytes_of_a_header_are_limited() {
+    for text in [
+        "<stream:stream ",
+        "<?xml version='1.0' ",
+        "<stream:stream a='",
+    ] {
+        let mut reader = Reader::new(Dialect::Server, SMALL);
+        reader.feed(text.as_bytes());
+        reader.feed(" ".repeat(512).as_bytes());
+        assert_eq!(reader.next(), Err(Fault::HeaderTooBig(512)), "{text}");
+    }
+}
+
+#[test]
+fn the_depth_is_limited() {
+    assert_eq!(fault("<a><b><c><d/></c></b></a>"), None);
+    assert_eq!(
+        fault("<a><b><c><d><e/></d></c></b></a>"),
+        Some(Fault::TooDeep(4))
+    );
+    assert_eq!(fault(&"<a>".repeat(100_000)), Some(Fault::TooDeep(4)));
+}
+
+#[test]
+fn a_hundred_thousand_levels_stop_at_the_cap_and_the_deepest_tree_is_dropped_safely() {
+    let limits = Limits::authenticated(1024 * 1024);
+    let nested = |levels: usize| "<a>".repeat(levels) + &"</a>".repeat(levels);
+    let mut reader = Reader::new(Dialect::Server, limits);
+    reader.feed(SERVER.as_bytes());
+    reader.next().unwrap();
+    reader.feed(nested(limits.depth).as_bytes());
+    let deepest = reader.next().unwrap();
+    assert!(matches!(deepest, Some(Event::Element(_))));
+    drop(deepest);
+    reader.feed(nested(100_000).as_bytes());
+    assert_eq!(reader.next(), Err(Fault::TooDeep(limits.depth)));
+}
+
+#[test]
+fn the_number_of_elements_is_limited() {
+    let children = |count: usize| format!("<a>{}</a>", "<b/>".repeat(count));
+    assert_eq!(fault(&children(7)), None);
+    assert_eq!(fault(&children(8)), Some(Fault::TooManyElements(8)));
+    assert_eq!(fault(&children(7).repeat(2)), None);
+}
+
+#[test]
+fn the_number_of_attributes_is_limited() {
+    assert_eq!(fault("<a b='' c='' d='' e=''/>"), None);
+    assert_eq!(
+        fault("<a b='' c='' d='' e='' f=''/>"),
+        Some(Fault::TooManyAttributes(4))
+    );
+    assert_eq!(
+        fault("<a xmlns='urn:a' xmlns:c='urn:c' d='' e='' f=''/>"),
+        Some(Fault::TooManyAttributes(4))
+    );
+}
+
+#[test]
+fn the_length_of_names_is_limited() {
+    let long = "n".repeat(17);
+    assert_eq!(fault(&format!("<{}/>", &long[..16])), None);
+    assert_eq!(fault(&format!("<{long}/>")), Some(Fault::NameTooLong(16)));
+    assert_eq!(
+        fault(&format!("<a {long}=''/>")),
+        Some(Fault::NameTooLong(16))
+    );
+}
+
+#[test]
+fn the_number_of_bindings_in_scope_is_limited() {
+    let bind = |prefixes: &str| -> String {
+        prefixes
+            .chars()
+            .map(|p| format!(" xmlns:{p}='u'"))
+            .collect()
+    };
+    let nested = |outer: &str, inner: &str| format!("<a{}><a{}/></a>", bind(outer), bind(inner));
+    assert_eq!(fault(&nested("pqr", "st")), None);
+    assert_eq!(
+        fault(&nested("pqr", "stu")),
+        Some(Fault::TooManyBindings(8))
+    );
+    // Out of scope is out of the count.
+    assert_eq!(
+        fault(&format!("<a><b{0}/><c{0}/><d{0}/></a>", bind("pqr"))),
+        None
+    );
+}
+
+#[test]
+fn whitespace_between_elements_is_limited_and_an_element_resets_it() {
+    let spaces = |count| " ".repeat(count);
+    assert_eq!(fault(&spaces(10)), None);
+    assert_eq!(fault(&spaces(11)), Some(Fault::TooMuchWhitespace(10)));
+    assert_eq!(fault(&format!("{0}<a/>{0}<a/>{0}", spaces(10))), None);
+}
+
+#[test]
+fn whitespace_between_elements_is_dropped_as_it_arrives() {
+    let mut reader = Reader::new(Dialect::Server, Limits::authenticated(1024));
+    reader.feed(SERVER.as_bytes());
+    reader.next().unwrap();
+    for _ in 0..100 {
+        reader.feed(&[b' '; 1000]);
+        assert_eq!(reader.next(), Ok(None));
+        assert_eq!(reader.held(), 0);
+    }
+}
+
+#[test]
+fn one_large_stanza_does_not_keep_its_memory() {
+    let mut reader = Reader::new(Dialect::Server, Limits::authenticated(1024 * 1024));
+    reader.feed(SERVER.as_bytes());
+    reader.next().unwrap();
+    reader.feed(of_size(1024 * 1024).as_bytes());
+    assert!(reader.next().unwrap().is_some());
+    reader.feed(b" ");
+    assert!(reader.capacity() < 64 * 1024, "{}", reader.capacity());
+}
+
+#[test]
+fn limits_can_be_changed_in_the_middle() {
+    let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+    reader.feed(SERVER.as_bytes());
+    reader.next().unwrap();
+    reader.set_limits(Limits::authenticated(262_144));
+    reader.feed(of_size(262_144).as_bytes());
+    assert!(reader.next().unwrap().is_some());
+    reader.set_limits(Limits::UNAUTHENTICATED);
+    reader.feed(of_size(262_144).as_bytes());
+    assert_eq!(reader.next(), Err(Fault::ElementTooBig(8192)));
+}
+
+#[test]
+fn a_fault_is_for_good_and_holds_nothing() {
+    let mut reader = Reader::new(Dialect::Server, SMALL);
+    reader.feed(b"<!-- ");
+    assert_eq!(reader.next(), Err(Fault::Comment));
+    reader.feed(SERVER.as_bytes());
+    assert_eq!(reader.next(), Err(Fault::Comment));
+    assert_eq!(reader.finish(), Err(Fault::Comment));
+    assert_eq!(reader.held(), 0);
+}

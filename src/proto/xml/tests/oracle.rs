@@ -1,0 +1,139 @@
+//! An independent parser's view of a stream, in a form that ours can be compared with.
+
+use std::collections::BTreeMap;
+
+use rxml::{Event as Theirs, Parse, WithOptions};
+
+use super::*;
+
+/// An element by nothing but what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Plain {
+    pub(super) ns: String,
+    pub(super) name: String,
+    pub(super) attributes: BTreeMap<(String, String), String>,
+    pub(super) nodes: Vec<PlainNode>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum PlainNode {
+    Element(Plain),
+    Text(String),
+}
+
+/// Our element in the plain form, on a stream of this dialect.
+pub(super) fn plain(element: &Element, dialect: Dialect) -> Plain {
+    let of_attribute = |attribute: &Attribute| {
+        let ns = attribute.ns().written(dialect).to_owned();
+        (
+            (ns, attribute.name().to_owned()),
+            attribute.value().to_owned(),
+        )
+    };
+    let of_node = |node: &Node| match node {
+        Node::Text(text) => PlainNode::Text(text.clone()),
+        Node::Element(child) => PlainNode::Element(plain(child, dialect)),
+    };
+    Plain {
+        ns: element.ns().written(dialect).to_owned(),
+        name: element.name().to_owned(),
+        attributes: element.attributes().map(of_attribute).collect(),
+        nodes: element.nodes().map(of_node).collect(),
+    }
+}
+
+/// The elements among our events, in the plain form.
+pub(super) fn elements(events: &[Event], dialect: Dialect) -> Vec<Plain> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Element(element) => Some(plain(element, dialect)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// What the other parser makes of a stream: the root's whole children, re-scoped as we do it,
+/// and whether it went to the end of the bytes without an error.
+pub(super) fn parse(bytes: &[u8], dialect: Dialect) -> (Vec<Plain>, Result<(), rxml::Error>) {
+    let options = rxml::Options {
+        max_token_length: 1024 * 1024,
+        ..Default::default()
+    };
+    let mut parser = rxml::Parser::with_options(options);
+    // It refuses whitespace before the root where no declaration came, which XML 1.0 §2.8 allows,
+    // and some characters after a lone CR in an attribute, which §2.11 says is a line end.
+    let bytes = line_ends_normalised(bytes);
+    let mut input = bytes.trim_ascii_start();
+    let mut open: Vec<Plain> = Vec::new();
+    let mut whole = Vec::new();
+    let result = loop {
+        match parser.parse(&mut input, false) {
+            Ok(Some(Theirs::StartElement(_, (ns, name), attributes))) => open.push(Plain {
+                ns: ns.to_string(),
+                name: name.to_string(),
+                attributes: attributes
+                    .iter()
+                    .map(|((ns, name), value)| ((ns.to_string(), name.to_string()), value.clone()))
+                    .collect(),
+                nodes: Vec::new(),
+            }),
+            Ok(Some(Theirs::EndElement(_))) => {
+                let done = open.pop().expect("the other parser balances its events");
+                match open.len() {
+                    0 => {}
+                    1 => whole.push(rescoped(done, 1, true, dialect)),
+                    _ => open
+                        .last_mut()
+                        .unwrap()
+                        .nodes
+                        .push(PlainNode::Element(done)),
+                }
+            }
+            Ok(Some(Theirs::Text(_, text))) => {
+                if let Some(parent) = open.last_mut() {
+                    match parent.nodes.last_mut() {
+                        Some(PlainNode::Text(last)) => last.push_str(&text),
+                        _ => parent.nodes.push(PlainNode::Text(text.to_string())),
+                    }
+                }
+            }
+            Ok(Some(Theirs::XmlDeclaration(..))) => {}
+            Ok(None) | Err(rxml::error::EndOrError::NeedMoreData) => break Ok(()),
+            Err(rxml::error::EndOrError::Error(error)) => break Err(error),
+        }
+    };
+    (whole, result)
+}
+
+/// XML 1.0 §2.11 as it is written: before parsing.
+fn line_ends_normalised(bytes: &[u8]) -> Vec<u8> {
+    let mut normalised = Vec::with_capacity(bytes.len());
+    let mut after_cr = false;
+    for byte in bytes {
+        match byte {
+            b'\r' => normalised.push(b'\n'),
+            b'\n' if after_cr => {}
+            other => normalised.push(*other),
+        }
+        after_cr = *byte == b'\r';
+    }
+    normalised
+}
+
+/// RFC 6120 §4.8.3 in its own words: stanzas and by inheritance their children, but no extension
+/// element nor any child of one.
+fn rescoped(mut element: Plain, level: usize, in_content: bool, dialect: Dialect) -> Plain {
+    const CONTENT: [&str; 3] = ["jabber:client", "jabber:server", "jabber:component:accept"];
+    let is_content = in_content && CONTENT.contains(&element.ns.as_str());
+    if is_content {
+        element.ns = dialect.content_namespace().to_owned();
+    }
+    for node in &mut element.nodes {
+        if let PlainNode::Element(child) = node {
+            let inside = is_content || level == 1;
+            *child = rescoped(child.clone(), level + 1, inside, dialect);
+        }
+    }
+    element
+}

@@ -1,0 +1,115 @@
+//! What the stream machines ask for between elements: a new document, STARTTLS, the end.
+
+use super::*;
+
+fn opened() -> Reader {
+    let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+    reader.feed(SERVER.as_bytes());
+    assert!(matches!(reader.next(), Ok(Some(Event::Header(_)))));
+    reader
+}
+
+#[test]
+fn what_follows_a_restart_belongs_to_the_new_document() {
+    for between in ["", "\n", " \r\n"] {
+        let mut reader = opened();
+        reader.feed(format!("<a/>{between}{SERVER}<b/>").as_bytes());
+        assert!(matches!(reader.next(), Ok(Some(Event::Element(_)))));
+        reader.restart();
+        let Ok(Some(Event::Header(header))) = reader.next() else {
+            panic!("no header after {between:?}");
+        };
+        assert!(header.has_declaration());
+        assert!(matches!(reader.next(), Ok(Some(Event::Element(_)))));
+    }
+}
+
+#[test]
+fn without_a_restart_a_second_header_is_refused() {
+    let mut reader = opened();
+    reader.feed(SERVER.split_once('>').unwrap().1.as_bytes());
+    reader.feed(b"</stream:stream>");
+    assert_eq!(reader.next(), Err(Fault::NestedStream("stream".into())));
+}
+
+#[test]
+fn bindings_of_the_old_document_are_forgotten() {
+    let mut reader = opened();
+    reader.restart();
+    reader.feed(
+        b"<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:server'><db:result/>",
+    );
+    assert!(matches!(reader.next(), Ok(Some(Event::Header(_)))));
+    assert_eq!(reader.next(), Err(Fault::UnboundPrefix("db".into())));
+}
+
+#[test]
+fn nothing_but_whitespace_may_follow_starttls_in_the_clear() {
+    for (after, drained) in [
+        ("", true),
+        ("\r\n", true),
+        ("<", false),
+        (" <auth/>", false),
+        ("\x16", false),
+    ] {
+        let mut reader = opened();
+        reader.feed(format!("<starttls/>{after}").as_bytes());
+        assert!(matches!(reader.next(), Ok(Some(Event::Element(_)))));
+        assert_eq!(reader.is_drained(), drained, "{after:?}");
+    }
+}
+
+#[test]
+fn an_unfinished_element_is_not_drained() {
+    let mut reader = opened();
+    reader.feed(b"<auth");
+    assert_eq!(reader.next(), Ok(None));
+    assert!(!reader.is_drained());
+}
+
+#[test]
+fn the_input_may_end_only_after_the_end_tag() {
+    let mut reader = opened();
+    assert_eq!(reader.finish(), Err(Fault::Truncated));
+    reader.feed(b"<a>");
+    assert_eq!(reader.next(), Ok(None));
+    assert_eq!(reader.finish(), Err(Fault::Truncated));
+    reader.feed(b"</a></stream:stream>");
+    assert!(matches!(reader.next(), Ok(Some(Event::Element(_)))));
+    assert_eq!(reader.next(), Ok(Some(Event::Close)));
+    assert_eq!(reader.finish(), Ok(()));
+}
+
+#[test]
+fn a_header_that_is_empty_closes_the_stream_too() {
+    let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+    reader.feed(b"<stream xmlns='http://etherx.jabber.org/streams'/>");
+    let Ok(Some(Event::Header(header))) = reader.next() else {
+        panic!();
+    };
+    assert_eq!(header.default_namespace(), Some(Ns::STREAM.as_str()));
+    assert!(!header.has_declaration());
+    assert_eq!(reader.next(), Ok(Some(Event::Close)));
+    assert_eq!(reader.next(), Ok(None));
+    assert_eq!(reader.finish(), Ok(()));
+}
+
+#[test]
+fn stanzas_may_carry_their_namespace_themselves() {
+    // RFC 6120 §4.8.2, "prefix-free canonicalization".
+    let text = "<stream xmlns='http://etherx.jabber.org/streams'>\
+        <message xmlns='jabber:server'><body/></message><features/></stream>";
+    let (events, fault) = read(Dialect::Server, text);
+    assert_eq!(fault, None);
+    let [
+        _,
+        Event::Element(message),
+        Event::Element(features),
+        Event::Close,
+    ] = events.as_slice()
+    else {
+        panic!("{events:?}");
+    };
+    assert!(message.is(&Ns::CONTENT, "message"));
+    assert!(features.is(&Ns::STREAM, "features"));
+}
