@@ -151,9 +151,11 @@ impl Daemon {
         let registry = &self.edge.registry;
         registry.end_all(Kind::Inbound, &Reason::Shutdown);
         registry.none_left(Kind::Inbound).await;
-        // A gateway that is away will not come back in time.
         if registry.count(&[Kind::Link]) > 0 {
             self.idle().await;
+        } else {
+            // A gateway that is away will not come back in time.
+            self.edge.hub.sweep(Duration::ZERO);
         }
         registry.end_all(Kind::Link, &Reason::Shutdown);
         registry.none_left(Kind::Link).await;
