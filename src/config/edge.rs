@@ -69,6 +69,7 @@ fn read(
     let partners = partners::read(&partners_path, Some(&partners_place), &locals, findings);
 
     let s2s = sections::s2s(&root);
+    let admission = sections::admission(&root);
     let (tls, identities) = identity::read(&root, &locals, now);
     let dialback = sections::dialback(&root, &state_directory);
     let dns = sections::dns(&root);
@@ -81,6 +82,7 @@ fn read(
             domains: locals.into_iter().map(|local| local.value).collect(),
             state_directory,
             s2s,
+            admission,
             tls: tls?,
             identities: identities?,
             dialback: dialback?,

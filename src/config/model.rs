@@ -14,7 +14,7 @@ use super::secret::{DialbackSource, Secret};
 use crate::ops::logging::{Filter, Format};
 use crate::proto::auth::chain::{Anchors, TlsVersion};
 use crate::proto::jid::Domain;
-use crate::proto::policy::Rules;
+use crate::proto::policy::{AdmissionLimits, Rules};
 
 /// The whole configuration of an edge.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Config {
     pub state_directory: PathBuf,
     /// Streams with partners.
     pub s2s: S2s,
+    /// What a connection may hold before it is authenticated.
+    pub admission: AdmissionLimits,
     /// What TLS with partners accepts.
     pub tls: Tls,
     /// The certificates the edge shows to partners.

@@ -13,6 +13,7 @@ use super::value;
 use crate::ops::logging::{Filter, Format};
 use crate::proto::auth::dialback_key::DialbackSecret;
 use crate::proto::jid::Domain;
+use crate::proto::policy::AdmissionLimits;
 
 /// The list `domains`, each once.
 pub(super) fn domains(section: &Section<'_>) -> Option<Vec<Item<Domain>>> {
@@ -108,6 +109,26 @@ pub(super) fn s2s(root: &Section<'_>) -> S2s {
     };
     section.finish();
     s2s
+}
+
+pub(super) fn admission(root: &Section<'_>) -> AdmissionLimits {
+    let section = root.section("admission");
+    let default = AdmissionLimits::default();
+    let limit = |key, default| section.number(key, default, 0..=10_000_000);
+    let limits = AdmissionLimits {
+        unauthenticated: limit("unauthenticated-limit", default.unauthenticated),
+        unauthenticated_per_address: limit(
+            "unauthenticated-per-address",
+            default.unauthenticated_per_address,
+        ),
+        unauthenticated_per_prefix: limit(
+            "unauthenticated-per-prefix",
+            default.unauthenticated_per_prefix,
+        ),
+        per_address: limit("connections-per-address", default.per_address),
+    };
+    section.finish();
+    limits
 }
 
 pub(super) fn dialback(root: &Section<'_>, state_directory: &Path) -> Option<DialbackSource> {

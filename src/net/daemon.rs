@@ -254,6 +254,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
         tls: TlsConfigs::new(default, others, config.tls.minimum_version)?,
         resolver: Arc::new(DnsResolver::new(&config.dns.nameservers)?),
         allow_private_addresses: config.dns.allow_private_addresses,
+        admission: config.admission,
         connection_limit: config.s2s.connection_limit,
         reconnect_grace: config.gateway.reconnect_grace,
         link: LinkSettings {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use super::admission::Door;
 use super::hub::Hub;
 use super::queue::Queue;
 use super::registry::Registry;
@@ -14,6 +15,7 @@ use super::tls::TlsConfigs;
 use crate::ops::counters::Ledger;
 use crate::proto::auth::Pair;
 use crate::proto::jid::Domain;
+use crate::proto::policy::AdmissionLimits;
 use crate::proto::stream::{Context, IdSource};
 
 /// Most dialback questions that are asked at once, by all streams together.
@@ -28,6 +30,8 @@ pub struct Edge {
     pub ledger: Arc<Ledger>,
     /// The live connections.
     pub registry: Arc<Registry>,
+    /// The count of connections from outside.
+    pub door: Arc<Door>,
     /// What machines decide by.
     pub context: watch::Sender<Arc<Context>>,
     /// What the shell needs besides, replaced whole on a reload.
@@ -45,6 +49,8 @@ pub struct Settings {
     pub resolver: Arc<DnsResolver>,
     /// Whether DNS may lead to loopback, link-local or private space.
     pub allow_private_addresses: bool,
+    /// What connections may hold before they have proven anything.
+    pub admission: AdmissionLimits,
     /// Live streams with partners in all.
     pub connection_limit: usize,
     /// How long stanzas wait for an absent gateway.
@@ -77,6 +83,7 @@ impl Edge {
             hub: Hub::new(Arc::clone(&ledger), observer, wish),
             ledger,
             registry: Arc::default(),
+            door: Arc::default(),
             context,
             settings: ArcSwap::from_pointee(settings),
             questions: Semaphore::new(MAX_QUESTIONS),

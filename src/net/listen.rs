@@ -9,7 +9,6 @@ use tokio::sync::watch;
 
 use super::connect::{expect_progress, tune};
 use super::edge::Edge;
-use super::registry::Kind;
 use super::{link, receive};
 use crate::ops::events::{Event, Line};
 use crate::proto::policy::Reason;
@@ -70,21 +69,27 @@ fn admit(edge: &Arc<Edge>, stream: TcpStream, address: SocketAddr, port: Port) {
     }
     match port {
         Port::Partners => {
-            let live = edge.registry.count(&[Kind::Inbound, Kind::Outbound]);
-            if live >= edge.settings.load().connection_limit {
-                let reason = Reason::TooManyStreams;
-                edge.ledger.count(reason.code());
-                Line::new(Event::AdmissionRefused)
-                    .peer_address(address)
-                    .reason(reason.code())
-                    .detail(reason)
-                    .log();
-                return;
+            let settings = edge.settings.load();
+            let admitted = edge.door.admit(address.ip(), &settings.admission);
+            match admitted {
+                Ok(admitted) => {
+                    tokio::spawn(receive::serve(Arc::clone(edge), stream, address, admitted));
+                }
+                Err(reason) => turn_away(edge, address, reason),
             }
-            tokio::spawn(receive::serve(Arc::clone(edge), stream, address));
         }
         Port::Gateways => {
             tokio::spawn(link::serve(Arc::clone(edge), stream, address));
         }
     }
+}
+
+/// A connection beyond the limits is closed without a word: an answer would cost what it is about.
+fn turn_away(edge: &Edge, address: SocketAddr, reason: Reason) {
+    edge.ledger.count(reason.code());
+    Line::new(Event::AdmissionRefused)
+        .peer_address(address)
+        .reason(reason.code())
+        .detail(reason)
+        .log();
 }

@@ -6,6 +6,7 @@
 //! Stanzas wait in [`queue`]s. Stopping goes the way the stanzas go: partners' streams first,
 //! then links, then our own streams.
 
+pub mod admission;
 pub mod backoff;
 pub mod connect;
 pub mod daemon;

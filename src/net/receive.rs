@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use super::admission::Admitted;
 use super::dial;
 use super::driver::{Command, Driver, Mailbox, Side, now};
 use super::edge::{Edge, fresh_ids};
@@ -20,7 +21,7 @@ use crate::proto::jid::Domain;
 use crate::proto::stream::{Inbound, Output};
 
 /// Serves a connection that a partner opened, to its end.
-pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr) {
+pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admitted: Admitted) {
     let Ok(ids) = fresh_ids() else {
         edge.ledger.count("no-randomness");
         return;
@@ -31,7 +32,11 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr) {
     let journal = Journal::new(ledger, registered.id(), Direction::Inbound, address, None);
     let machine = Inbound::new(edge.context(), ids, now());
     let context = edge.context.subscribe();
-    let side = Receiving { edge, journal };
+    let side = Receiving {
+        edge,
+        journal,
+        admitted,
+    };
     let driver = Driver::new(Transport::Clear(stream), machine, side, mailbox, context);
     let ended = Box::pin(driver.run()).await;
     ended.side.journal.end(&ended.reason);
@@ -41,6 +46,7 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr) {
 struct Receiving {
     edge: Arc<Edge>,
     journal: Journal,
+    admitted: Admitted,
 }
 
 impl Side for Receiving {
@@ -63,6 +69,7 @@ impl Side for Receiving {
                     self.edge.hub.answer(*answer);
                 }
             }
+            Output::Authenticated(_) => self.admitted.authenticated(),
             Output::Record(record) => {
                 let hub = &self.edge.hub;
                 self.journal.record(record, |remote| hub.partner_of(remote));
@@ -78,7 +85,6 @@ impl Side for Receiving {
             Output::Send(_)
             | Output::StartTls { .. }
             | Output::Answered(_)
-            | Output::Authenticated(_)
             | Output::LinkUp(_)
             | Output::Close(_) => {}
         }

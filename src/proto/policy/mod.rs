@@ -1,10 +1,12 @@
 //! What the administrator allows: [`Rules`] are data, [`evaluate`] decides, [`Reason`] says why.
 
+mod admission;
 mod method;
 mod partner;
 mod reason;
 mod rules;
 
+pub use admission::{Admission, AdmissionLimits};
 pub use method::{Method, Methods, Negotiation};
 pub use partner::{DomainPattern, HostPort, Partner};
 pub use reason::Reason;

@@ -56,6 +56,10 @@ pub enum Reason {
     TooManyPending,
     /// A limit on connections is reached.
     TooManyStreams,
+    /// A limit on what has not proven anything yet is reached: its key under `[admission]`.
+    TooManyStrangers(&'static str),
+    /// Too much was sent before anything was proven.
+    TooMuchUnproven,
     /// The stream has served its purpose.
     Finished,
     /// The edge is stopping.
@@ -179,6 +183,8 @@ impl Reason {
             Self::TooManyAttempts => ("too-many-attempts", "policy-violation", TIMEOUT),
             Self::TooManyPending => ("too-many-pending", "resource-constraint", CONSTRAINT),
             Self::TooManyStreams => ("too-many-streams", "resource-constraint", CONSTRAINT),
+            Self::TooManyStrangers(key) => (key, "resource-constraint", CONSTRAINT),
+            Self::TooMuchUnproven => ("too-much-unproven", "policy-violation", TIMEOUT),
             Self::Finished => ("finished", "undefined-condition", TIMEOUT),
             Self::Shutdown => ("shutdown", "system-shutdown", TIMEOUT),
             Self::Replaced => ("replaced", "conflict", TIMEOUT),
@@ -259,6 +265,15 @@ impl fmt::Display for Reason {
             Self::Idle => f.write_str("no stanza passed for the inactivity timeout"),
             Self::TooManyAttempts => f.write_str("too many failed attempts to authenticate"),
             Self::TooManyPending => f.write_str("too many dialback requests are waiting"),
+            Self::TooManyStrangers(key) => {
+                write!(
+                    f,
+                    "too many unproven connections: {key} under [admission] is reached"
+                )
+            }
+            Self::TooMuchUnproven => {
+                f.write_str("too much was sent before the stream was authenticated")
+            }
             Self::TooManyStreams => f.write_str("a limit on simultaneous streams is reached"),
             Self::Finished => f.write_str("the stream has served its purpose"),
             Self::Shutdown => f.write_str("the edge is stopping"),

@@ -33,6 +33,9 @@ use crate::proto::xml::{Dialect, Element, Event, Header, Limits, Ns};
 /// RFC 6120 §6.4.5: a peer may try again, but not for ever.
 const MAX_SASL_FAILURES: u8 = 3;
 
+/// Most bytes of XML that are read before a pair is proven: a hundred times what is needed.
+const MAX_UNPROVEN_BYTES: usize = 64 << 10;
+
 /// A stream that a partner opened.
 #[derive(Debug)]
 pub struct Inbound {
@@ -40,6 +43,8 @@ pub struct Inbound {
     wire: Wire,
     ids: IdSource,
     establishment: Instant,
+    /// What was read before a pair was proven, in bytes.
+    unproven: usize,
     state: State,
 }
 
@@ -62,6 +67,7 @@ impl Inbound {
             ids,
             establishment: now.monotonic + context.timing.establishment,
             context,
+            unproven: 0,
             state: State::ExpectHeader(Box::default()),
         }
     }
@@ -96,6 +102,16 @@ impl Inbound {
         match step(state, &mut cx) {
             Ok(state) => self.state = state,
             Err(reason) => self.begin_closing(now, reason, None),
+        }
+    }
+
+    /// Whether nothing has been proven yet.
+    fn establishment_is_due(&self) -> bool {
+        match &self.state {
+            State::ExpectHeader(state) => state.proven.is_empty(),
+            State::Negotiating(open) => open.proven.is_empty(),
+            State::ExpectTls(_) => true,
+            State::Closing(..) | State::Closed => false,
         }
     }
 
@@ -145,6 +161,12 @@ impl Machine for Inbound {
     fn handle(&mut self, now: Now, input: Input<'_>) {
         match input {
             Input::Bytes(bytes) => {
+                if self.establishment_is_due() {
+                    self.unproven += bytes.len();
+                    if self.unproven > MAX_UNPROVEN_BYTES {
+                        return self.fail(now, Reason::TooMuchUnproven);
+                    }
+                }
                 self.wire.feed(bytes);
                 self.pump(now);
             }

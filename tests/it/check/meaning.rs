@@ -7,7 +7,7 @@ use xmpp_edge::ops::logging::Format;
 use xmpp_edge::proto::auth::chain::TlsVersion;
 use xmpp_edge::proto::auth::identity::Names;
 use xmpp_edge::proto::jid::Domain;
-use xmpp_edge::proto::policy::{Method, Negotiation};
+use xmpp_edge::proto::policy::{AdmissionLimits, Method, Negotiation};
 
 use super::lab::Lab;
 
@@ -23,6 +23,12 @@ stream-establishment-timeout = "4s"
 stream-inactivity-timeout = "50s"
 keep-alive-interval = "6s"
 max-stanza-bytes = 70000
+
+[admission]
+unauthenticated-limit = 1
+unauthenticated-per-address = 2
+unauthenticated-per-prefix = 3
+connections-per-address = 0
 
 [tls]
 certificate-chain = "edge.pem"
@@ -103,6 +109,15 @@ fn the_edge_file() {
     assert_eq!(s2s.inactivity_timeout, Duration::from_secs(50));
     assert_eq!(s2s.keep_alive_interval, Duration::from_secs(6));
     assert_eq!(s2s.max_stanza_bytes, 70_000);
+    assert_eq!(
+        config.admission,
+        AdmissionLimits {
+            unauthenticated: 1,
+            unauthenticated_per_address: 2,
+            unauthenticated_per_prefix: 3,
+            per_address: 0,
+        }
+    );
 
     assert_eq!(config.tls.anchors.len(), 1);
     assert_eq!(config.tls.minimum_version, TlsVersion::Tls13);

@@ -124,7 +124,7 @@ pub(super) const FORM: &[Mistake] = &[
     ),
     mistake(
         "[tls]",
-        "[admission]\n[tls]",
+        "[metrics]\n[tls]",
         &["edge.toml:4:2 unknown-key"],
     ),
     mistake(
