@@ -23,19 +23,20 @@ pub(super) enum PlainNode {
 
 /// Our element in the plain form, on a stream of this dialect.
 pub(super) fn plain(element: &Element, dialect: Dialect) -> Plain {
+    let written = |ns: &Ns| match *ns == Ns::CONTENT {
+        true => dialect.content_namespace().to_owned(),
+        false => ns.as_str().to_owned(),
+    };
     let of_attribute = |attribute: &Attribute| {
-        let ns = attribute.ns().written(dialect).to_owned();
-        (
-            (ns, attribute.name().to_owned()),
-            attribute.value().to_owned(),
-        )
+        let name = (written(attribute.ns()), attribute.name().to_owned());
+        (name, attribute.value().to_owned())
     };
     let of_node = |node: &Node| match node {
         Node::Text(text) => PlainNode::Text(text.clone()),
         Node::Element(child) => PlainNode::Element(plain(child, dialect)),
     };
     Plain {
-        ns: element.ns().written(dialect).to_owned(),
+        ns: written(element.ns()),
         name: element.name().to_owned(),
         attributes: element.attributes().map(of_attribute).collect(),
         nodes: element.nodes().map(of_node).collect(),
@@ -53,6 +54,56 @@ pub(super) fn elements(events: &[Event], dialect: Dialect) -> Vec<Plain> {
         .collect()
 }
 
+/// The root's whole children as another parser's events build them up.
+#[derive(Debug, Default)]
+pub(super) struct Builder {
+    open: Vec<Plain>,
+    whole: Vec<Plain>,
+}
+
+impl Builder {
+    pub(super) fn start(
+        &mut self,
+        ns: String,
+        name: String,
+        attributes: BTreeMap<(String, String), String>,
+    ) {
+        self.open.push(Plain {
+            ns,
+            name,
+            attributes,
+            nodes: Vec::new(),
+        });
+    }
+
+    pub(super) fn end(&mut self) {
+        let done = self
+            .open
+            .pop()
+            .expect("the other parser balances its events");
+        match self.open.as_mut_slice() {
+            [] => {}
+            [_root] => self.whole.push(done),
+            [.., parent] => parent.nodes.push(PlainNode::Element(done)),
+        }
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        if let Some(parent) = self.open.last_mut() {
+            match parent.nodes.last_mut() {
+                Some(PlainNode::Text(last)) => last.push_str(text),
+                _ => parent.nodes.push(PlainNode::Text(text.to_owned())),
+            }
+        }
+    }
+
+    /// What was built, re-scoped as we do it.
+    pub(super) fn finish(self, dialect: Dialect) -> Vec<Plain> {
+        let rescoped = |element| rescoped(element, 1, true, dialect);
+        self.whole.into_iter().map(rescoped).collect()
+    }
+}
+
 /// What the other parser makes of a stream: the root's whole children, re-scoped as we do it,
 /// and whether it went to the end of the bytes without an error.
 pub(super) fn parse(bytes: &[u8], dialect: Dialect) -> (Vec<Plain>, Result<(), rxml::Error>) {
@@ -65,45 +116,24 @@ pub(super) fn parse(bytes: &[u8], dialect: Dialect) -> (Vec<Plain>, Result<(), r
     // and some characters after a lone CR in an attribute, which §2.11 says is a line end.
     let bytes = line_ends_normalised(bytes);
     let mut input = bytes.trim_ascii_start();
-    let mut open: Vec<Plain> = Vec::new();
-    let mut whole = Vec::new();
+    let mut builder = Builder::default();
     let result = loop {
         match parser.parse(&mut input, false) {
-            Ok(Some(Theirs::StartElement(_, (ns, name), attributes))) => open.push(Plain {
-                ns: ns.to_string(),
-                name: name.to_string(),
-                attributes: attributes
+            Ok(Some(Theirs::StartElement(_, (ns, name), attributes))) => {
+                let attributes = attributes
                     .iter()
                     .map(|((ns, name), value)| ((ns.to_string(), name.to_string()), value.clone()))
-                    .collect(),
-                nodes: Vec::new(),
-            }),
-            Ok(Some(Theirs::EndElement(_))) => {
-                let done = open.pop().expect("the other parser balances its events");
-                match open.len() {
-                    0 => {}
-                    1 => whole.push(rescoped(done, 1, true, dialect)),
-                    _ => open
-                        .last_mut()
-                        .unwrap()
-                        .nodes
-                        .push(PlainNode::Element(done)),
-                }
+                    .collect();
+                builder.start(ns.to_string(), name.to_string(), attributes);
             }
-            Ok(Some(Theirs::Text(_, text))) => {
-                if let Some(parent) = open.last_mut() {
-                    match parent.nodes.last_mut() {
-                        Some(PlainNode::Text(last)) => last.push_str(&text),
-                        _ => parent.nodes.push(PlainNode::Text(text.to_string())),
-                    }
-                }
-            }
+            Ok(Some(Theirs::EndElement(_))) => builder.end(),
+            Ok(Some(Theirs::Text(_, text))) => builder.text(&text),
             Ok(Some(Theirs::XmlDeclaration(..))) => {}
             Ok(None) | Err(rxml::error::EndOrError::NeedMoreData) => break Ok(()),
             Err(rxml::error::EndOrError::Error(error)) => break Err(error),
         }
     };
-    (whole, result)
+    (builder.finish(dialect), result)
 }
 
 /// XML 1.0 §2.11 as it is written: before parsing.
