@@ -82,7 +82,7 @@ impl Daemon {
         }
         Line::new(Event::Started)
             .detail(format_args!(
-                "{} domains, {} partners, s2s {}, gateway {}",
+                "domains {}, partners {}, s2s {}, gateway {}",
                 edge.context().rules.local().len(),
                 edge.context().rules.partners().len(),
                 list(&s2s),

@@ -1,11 +1,10 @@
 //! `xmpp-edge check`, and through it everything that a configuration can have wrong.
 
-mod lab;
 mod meaning;
 mod mistakes;
 mod screens;
 
-use lab::{EDGE, Lab, PARTNERS};
+use crate::lab::{EDGE, Lab, PARTNERS};
 use mistakes::{COMBINATIONS, DOUBTS, FILES, FORM, Mistake, TOGETHER, VALUES};
 use xmpp_edge::config::{Place, Severity, report};
 

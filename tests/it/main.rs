@@ -8,7 +8,9 @@
 )]
 
 mod check;
+mod daemon;
 mod docs;
+mod lab;
 #[path = "../pki/mod.rs"]
 mod pki;
 mod purity;

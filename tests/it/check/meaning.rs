@@ -9,7 +9,7 @@ use xmpp_edge::proto::auth::identity::Names;
 use xmpp_edge::proto::jid::Domain;
 use xmpp_edge::proto::policy::{AdmissionLimits, Method, Negotiation};
 
-use super::lab::Lab;
+use crate::lab::Lab;
 
 /// Every key with a value that is not its default.
 const EDGE: &str = r#"domains = ["contoso.example", "EU.contoso.example."]

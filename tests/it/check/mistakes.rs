@@ -122,11 +122,7 @@ pub(super) const FORM: &[Mistake] = &[
         "[gatway]",
         &["edge.toml:1:1 missing-section", "edge.toml:9:2 unknown-key"],
     ),
-    mistake(
-        "[tls]",
-        "[metrics]\n[tls]",
-        &["edge.toml:4:2 unknown-key"],
-    ),
+    mistake("[tls]", "[metrics]\n[tls]", &["edge.toml:4:2 unknown-key"]),
     mistake(
         PLAINTEXT,
         "plaintext = true\nannotate = true",

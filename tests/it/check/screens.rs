@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::lab::{EDGE, Lab, PARTNERS};
+use crate::lab::{EDGE, Lab, PARTNERS};
 
 const CHECK: [&str; 3] = ["check", "--config", "edge.toml"];
 const CHECK_JSON: [&str; 5] = ["check", "--config", "edge.toml", "--format", "json"];

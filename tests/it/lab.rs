@@ -12,7 +12,7 @@ use xmpp_edge::config::{Config, Examination, Problem, report};
 
 use crate::pki::{self, Authority, Identity, Leaf};
 
-pub(super) const EDGE: &str = r#"domains = ["contoso.example"]
+pub(crate) const EDGE: &str = r#"domains = ["contoso.example"]
 state-directory = "state"
 
 [tls]
@@ -26,20 +26,20 @@ secret-file = "gateway.secret"
 plaintext = true
 "#;
 
-pub(super) const PARTNERS: &str = r#"[[partner]]
+pub(crate) const PARTNERS: &str = r#"[[partner]]
 primary-domain = "fabrikam.example"
 type = "federated"
 "#;
 
-pub(super) struct Lab(TempDir);
+pub(crate) struct Lab(TempDir);
 
 impl Lab {
     /// A configuration without a fault.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(EDGE, PARTNERS)
     }
 
-    pub(super) fn with(edge: &str, partners: &str) -> Self {
+    pub(crate) fn with(edge: &str, partners: &str) -> Self {
         let lab = Self(tempfile::tempdir().unwrap());
         lab.write("edge.toml", edge, 0o644);
         lab.write("partners.toml", partners, 0o644);
@@ -52,24 +52,24 @@ impl Lab {
         lab
     }
 
-    pub(super) fn write(&self, name: &str, text: &str, mode: u32) {
+    pub(crate) fn write(&self, name: &str, text: &str, mode: u32) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    pub(super) fn examine(&self) -> Examination {
+    pub(crate) fn examine(&self) -> Examination {
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(pki::NOW));
         Config::examine(&self.path("edge.toml"), now)
     }
 
     /// Whether the report keeps to its width, but for the lines with this directory's own path.
-    pub(super) fn fits_the_screen(&self, problem: &Problem) -> bool {
+    pub(crate) fn fits_the_screen(&self, problem: &Problem) -> bool {
         let path = self.0.path().to_str().unwrap();
         report::render(problem, false)
             .lines()
@@ -77,7 +77,7 @@ impl Lab {
     }
 
     /// Runs the program in the directory: exit status, standard output, standard error.
-    pub(super) fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+    pub(crate) fn run(&self, arguments: &[&str]) -> (i32, String, String) {
         let output = Command::new(env!("CARGO_BIN_EXE_xmpp-edge"))
             .args(arguments)
             .current_dir(self.0.path())

@@ -1,0 +1,248 @@
+//! The daemon as a process: what it tells its service manager, how it reloads, what it survives.
+
+mod process;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use process::Daemon;
+
+use crate::lab::Lab;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Everything on free ports; the log as JSON.
+const EDGE: &str = r#"domains = ["contoso.example"]
+state-directory = "state"
+
+[s2s]
+listen = ["127.0.0.1:0"]
+
+[tls]
+certificate-chain = "edge.pem"
+private-key = "edge.key"
+trust-anchors = "ca.pem"
+
+[gateway]
+listen = ["127.0.0.1:0"]
+secret-file = "gateway.secret"
+plaintext = true
+
+[log]
+format = "json"
+filter = "debug"
+"#;
+
+const PARTNERS: &str = r#"[[partner]]
+primary-domain = "fabrikam.example"
+type = "federated"
+"#;
+
+fn lab() -> Lab {
+    Lab::with(EDGE, PARTNERS)
+}
+
+/// A header of a partner, as it stands on the wire.
+fn header(from: &str) -> String {
+    format!(
+        "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' \
+         from='{from}' to='contoso.example' version='1.0'>"
+    )
+}
+
+/// Sends text and reads until the other side closes, or `until` has come.
+fn converse(mut stream: &TcpStream, text: &str, until: &str) -> String {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut answer = String::new();
+    let mut buffer = [0; 4096];
+    while !answer.contains(until) {
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => answer.push_str(std::str::from_utf8(&buffer[..count]).unwrap()),
+            Err(error) => panic!("{error}, after {answer}"),
+        }
+    }
+    answer
+}
+
+/// Opens a link and proves it.
+fn link(daemon: &Daemon) -> TcpStream {
+    let stream = TcpStream::connect(daemon.gateway).unwrap();
+    let header = "<stream:stream xmlns='jabber:component:accept' \
+                  xmlns:stream='http://etherx.jabber.org/streams' to='contoso.example'>";
+    let answer = converse(&stream, header, ">");
+    let answer = if answer.contains("id='") {
+        answer
+    } else {
+        answer + &converse(&stream, "", "'>")
+    };
+    let id = answer
+        .split("id='")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap();
+    let digest = xmpp_edge::proto::auth::handshake::digest(id, "0123456789abcdef");
+    let answer = converse(
+        &stream,
+        &format!("<handshake>{digest}</handshake>"),
+        "<handshake",
+    );
+    assert!(answer.contains("<handshake"), "{answer}");
+    stream
+}
+
+#[test]
+fn the_service_manager_is_told_of_start_reload_and_stop() {
+    let lab = lab();
+    let path = lab.path("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let hear = || {
+        let mut buffer = [0; 512];
+        let count = socket.recv(&mut buffer).unwrap();
+        String::from_utf8(buffer[..count].to_vec()).unwrap()
+    };
+    let daemon = Daemon::start_with(&lab, &[("NOTIFY_SOCKET", path.to_str().unwrap())]);
+    assert_eq!(hear(), "READY=1");
+    daemon.signal("HUP");
+    let reloading = hear();
+    assert!(
+        reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="),
+        "{reloading}"
+    );
+    assert_eq!(hear(), "READY=1");
+    daemon.signal("TERM");
+    assert_eq!(hear(), "STOPPING=1");
+    daemon.ends_with(0);
+}
+
+#[test]
+fn a_reload_is_all_or_nothing() {
+    let lab = lab();
+    let daemon = Daemon::start(&lab);
+    let offer = |from: &str| {
+        let stream = TcpStream::connect(daemon.s2s).unwrap();
+        converse(&stream, &header(from), "</stream:")
+    };
+    let refused = "policy-violation";
+    assert!(offer("adatum.example").contains(refused));
+
+    // One good entry and one bad: neither counts.
+    let second = "[[partner]]\nprimary-domain = \"adatum.example\"\ntype = \"federated\"\n";
+    let broken = format!("{PARTNERS}{second}tsl = \"required\"\n");
+    lab.write("partners.toml", &broken, 0o644);
+    daemon.signal("HUP");
+    let line = daemon.log_line("reload-failed");
+    assert!(
+        line.contains("unknown-key") && line.contains("partners.toml:7:1"),
+        "{line}"
+    );
+    assert!(offer("adatum.example").contains(refused));
+
+    lab.write("partners.toml", &format!("{PARTNERS}{second}"), 0o644);
+    daemon.signal("HUP");
+    let line = daemon.log_line("reload-done");
+    assert!(line.contains("adatum.example"), "{line}");
+    let offered = {
+        let stream = TcpStream::connect(daemon.s2s).unwrap();
+        converse(&stream, &header("adatum.example"), "features>")
+    };
+    assert!(offered.contains("starttls"), "{offered}");
+    daemon.signal("TERM");
+    daemon.ends_with(0);
+}
+
+#[test]
+fn stopping_closes_links_with_a_reason_and_shows_the_ledger() {
+    let lab = lab();
+    let daemon = Daemon::start(&lab);
+    let link = link(&daemon);
+    daemon.log_line("link-up");
+    daemon.signal("TERM");
+    let goodbye = converse(&link, "", "</stream:stream>");
+    assert!(goodbye.contains("system-shutdown"), "{goodbye}");
+    (&link).write_all(b"</stream:stream>").unwrap();
+    let line = daemon.log_line("drained");
+    assert!(line.contains("accepted 0 = delivered 0"), "{line}");
+    daemon.ends_with(0);
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let lab = lab();
+    let daemon = Daemon::start(&lab);
+    // This gateway never answers the goodbye.
+    let _link = link(&daemon);
+    daemon.log_line("link-up");
+    daemon.signal("TERM");
+    daemon.log_line("stopping");
+    daemon.signal("TERM");
+    daemon.log_line("drain-cut-short");
+    daemon.ends_with(0);
+}
+
+#[test]
+fn a_busy_address_and_a_bad_file_are_told_and_end_with_78() {
+    let lab = lab();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    lab.write(
+        "edge.toml",
+        &EDGE.replacen("127.0.0.1:0", &address, 1),
+        0o644,
+    );
+    let (status, _, complaint) = lab.run(&["run", "--config", "edge.toml"]);
+    assert_eq!(status, 78, "{complaint}");
+    assert!(complaint.contains(&address), "{complaint}");
+
+    lab.write("edge.toml", &format!("{EDGE}[nonsense]\n"), 0o644);
+    let (status, _, complaint) = lab.run(&["run", "--config", "edge.toml"]);
+    assert_eq!(status, 78, "{complaint}");
+    assert!(complaint.contains("unknown-key"), "{complaint}");
+}
+
+/// A listener that an accept error ends is a dead edge that looks alive.
+#[test]
+fn listeners_survive_being_out_of_descriptors() {
+    let lab = lab();
+    let daemon = Daemon::start_limited(&lab, 40);
+    let crowd: Vec<_> = (0..100)
+        .map(|_| TcpStream::connect(daemon.s2s).unwrap())
+        .collect();
+    daemon.log_line("accept-error");
+    drop(crowd);
+    let stream = TcpStream::connect(daemon.s2s).unwrap();
+    let answer = converse(&stream, &header("fabrikam.example"), "features>");
+    assert!(answer.contains("starttls"), "{answer}");
+    daemon.signal("TERM");
+    daemon.ends_with(0);
+}
+
+/// The strangers of one address fill their own share and nobody else's; the next is turned away.
+#[test]
+fn strangers_are_counted_at_the_door() {
+    let lab = lab();
+    let limits = format!("{EDGE}\n[admission]\nunauthenticated-per-address = 3\n");
+    lab.write("edge.toml", &limits, 0o644);
+    let daemon = Daemon::start(&lab);
+    let inside: Vec<_> = (0..3)
+        .map(|_| {
+            let stream = TcpStream::connect(daemon.s2s).unwrap();
+            converse(&stream, &header("fabrikam.example"), "features>");
+            stream
+        })
+        .collect();
+    let fourth = TcpStream::connect(daemon.s2s).unwrap();
+    assert_eq!(converse(&fourth, "", ">"), "");
+    let line = daemon.log_line("admission-refused");
+    assert!(line.contains("unauthenticated-per-address"), "{line}");
+    drop(inside);
+    daemon.log_line("stream-closed");
+    daemon.signal("TERM");
+    daemon.ends_with(0);
+}

@@ -1,0 +1,127 @@
+//! A daemon that is started, spoken to through its log and signals, and ended by its pid.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use crate::lab::Lab;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Daemon {
+    child: std::cell::RefCell<Child>,
+    log: Receiver<String>,
+    pub(crate) s2s: SocketAddr,
+    pub(crate) gateway: SocketAddr,
+}
+
+impl Daemon {
+    pub(crate) fn start(lab: &Lab) -> Self {
+        Self::start_with(lab, &[])
+    }
+
+    pub(crate) fn start_with(lab: &Lab, environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xmpp-edge"));
+        command.envs(environment.iter().copied());
+        Self::spawn(lab, command)
+    }
+
+    /// With at most this many file descriptors.
+    pub(crate) fn start_limited(lab: &Lab, descriptors: u32) -> Self {
+        let mut command = Command::new("prlimit");
+        command
+            .arg(format!("--nofile={descriptors}"))
+            .arg(env!("CARGO_BIN_EXE_xmpp-edge"));
+        Self::spawn(lab, command)
+    }
+
+    fn spawn(lab: &Lab, mut command: Command) -> Self {
+        let mut child = command
+            .args(["run", "--config"])
+            .arg(lab.path("edge.toml"))
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, log) = channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let nowhere = "127.0.0.1:1".parse().unwrap();
+        let mut daemon = Self {
+            child: child.into(),
+            log,
+            s2s: nowhere,
+            gateway: nowhere,
+        };
+        let started = daemon.log_line("started");
+        let address_after = |mark: &str| {
+            let (_, rest) = started
+                .split_once(mark)
+                .unwrap_or_else(|| panic!("{started}"));
+            let end = rest
+                .find(|c: char| ";, \\".contains(c) || c == '"')
+                .unwrap();
+            rest[..end].parse().unwrap_or_else(|_| panic!("{started}"))
+        };
+        daemon.s2s = address_after("s2s ");
+        daemon.gateway = address_after("gateway ");
+        daemon
+    }
+
+    /// The next line of the log that tells of this event.
+    pub(crate) fn log_line(&self, event: &str) -> String {
+        let wanted = format!("\"{event}\"");
+        let deadline = Instant::now() + PATIENCE;
+        let mut seen = Vec::new();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.log.recv_timeout(left) {
+                Ok(line) if line.contains(&wanted) => return line,
+                Ok(line) => seen.push(line),
+                Err(_) => panic!("no {event} in the log:\n{}", seen.join("\n")),
+            }
+        }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.borrow().id().to_string();
+        let status = Command::new("kill")
+            .args(["-s", name, &pid])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the end.
+    pub(crate) fn ends_with(self, status: i32) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let ended = self.child.borrow_mut().try_wait().unwrap();
+            if let Some(ended) = ended {
+                assert_eq!(ended.code(), Some(status));
+                return;
+            }
+            // The log closes when the process ends; whichever comes first.
+            let _line = self.log.recv_timeout(Duration::from_millis(20));
+            assert!(Instant::now() < deadline, "the daemon does not end");
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let mut child = self.child.borrow_mut();
+        if matches!(child.try_wait(), Ok(None)) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
