@@ -1,10 +1,14 @@
 //! Addresses: [`Domain`] is the one normal form for every comparison, [`Jid`] the checked whole.
 //!
 //! A relay must not rewrite addresses, so local and resource parts are checked and kept as they
-//! came; only the domain has a normal form, and only comparisons use it.
+//! came. Normal forms are for comparisons: [`Domain`] for domains, [`BareJid`] for accounts.
+
+mod bare;
 
 use std::fmt;
 use std::sync::Arc;
+
+pub use bare::BareJid;
 
 /// A domain in its one normal form: A-labels, lower case, no trailing dot.
 ///
