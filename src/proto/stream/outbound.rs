@@ -161,8 +161,14 @@ impl Outbound {
     }
 
     fn header(&mut self, header: &Header) -> Result<(), Reason> {
-        let State::ExpectHeader(channel) = std::mem::replace(&mut self.state, State::Closed) else {
-            return Err(Reason::InvalidNamespace);
+        let channel = match std::mem::replace(&mut self.state, State::Closed) {
+            State::ExpectHeader(channel) => channel,
+            // A certificate refused before the partner's header came: it comes all the same.
+            State::Closing(closing) => {
+                self.state = State::Closing(closing);
+                return Ok(());
+            }
+            _ => return Err(Reason::InvalidNamespace),
         };
         header::check(header, Dialect::Server)?;
         header::check_version(header)?;

@@ -4,8 +4,15 @@ from lab import evidence, plan
 from lab.case import check
 from lab.results import CannotBeDone
 
-# Which way stanzas go on the first stream that is proven.
-FIRST = {"partner": "inbound", "edge": "outbound"}
+
+def opener(edge, cell):
+    """Who opened the first stream. The one proven first need not be it: Prosody, asked about a key, proves itself at once.
+
+    A stream of ours is logged with its partner when it is opened; one of theirs only when it is proven.
+    """
+    ours = [e["stream"] for e in edge.events(cell.domain, "stream-opened")]
+    theirs = [e["stream"] for e in edge.events(cell.domain, "stream-authenticated") if e["direction"] == "inbound"]
+    return "edge" if min(ours) < min(theirs) else "partner"
 
 
 async def run(world, cell):
@@ -25,5 +32,7 @@ async def run(world, cell):
         lambda: reader(server.process.lines, edge.domain, cell.domain),
         {"inbound": cell.method, "outbound": cell.method},
     )
-    ours = await evidence.daemon_named(edge, cell.domain, cell.method, cell.method)
-    check(next(iter(ours)) == FIRST[cell.opener], f"the first stream was {next(iter(ours))}")
+    await evidence.daemon_named(edge, cell.domain, cell.method, cell.method)
+    # jabberd2 sends what it has for one host over one connection, so its stream may be older than the cell.
+    if cell.server != "jabberd2":
+        check(opener(edge, cell) == cell.opener, "the other side opened the first stream")

@@ -12,15 +12,16 @@ async def until_answered(asker, peer):
     """Asks again while the answer is an error: whoever remembers a failure may do so for a moment."""
     end = time.monotonic() + PATIENCE
     while True:
-        asker.heard.clear()
         asking = asyncio.ensure_future(asker.ask_message(peer))
-        failed = asyncio.ensure_future(asker.expect(lambda s: s.name == "message" and s["type"] == "error"))
-        done, waiting = await asyncio.wait({asking, failed}, return_when=asyncio.FIRST_COMPLETED)
+        failing = asyncio.ensure_future(asker.expect(asker.refusal(peer)))
+        done, waiting = await asyncio.wait({asking, failing}, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
             task.cancel()
         if asking in done:
             return await asking
-        check(time.monotonic() < end, f"still an error after {PATIENCE:.0f} s: {await failed}")
+        refusal = await failing
+        asker.heard.remove(refusal)
+        check(time.monotonic() < end, f"still an error after {PATIENCE:.0f} s: {refusal}")
         await asyncio.sleep(0.5)  # nobody announces the end of a back-off
 
 

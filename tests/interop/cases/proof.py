@@ -29,6 +29,7 @@ class RefusedThenDialback(Case):
             for what in ("Failed inbound s2s EXTERNAL", "Accepted inbound s2s dialback")
         ]
         check(streams[0] & streams[1], f"EXTERNAL failed on {streams[0]}, dialback succeeded on {streams[1]}")
+        await edge.event(self.domain, "method-failed", "not-authorized")
         await evidence.daemon_named(edge, self.domain, inbound="sasl-external", outbound="tls-dialback")
 
 

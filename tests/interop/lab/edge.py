@@ -24,13 +24,13 @@ def read(line):
         return {}
 
 
-def is_about(event, domain, kind=None):
-    named = domain in (event.get("remote"), event.get("partner"), event.get("claimed"))
-    return named and kind in (None, event.get("event"))
-
-
-def saying(event):
-    return f"{event.get('reason', '')} {event.get('detail', '')}"
+def matches(event, about, kind, in_words):
+    """Whether a decision is of a kind, about a domain, and gives its reason in such words (a pattern)."""
+    detail = event.get("detail", "")
+    # A stream that is refused at its header has no pair yet: then only the words name the domain.
+    named = {event.get("remote"), event.get("partner"), event.get("claimed"), *detail.split()[:1]}
+    said = f"{event.get('reason', '')} {detail}"
+    return event.get("event") == kind and about in named and bool(re.search(in_words, said, re.IGNORECASE))
 
 
 @dataclass
@@ -111,17 +111,16 @@ class Edge:
         for port in (plan.LINK_PORT, plan.S2S_PORT):
             await self.process.listening(self.address, port)
 
-    def events(self, about, kind=None):
-        """The decisions logged about a domain so far."""
-        return [event for event in map(read, self.process.lines) if is_about(event, about, kind)]
+    def events(self, about, kind, in_words=""):
+        """The decisions of this kind logged about a domain so far."""
+        return [event for event in map(read, self.process.lines) if matches(event, about, kind, in_words)]
 
     async def event(self, about, kind, in_words="", count=1):
         """The first decision of this kind about a domain, or the `count`th: logged already, or yet to come."""
 
         def wanted(line):
             nonlocal count
-            event = read(line)
-            count -= is_about(event, about, kind) and bool(re.search(in_words, saying(event), re.IGNORECASE))
+            count -= matches(read(line), about, kind, in_words)
             return not count
 
         return read(await self.process.line(wanted))

@@ -20,7 +20,8 @@ ROUTER = """<router><id>router</id><log type='stdout'/>
 
 USERS = "<users><user><name>jabberd</name><secret>{secret}</secret></user></users>\n"
 
-# Without a certificate it has no TLS at all.
+# Without a certificate it would open streams as before XMPP 1.0, with no version in the header; with one, and with TLS
+# not required, it is the daemon's policy that leaves TCP.
 S2S = """<s2s><id>s2s</id><log type='stdout'/>
 <router><ip>{address}</ip><port>{port}</port><user>jabberd</user><pass>{secret}</pass></router>
 <local><ip>{address}</ip><port>{s2s_port}</port>{tls}</local>
@@ -45,11 +46,9 @@ class Jabberd2:
     async def start(self, directory):
         home = directory / self.name
         home.mkdir(parents=True, exist_ok=True)
-        tls = require = ""
-        if self.method == "tls-dialback":
-            certificate = self.authority.issue(self.name, self.domains)
-            tls = f"<pemfile>{certificate.both}</pemfile><cachain>{self.authority.file}</cachain>"
-            require = "<require_tls/>"
+        certificate = self.authority.issue(self.name, self.domains)
+        tls = f"<pemfile>{certificate.both}</pemfile><cachain>{self.authority.file}</cachain>"
+        require = "<require_tls/>" if self.method == "tls-dialback" else ""
         values = {
             "address": self.address,
             "port": plan.COMPONENT_PORT,

@@ -15,8 +15,9 @@ async def balanced(edge):
     drained = [e for e in map(read, edge.process.lines) if e.get("event") == "drained"]
     check(drained, "it did not say that it had drained")
     said = drained[-1].get("detail", "")
-    counts = {name: int(count) for name, count in re.findall(r"(\w+) (\d+)", said)}
-    ends = sum(counts.get(name, 0) for name in ("delivered", "bounced", "dropped", "queued"))
-    check(counts.get("accepted") == ends and counts["queued"] == 0, f"its ledger: {said}")
+    counts = re.search(r"accepted (\d+) = delivered (\d+) \+ bounced (\d+) \+ dropped (\d+); 0 were still queued", said)
+    check(counts, f"its ledger: {said}")
+    accepted, *ends = map(int, counts.groups())
+    check(accepted == sum(ends), f"its ledger: {said}")
     lost = [line for line in edge.process.lines if '"reason":"lost"' in line]
     check(not lost, f"stanzas were lost: {lost[:1]}")

@@ -94,14 +94,16 @@ class Station:
     async def error_for(self, peer, body, deadline=DEADLINE):
         """Sends a message that must come back as an error: the condition and the text of that error."""
         self.send_message(peer, body, mtype="chat", mfrom=self.me)
-        stanza = await self.expect(
-            lambda s: s.name == "message" and s["type"] == "error" and s["from"] == peer, deadline
-        )
+        stanza = await self.expect(self.refusal(peer), deadline)
         self.heard.remove(stanza)
         # By local name: slixmpp looks for `error` in the namespace of clients only, on a component's link too.
         parts = {part.tag.partition("}")[2]: part.text or "" for child in stanza.xml for part in child}
         text = parts.pop("text", "")
         return next(iter(parts), "no condition"), text
+
+    @staticmethod
+    def refusal(peer):
+        return lambda s: s.name == "message" and s["type"] == "error" and s["from"] == peer
 
     async def reached(self):
         """Connects, and returns once the session stands."""
