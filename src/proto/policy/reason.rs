@@ -38,6 +38,8 @@ pub enum Reason {
     MissingStreamId,
     /// A stanza came before the stream was authenticated for its pair.
     NotAuthorized,
+    /// A gateway did not prove that it knows the link's secret.
+    LinkSecret,
     /// An element that this state of the stream does not know.
     UnexpectedElement(String),
     /// Bytes stood behind `<starttls/>` or `<proceed/>` in the clear.
@@ -172,6 +174,7 @@ impl Reason {
             Self::HeaderChanged(_) => ("header-changed", "invalid-from", TIMEOUT),
             Self::MissingStreamId => ("missing-stream-id", "bad-format", TIMEOUT),
             Self::NotAuthorized => ("not-authorized", "not-authorized", TIMEOUT),
+            Self::LinkSecret => ("link-secret", "not-authorized", TIMEOUT),
             Self::UnexpectedElement(_) => {
                 ("unexpected-element", "unsupported-stanza-type", TIMEOUT)
             }
@@ -253,6 +256,9 @@ impl fmt::Display for Reason {
             Self::NotAuthorized => {
                 f.write_str("the stream is not authenticated for this pair of domains")
             }
+            Self::LinkSecret => f.write_str(
+                "the handshake is wrong: the gateway must use the secret that stands in secret-file",
+            ),
             Self::UnexpectedElement(name) => {
                 write!(f, "<{name}> has no place in this state of the stream")
             }

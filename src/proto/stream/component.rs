@@ -105,7 +105,7 @@ impl Component {
             {
                 // XEP-0114 §3: a wrong digest ends the stream.
                 let proof = handshake::prove(domain, &stream_id, &self.secret, &element.text())
-                    .ok_or(Reason::NotAuthorized)?;
+                    .ok_or(Reason::LinkSecret)?;
                 self.wire
                     .set_limits(Limits::authenticated(self.link_limit()));
                 self.wire.send(&Element::new(Ns::CONTENT, "handshake"));

@@ -328,7 +328,6 @@ impl ExpectHeader {
                 ("xml:lang", "en"),
             ],
         );
-        let offer = self.offer(cx, &pair, methods)?;
         if let Some(tls) = &self.tls
             && self.proven.is_empty()
         {
@@ -338,6 +337,7 @@ impl ExpectHeader {
                 fault: tls.report.verdict.clone().err(),
             });
         }
+        let offer = self.offer(cx, &pair, methods)?;
         cx.wire.send(&offer.to_element());
         Ok(State::Negotiating(Box::new(Negotiating {
             pair,
