@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod check;
+mod demo;
 mod run;
 
 use std::io::Write as _;
@@ -37,6 +38,8 @@ enum Exit {
     Success = 0,
     /// The command line is wrong.
     Usage = 64,
+    /// The program did not do what it should.
+    Software = 70,
     /// The configuration is refused.
     Configuration = 78,
 }
@@ -55,6 +58,8 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
+  xmpp-edge demo
+          See it work, on loopback
   xmpp-edge check
           Is /etc/xmpp-edge/edge.toml sound, and what may each partner do?
   xmpp-edge check --config ./edge.toml --format json
@@ -63,12 +68,14 @@ Examples:
 Exit status:
    0  it went well
   64  the command line is wrong
+  70  a step of the demo came out wrong
   78  the configuration is refused";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
     Check(check::Arguments),
+    Demo(demo::Arguments),
 }
 
 impl Arguments {
@@ -76,6 +83,7 @@ impl Arguments {
         match self.command {
             Command::Run(arguments) => run::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
+            Command::Demo(arguments) => demo::run(&arguments),
         }
     }
 }

@@ -1,0 +1,95 @@
+//! `--keep`: the stage stays, and what the edge decides is shown as it happens.
+
+use std::process;
+
+use super::cast::OURS;
+use super::files;
+use super::screen::{Ink, Screen};
+use super::stage::Stage;
+use super::trouble::Trouble;
+use crate::config::report::WIDTH;
+use crate::ops::signals::{Signal, Signals};
+
+/// A component of the user's own, in the library that most of them know.
+const COMPONENT: &str = include_str!("keep/component.py");
+
+/// Says how to talk to the edge, then shows its log until a signal says stop.
+pub(super) async fn keep(
+    screen: Screen,
+    stage: &Stage,
+    signals: &mut Signals,
+) -> Result<(), Trouble> {
+    let component = stage.directory().join("component.py");
+    let ours = &stage.ours;
+    let source = COMPONENT
+        .replace("@SECRET@", &ours.files.secret)
+        .replace("@PORT@", &ours.edge.gateway.port().to_string());
+    files::private(&component, &source)?;
+    instructions(screen, stage);
+    let mut mark = ours.edge.witness.count();
+    loop {
+        tokio::select! {
+            () = ours.edge.witness.more_than(mark) => {
+                for decision in ours.edge.witness.since(mark) {
+                    mark += 1;
+                    screen.say(&decision.line);
+                }
+            }
+            signal = signals.next() => match signal {
+                Signal::Reload => if let Err(trouble) = ours.edge.reload().await {
+                    let verdict = screen.ink(Ink::Bad, "Not reloaded; nothing has changed.");
+                    screen.say(&format!("{}\n{verdict}", trouble.0));
+                },
+                Signal::Drain | Signal::Stop => return Ok(()),
+            },
+        }
+    }
+}
+
+fn instructions(screen: Screen, stage: &Stage) {
+    let ours = &stage.ours;
+    let directory = ours.files.directory.display();
+    let all = stage.directory().display();
+    let (s2s, link) = (ours.edge.s2s, ours.edge.gateway);
+    let process = process::id();
+    screen.heading("It is still running. Talk to it");
+    let items = [
+        (
+            "See what a partner sees (openssl has no option for from; this puts it in):",
+            format!(
+                "openssl s_client -connect {s2s} -starttls xmpp-server \\\n    \
+                 -xmpphost \"{OURS}' from='fabrikam.example\" \\\n    \
+                 -CAfile {all}/authority.pem"
+            ),
+        ),
+        (
+            "Be the gateway yourself (XEP-0114; the newest link takes over):",
+            format!(
+                "pip install slixmpp\n\
+                 python3 {all}/component.py bob@fabrikam.example Hello\n\
+                 python3 {all}/component.py sid@stranger.example Hello"
+            ),
+        ),
+        (
+            "Or connect your own component:",
+            format!("{link}, for {OURS}, with the secret in\n{directory}/gateway.secret"),
+        ),
+        (
+            "Admit the stranger, without a restart, and write to him again:",
+            format!(
+                "printf '[[partner]]\\nprimary-domain = \"stranger.example\"\\ntype = \"federated\"\\n' \\\n    \
+                 >> {directory}/partners.toml\n\
+                 xmpp-edge check --config {directory}/edge.toml\n\
+                 kill -HUP {process}"
+            ),
+        ),
+    ];
+    for (title, commands) in items {
+        screen.say(&format!("\n   {title}"));
+        for line in commands.lines() {
+            screen.say(&format!("     {line}"));
+        }
+    }
+    let title = "Ctrl-C ends it and removes the directory. The log from here on:";
+    screen.say(&format!("\n{title}\n{}", "-".repeat(WIDTH)));
+}
