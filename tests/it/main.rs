@@ -9,6 +9,7 @@
 
 mod check;
 mod daemon;
+mod demo;
 mod docs;
 mod lab;
 #[path = "../pki/mod.rs"]

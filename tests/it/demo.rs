@@ -1,0 +1,143 @@
+//! `xmpp-edge demo`: it comes out as it should, fits on a screen, and leaves nothing behind.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::lab::Lab;
+use crate::tree;
+
+/// Lines that a reader must find, in this order, below each other.
+const STORY: &[&str] = &[
+    "1. fabrikam.example: proven by certificate (SASL EXTERNAL)                    ok",
+    "   alice@contoso.example -> bob@fabrikam.example",
+    "     the log says  stream authenticated, method=sasl-external, tls=1.3",
+    "   bob@fabrikam.example -> alice@contoso.example",
+    "     the log says  stream authenticated, method=sasl-external, tls=1.3",
+    "2. northwind.example: proven by DNS (dialback over TLS)                       ok",
+    "     the log says  stream authenticated, method=tls-dialback, tls=1.3",
+    "     the log says  stream authenticated, method=tls-dialback, tls=1.3",
+    "3. adatum.example: proven by DNS (dialback over plain TCP)                    ok",
+    "     the log says  stream authenticated, method=tcp-dialback, no TLS",
+    "     the log says  stream authenticated, method=tcp-dialback, no TLS",
+    "4. stranger.example: refused by policy                                        ok",
+    "     alice is told not-allowed: stranger.example is not a partner: no entry of",
+    "     the log says  stanza bounced, reason=unknown-partner",
+    "     sid is told   remote-server-timeout: the other side ended the stream:",
+    "     the log says  stream refused, reason=unknown-partner",
+    "5. lapsed.example: refused for its certificate                                ok",
+    "     alice is told remote-server-timeout: the certificate expired on",
+    "     the log says  stanza bounced, reason=expired",
+    "     the log says  stream refused, reason=expired",
+    "   fabrikam.example      in         6 =         6 +       0 +       0 +      0",
+    "   lapsed.example        out        1 =         0 +       1 +       0 +      0",
+    "   all                             37 =        36 +       1 +       0 +      0",
+];
+
+#[test]
+fn every_step_comes_out_as_it_should() {
+    let temporary = tempfile::tempdir().unwrap();
+    let output = demo(temporary.path()).output().unwrap();
+    let screen = String::from_utf8(output.stdout).unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{screen}{complaint}");
+    assert_eq!(complaint, "");
+    let mut lines = screen.lines();
+    for wanted in STORY {
+        assert!(lines.any(|line| line == *wanted), "{wanted}\nin\n{screen}");
+    }
+    let verdict = "All 5 steps came out as they should";
+    assert!(lines.any(|line| line.starts_with(verdict)), "{screen}");
+    for line in screen.lines() {
+        assert!(line.chars().count() <= 80, "too long: {line}");
+        assert!(
+            !line.contains('\u{1b}'),
+            "colour without a terminal: {line}"
+        );
+    }
+    assert!(is_empty(temporary.path()));
+    let mut lines = screen.lines();
+    for shown in readme("text").remove(0).lines().filter(|line| *line != "…") {
+        assert!(
+            lines.any(|line| line == shown),
+            "in README.md only: {shown}"
+        );
+    }
+}
+
+#[test]
+fn the_configuration_in_the_readme_can_be_used() {
+    let files = readme("toml");
+    let [edge, partners] = files.as_slice() else {
+        panic!("two files: {files:?}");
+    };
+    let edge = edge.replace("[tls]\n", "[tls]\ntrust-anchors = \"ca.pem\"\n");
+    let lab = Lab::with(&edge, partners);
+    for (name, from) in [
+        ("tls/fullchain.pem", "edge.pem"),
+        ("tls/privkey.pem", "edge.key"),
+    ] {
+        let text = std::fs::read_to_string(lab.path(from)).unwrap();
+        lab.write(name, &text, 0o600);
+    }
+    let (status, output, _) = lab.run(&["check", "--config", "edge.toml"]);
+    assert_eq!(status, 0, "{output}");
+    assert!(
+        output.contains("northwind.example  tls-dialback"),
+        "{output}"
+    );
+}
+
+#[test]
+fn kept_it_reloads_and_then_clears_up() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut demo = demo(temporary.path());
+    let mut demo = demo.arg("--keep").stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
+    let mut until = |wanted: &str| {
+        let mut line = lines.by_ref().map(Result::unwrap);
+        line.find(|line| line.contains(wanted)).expect(wanted)
+    };
+    let line = until("gateway.secret");
+    let directory = Path::new(line.trim()).parent().unwrap().to_owned();
+    until("The log from here on:");
+    let partners = directory.join("partners.toml");
+    let mut text = std::fs::read_to_string(&partners).unwrap();
+    text.push_str("[[partner]]\nprimary-domain = \"stranger.example\"\ntype = \"federated\"\n");
+    std::fs::write(&partners, &text).unwrap();
+    signal(&demo, "HUP");
+    let reloaded = until("configuration reloaded");
+    assert!(reloaded.contains("+stranger.example"), "{reloaded}");
+    std::fs::write(&partners, text + "nonsense\n").unwrap();
+    signal(&demo, "HUP");
+    until("Not reloaded; nothing has changed.");
+    signal(&demo, "TERM");
+    assert_eq!(demo.wait().unwrap().code(), Some(0));
+    assert!(is_empty(temporary.path()));
+}
+
+/// The blocks of README.md that are marked as being in a language.
+fn readme(language: &str) -> Vec<String> {
+    let text = tree::read("README.md");
+    let start = format!("```{language}\n");
+    let blocks = text.split(&start).skip(1);
+    blocks
+        .map(|block| block.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+fn demo(temporary: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xmpp-edge"));
+    command.arg("demo").env("TMPDIR", temporary);
+    command
+}
+
+fn signal(process: &Child, name: &str) {
+    let id = process.id().to_string();
+    let status = Command::new("kill").args(["-s", name, &id]).status();
+    assert!(status.unwrap().success());
+}
+
+fn is_empty(directory: &Path) -> bool {
+    std::fs::read_dir(directory).unwrap().next().is_none()
+}
