@@ -12,8 +12,18 @@ pub(super) fn is_char(c: char) -> bool {
 
 /// Production `NCName`: a name without a colon.
 pub(super) fn is_ncname(name: &str) -> bool {
+    // Nearly all names are ASCII; for the others the whole table is consulted.
+    if name.is_ascii() {
+        return is_ascii_ncname(name.as_bytes());
+    }
     let mut chars = name.chars();
     chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
+}
+
+fn is_ascii_ncname(name: &[u8]) -> bool {
+    let is_start = |b: &u8| b.is_ascii_alphabetic() || *b == b'_';
+    let is_more = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    name.first().is_some_and(is_start) && name.iter().all(is_more)
 }
 
 /// Whether every parser in use takes an `NCName` for a name.
@@ -23,9 +33,10 @@ pub(super) fn is_ncname(name: &str) -> bool {
 /// partner could cut the link that all of them use. These are the alphabets both editions admit;
 /// all names that XMPP itself defines are ASCII.
 pub(super) fn is_portable(name: &str) -> bool {
-    name.chars().all(|c| {
-        c.is_ascii()
-            || matches!(c,
+    name.is_ascii()
+        || name.chars().all(|c| {
+            c.is_ascii()
+                || matches!(c,
                 '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{131}' // Latin
                 | '\u{134}'..='\u{13e}' | '\u{141}'..='\u{148}' | '\u{14a}'..='\u{17e}'
                 | '\u{388}'..='\u{38a}' | '\u{38e}'..='\u{3a1}' | '\u{3a3}'..='\u{3ce}' // Greek
@@ -35,7 +46,7 @@ pub(super) fn is_portable(name: &str) -> bool {
                 | '\u{3041}'..='\u{3094}' | '\u{30a1}'..='\u{30fa}' // Kana
                 | '\u{4e00}'..='\u{9fa5}' // Han
                 | '\u{ac00}'..='\u{d7a3}') // Hangul
-    })
+        })
 }
 
 /// Production \[4\] `NameStartChar`, less the colon.

@@ -61,6 +61,13 @@ impl Element {
         self
     }
 
+    /// With `xml:lang` set.
+    #[must_use]
+    pub fn with_lang(mut self, lang: &str) -> Self {
+        self.set_lang(lang);
+        self
+    }
+
     /// With a child element appended.
     #[must_use]
     pub fn with_child(mut self, child: Self) -> Self {
@@ -268,7 +275,7 @@ impl Element {
 
     /// An element from the wire, its namespace not known yet.
     pub(crate) fn from_parsed_name(name: &str) -> Self {
-        Self::new(Ns::NONE, name.to_owned())
+        Self::new(Ns::NONE, owned_name(name))
     }
 
     pub(crate) fn set_ns(&mut self, ns: Ns) {
@@ -288,7 +295,7 @@ impl Element {
 
     /// Appends an attribute that is known to be new.
     pub(crate) fn push_attribute(&mut self, ns: Ns, name: &str, value: String) {
-        let name = Cow::Owned(name.to_owned());
+        let name = owned_name(name);
         self.attributes.push(Attribute { ns, name, value });
     }
 
@@ -300,6 +307,39 @@ impl Element {
     /// Whether there is nothing inside.
     pub(crate) fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+}
+
+/// The usual names, by length.
+const USUAL: &[&[&str]] = &[
+    &[],
+    &["x", "c", "r", "a"],
+    &["iq", "to", "id", "by"],
+    &["ver", "jid", "var"],
+    &[
+        "from", "type", "body", "lang", "show", "item", "text", "code", "node", "hash", "nick",
+    ],
+    &[
+        "query", "error", "delay", "stamp", "field", "value", "photo", "items",
+    ],
+    &["status", "thread", "active", "paused", "result"],
+    &["message", "subject", "request", "updated"],
+    &["presence", "priority", "received", "inactive"],
+    &[
+        "composing",
+        "origin-id",
+        "stanza-id",
+        "forwarded",
+        "displayed",
+    ],
+];
+
+/// A name kept without an allocation where it is one of the usual ones.
+fn owned_name(name: &str) -> Cow<'static, str> {
+    let same_length = USUAL.get(name.len()).copied().unwrap_or_default();
+    match same_length.iter().find(|usual| **usual == name) {
+        Some(usual) => Cow::Borrowed(usual),
+        None => Cow::Owned(name.to_owned()),
     }
 }
 
@@ -386,6 +426,18 @@ mod tests {
         message.retain_children(|child| child.name() != "x");
         assert_eq!(message.nodes().count(), 2);
         assert_eq!(message.nodes().last(), Some(&Node::Text("onetwo".into())));
+    }
+
+    #[test]
+    fn usual_names_stand_at_their_length() {
+        for (length, names) in USUAL.iter().enumerate() {
+            for name in *names {
+                assert_eq!(name.len(), length, "{name}");
+                assert!(matches!(owned_name(name), Cow::Borrowed(_)));
+            }
+        }
+        assert_eq!(owned_name("unusual"), "unusual");
+        assert_eq!(owned_name("message"), "message");
     }
 
     #[test]

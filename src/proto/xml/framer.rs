@@ -188,6 +188,10 @@ impl Framer {
             State::Content => bytes.iter().position(|byte| *byte == b'<'),
             State::Quoted(quote) => bytes.iter().position(|byte| *byte == quote),
             State::EndTag => bytes.iter().position(|byte| *byte == b'>'),
+            // `/` counts only just before `>`, so it must be seen.
+            State::StartTag { slash: false } => bytes
+                .iter()
+                .position(|byte| matches!(byte, b'>' | b'"' | b'\'' | b'/')),
             _ => return bytes,
         };
         found.and_then(|at| bytes.get(at..)).unwrap_or_default()

@@ -20,8 +20,10 @@ pub fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
 /// [`Fault::ForbiddenCharacter`].
 pub fn characters(text: &str) -> Result<(), Fault> {
     // Only control bytes, and the lead byte of U+F000 to U+FFFF, can begin a forbidden character.
-    let suspicious = |byte: &u8| (*byte < 0x20 && !is_whitespace(*byte)) || *byte == 0xef;
-    if !text.as_bytes().iter().any(suspicious) {
+    let suspicious = |byte: u8| (byte < 0x20 && !is_whitespace(byte)) || byte == 0xef;
+    // Without stopping at the first, so that many bytes are compared at once.
+    let any = text.bytes().fold(false, |any, byte| any | suspicious(byte));
+    if !any {
         return Ok(());
     }
     match text.chars().find(|c| !is_char(*c)) {
@@ -35,7 +37,8 @@ pub fn characters(text: &str) -> Result<(), Fault> {
 /// # Errors
 /// [`Fault::SectionEndInText`].
 pub fn no_section_end(text: &str) -> Result<(), Fault> {
-    if text.contains("]]>") {
+    // Looking for one byte first is several times as fast, and mostly enough.
+    if text.contains('>') && text.contains("]]>") {
         return Err(Fault::SectionEndInText);
     }
     Ok(())
@@ -58,19 +61,17 @@ pub fn no_less_than(value: &str) -> Result<(), Fault> {
 /// # Errors
 /// [`Fault::AttributesNotSeparated`].
 pub fn attributes_are_separated(written: &str) -> Result<(), Fault> {
-    let mut rest = written;
-    while let Some(at) = rest.find(['"', '\'']) {
-        let (_, quoted) = rest.split_at(at);
-        let quote = if quoted.starts_with('"') { '"' } else { '\'' };
-        let after = quoted
-            .strip_prefix(quote)
-            .and_then(|value| value.split_once(quote));
-        // A missing quote is the parser's to refuse.
-        let Some((_, after)) = after else { break };
-        if !after.is_empty() && !after.starts_with([' ', '\t', '\r', '\n']) {
+    let mut bytes = written.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'"' && byte != b'\'' {
+            continue;
+        }
+        // A missing second quote is the parser's to refuse.
+        let closed = bytes.any(|other| other == byte);
+        let mut after = bytes.clone();
+        if closed && after.next().is_some_and(|byte| !is_whitespace(byte)) {
             return Err(Fault::AttributesNotSeparated);
         }
-        rest = after;
     }
     Ok(())
 }

@@ -238,14 +238,29 @@ fn in_attribute(c: char) -> Option<&'static str> {
 
 fn write_escaped(text: &str, escape: impl Fn(char) -> Option<&'static str>, out: &mut Vec<u8>) {
     let mut rest = text;
-    while let Some((at, c, escaped)) = rest
-        .char_indices()
-        .find_map(|(at, c)| escape(c).map(|escaped| (at, c, escaped)))
-    {
+    let mut from = 0;
+    while let Some(at) = next_candidate(rest, from) {
         let (literal, after) = rest.split_at(at);
-        out.extend_from_slice(literal.as_bytes());
-        out.extend_from_slice(escaped.as_bytes());
-        rest = after.strip_prefix(c).unwrap_or_default();
+        let mut chars = after.chars();
+        let Some(c) = chars.next() else { break };
+        match escape(c) {
+            Some(escaped) => {
+                out.extend_from_slice(literal.as_bytes());
+                out.extend_from_slice(escaped.as_bytes());
+                rest = chars.as_str();
+                from = 0;
+            }
+            None => from = at + c.len_utf8(),
+        }
     }
     out.extend_from_slice(rest.as_bytes());
+}
+
+/// Where, from an index on, the next character begins that may have to be escaped: markup, a
+/// control, or one of U+F000 to U+FFFF.
+fn next_candidate(text: &str, from: usize) -> Option<usize> {
+    let is_candidate =
+        |byte: &u8| matches!(byte, 0..0x20 | b'&' | b'<' | b'>' | b'\'' | b'"' | 0xef);
+    let bytes = text.as_bytes().get(from..)?;
+    bytes.iter().position(is_candidate).map(|at| from + at)
 }

@@ -113,3 +113,17 @@ fn stanzas_may_carry_their_namespace_themselves() {
     assert!(message.is(&Ns::CONTENT, "message"));
     assert!(features.is(&Ns::STREAM, "features"));
 }
+
+#[test]
+fn addresses_are_what_the_attributes_mean_and_nothing_that_looks_like_them() {
+    let text = r#"<s:stream xmlns:s='http://etherx.jabber.org/streams' id=" to='evil.example' "
+        from='a&#46;example' s:to="evil.example" to = "b.example">"#;
+    let (events, fault) = read(Dialect::Server, text);
+    assert_eq!(fault, None);
+    let [Event::Header(header)] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    assert_eq!(header.attribute("from"), Some("a.example"));
+    assert_eq!(header.attribute("to"), Some("b.example"));
+    assert_eq!(header.attribute("id"), Some(" to='evil.example' "));
+}
