@@ -7,7 +7,7 @@
 //!
 //! Received bytes are never forwarded: what leaves is what [`writer`] wrote from an [`Element`].
 //! So a disagreement between our parser and the next one has nothing to work with, as long as
-//! [`strict`] admits only what every conforming parser reads in the same way.
+//! the strict checks admit only what every conforming parser reads in the same way.
 //!
 //! The contract: [`Reader::feed`] takes what the socket gave; [`Reader::next`] is called until it
 //! returns `None`. Events and faults depend on the bytes alone, never on how they were cut.
@@ -24,7 +24,7 @@ mod ns;
 mod reader;
 mod references;
 mod scope;
-pub mod strict;
+mod strict;
 mod tree;
 pub mod writer;
 

@@ -73,6 +73,8 @@ known! {
     STREAM_MANAGEMENT = "urn:xmpp:sm:3";
     /// Stream limits (XEP-0478).
     STREAM_LIMITS = "urn:xmpp:stream-limits:0";
+    /// What the edge tells a gateway of the partner that a stanza came from.
+    PARTNER = "urn:xmpp-edge:partner:0";
     /// The namespace that the `xml` prefix is bound to.
     XML = "http://www.w3.org/XML/1998/namespace";
     /// The namespace that the `xmlns` prefix is bound to.

@@ -115,7 +115,8 @@ impl Reader {
     }
 
     /// Whether nothing but whitespace is left over: asked right before TLS starts, so that nothing
-    /// sent in the clear can be taken for something sent under TLS (RFC 6120 §5.4.3.3).
+    /// sent in the clear can be taken for something sent under TLS. RFC 6120 §5.3.3 forbids even
+    /// the whitespace, but some servers end `<starttls/>` with a line end, and it does no harm.
     #[must_use]
     pub fn is_drained(&self) -> bool {
         let mut left = self.buffer.iter().skip(self.start);

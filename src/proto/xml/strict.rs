@@ -1,24 +1,18 @@
 //! What the parser crate leaves to us, as it stands in XML 1.0: one function for each gap.
 //!
-//! The gaps of namespace handling are in [`super::scope`], those of document structure in
-//! [`super::framer`] and [`super::declaration`].
+//! The gaps of namespace handling are in `scope`, those of document structure in
+//! `framer` and `declaration`.
 
 use super::Fault;
 use super::chars::{is_char, is_ncname, is_portable, is_whitespace};
 
 /// The frame as text: the bytes must be UTF-8 (RFC 6120 §11.6).
-///
-/// # Errors
-/// [`Fault::InvalidUtf8`].
-pub fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
+pub(super) fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(bytes).map_err(|_| Fault::InvalidUtf8)
 }
 
 /// No character that XML forbids may stand anywhere, in markup or out of it (XML 1.0 §2.2).
-///
-/// # Errors
-/// [`Fault::ForbiddenCharacter`].
-pub fn characters(text: &str) -> Result<(), Fault> {
+pub(super) fn characters(text: &str) -> Result<(), Fault> {
     // Only control bytes, and the lead byte of U+F000 to U+FFFF, can begin a forbidden character.
     let suspicious = |byte: u8| (byte < 0x20 && !is_whitespace(byte)) || byte == 0xef;
     // Without stopping at the first, so that many bytes are compared at once.
@@ -33,10 +27,7 @@ pub fn characters(text: &str) -> Result<(), Fault> {
 }
 
 /// Text must not contain `]]>` (XML 1.0 §2.4).
-///
-/// # Errors
-/// [`Fault::SectionEndInText`].
-pub fn no_section_end(text: &str) -> Result<(), Fault> {
+pub(super) fn no_section_end(text: &str) -> Result<(), Fault> {
     // Looking for one byte first is several times as fast, and mostly enough.
     if text.contains('>') && text.contains("]]>") {
         return Err(Fault::SectionEndInText);
@@ -45,10 +36,7 @@ pub fn no_section_end(text: &str) -> Result<(), Fault> {
 }
 
 /// An attribute value must not contain `<` (XML 1.0 §3.1).
-///
-/// # Errors
-/// [`Fault::LessThanInAttribute`].
-pub fn no_less_than(value: &str) -> Result<(), Fault> {
+pub(super) fn no_less_than(value: &str) -> Result<(), Fault> {
     if value.contains('<') {
         return Err(Fault::LessThanInAttribute);
     }
@@ -57,10 +45,7 @@ pub fn no_less_than(value: &str) -> Result<(), Fault> {
 
 /// White space must stand before each attribute (XML 1.0 §3.1): `written` is everything in a
 /// start tag after the name.
-///
-/// # Errors
-/// [`Fault::AttributesNotSeparated`].
-pub fn attributes_are_separated(written: &str) -> Result<(), Fault> {
+pub(super) fn attributes_are_separated(written: &str) -> Result<(), Fault> {
     let mut bytes = written.bytes();
     while let Some(byte) = bytes.next() {
         if byte != b'"' && byte != b'\'' {
@@ -77,10 +62,8 @@ pub fn attributes_are_separated(written: &str) -> Result<(), Fault> {
 }
 
 /// A name must be a `QName` (Namespaces in XML §4): returns its prefix, if any, and local part.
-///
-/// # Errors
-/// [`Fault::BadName`]; [`Fault::NameTooLong`] beyond `limit` bytes; [`Fault::UnportableName`].
-pub fn qname(name: &str, limit: usize) -> Result<(Option<&str>, &str), Fault> {
+/// It must also be short enough, and one that every parser takes.
+pub(super) fn qname(name: &str, limit: usize) -> Result<(Option<&str>, &str), Fault> {
     if name.len() > limit {
         return Err(Fault::NameTooLong(limit));
     }
