@@ -224,12 +224,23 @@ const SHOWN: usize = 48;
 
 impl From<&str> for Excerpt {
     fn from(text: &str) -> Self {
+        Self::cut(text, SHOWN)
+    }
+}
+
+impl Excerpt {
+    /// An excerpt of a text that the caller has cut.
+    pub(super) fn longer(text: &str) -> Self {
+        Self::cut(text, text.len())
+    }
+
+    fn cut(text: &str, length: usize) -> Self {
         let shown: String = text
             .chars()
-            .take(SHOWN)
+            .take(length)
             .flat_map(char::escape_default)
             .collect();
-        let rest = if text.chars().nth(SHOWN).is_some() {
+        let rest = if text.chars().nth(length).is_some() {
             "…"
         } else {
             ""

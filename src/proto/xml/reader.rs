@@ -2,7 +2,7 @@
 
 use super::framer::{Framer, Token};
 use super::scope::HeaderScope;
-use super::{Dialect, Element, Fault, Header, Limits, Ns, declaration, tree};
+use super::{Dialect, Element, Excerpt, Fault, Header, Limits, Ns, declaration, tree};
 
 /// What came on the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,9 @@ pub struct Reader {
     dialect: Dialect,
     framer: Framer,
     buffer: Vec<u8>,
-    /// Where the current frame begins in the buffer.
+    /// Where the frame that was last begun begins in the buffer.
+    frame: usize,
+    /// Up to where the buffer is used up: at most the beginning of an unfinished frame.
     start: usize,
     /// Up to where the framer has seen the buffer.
     seen: usize,
@@ -32,6 +34,7 @@ pub struct Reader {
     close_follows: bool,
     /// A fault is for good.
     fault: Option<Fault>,
+    unreadable: Option<Excerpt>,
 }
 
 /// What of the stream header still matters to what follows.
@@ -52,11 +55,13 @@ impl Reader {
             dialect,
             framer: Framer::new(limits),
             buffer: Vec::new(),
+            frame: 0,
             start: 0,
             seen: 0,
             header: OpenHeader::default(),
             close_follows: false,
             fault: None,
+            unreadable: None,
         }
     }
 
@@ -94,11 +99,21 @@ impl Reader {
         let event = self.read();
         if let Err(fault) = &event {
             self.fault = Some(fault.clone());
+            self.unreadable = self.stream_element();
             self.buffer = Vec::new();
             self.start = 0;
             self.seen = 0;
         }
         event
+    }
+
+    /// The beginning of the element that could not be read, where it was one of the stream's own.
+    ///
+    /// Some peers send `<stream:error>` without ever declaring the prefix: what they had to say
+    /// would be lost behind the fault. Of anything else, users' words included, nothing is kept.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<&Excerpt> {
+        self.unreadable.as_ref()
     }
 
     /// Changes the limits, from the next byte on.
@@ -153,16 +168,27 @@ impl Reader {
         self.buffer.capacity()
     }
 
+    fn stream_element(&self) -> Option<Excerpt> {
+        const SHOWN: usize = 300;
+        let frame = self.buffer.get(self.frame..)?;
+        let shown = frame.get(..SHOWN).unwrap_or(frame);
+        shown
+            .starts_with(b"<stream:")
+            .then(|| Excerpt::longer(&String::from_utf8_lossy(shown)))
+    }
+
     fn read(&mut self) -> Result<Option<Event>, Fault> {
         if std::mem::take(&mut self.close_follows) {
             return Ok(Some(Event::Close));
         }
         loop {
+            self.frame = self.start;
             let unseen = self.buffer.get(self.seen..).unwrap_or_default();
             let skipped = self.framer.skip(unseen)?;
             if skipped > 0 {
                 self.start += skipped;
                 self.seen = self.start;
+                self.frame = self.start;
             }
             let unseen = self.buffer.get(self.seen..).unwrap_or_default();
             if unseen.is_empty() {

@@ -127,3 +127,23 @@ fn addresses_are_what_the_attributes_mean_and_nothing_that_looks_like_them() {
     assert_eq!(header.attribute("to"), Some("b.example"));
     assert_eq!(header.attribute("id"), Some(" to='evil.example' "));
 }
+
+#[test]
+fn an_error_without_its_prefix_can_still_be_shown() {
+    let open = "<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:server'>";
+    let unreadable = |element: &str| {
+        let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+        reader.feed(open.as_bytes());
+        reader.next().unwrap();
+        reader.feed(element.as_bytes());
+        assert!(reader.next().is_err(), "{element}");
+        reader.unreadable().map(ToString::to_string)
+    };
+    assert_eq!(
+        unreadable("<stream:error><host-unknown/>\u{7}</stream:error>").as_deref(),
+        Some("\"<stream:error><host-unknown/>\\u{7}</stream:error>\"")
+    );
+    let long = format!("<stream:error>{}</stream:error>", "x".repeat(1000));
+    assert!(unreadable(&long).unwrap().len() < 310);
+    assert_eq!(unreadable("<message><body>secret &</body></message>"), None);
+}
