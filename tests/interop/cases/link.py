@@ -17,7 +17,6 @@ class Absent(Case):
     alone = True
 
     def prepare(self, world):
-        world.edge(EDGE, "127.0.1.3", ["server"], mutual_tls=False)
         world.servers.append(world.prosody("prosody-patient", "127.0.2.33", "sasl-external", [self.domain]))
         world.edges[EDGE].partner(self.domain)
 

@@ -4,11 +4,10 @@ import asyncio
 import statistics
 import sys
 import time
-from pathlib import Path
-
 from lab import ledger
 from lab.case import judge
 from lab.prosody import SECRET
+from lab.resources import cpu_seconds, memory_kib
 from lab.user import Service
 from lab.world import World
 
@@ -60,18 +59,6 @@ class Flow:
     @property
     def good(self):
         return self.sent > 0 and self.sent == self.received == len(self.delays) and not self.wrong
-
-
-def memory_kib(pid):
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    raise LookupError("the daemon is gone")
-
-
-def cpu_seconds(pid):
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
 
 
 async def drive(flows, seconds, rate, pid):

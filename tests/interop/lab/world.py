@@ -127,6 +127,8 @@ def matrix_world(directory, binary):
     world = World(directory, binary)
     world.edge("contoso", "127.0.1.1", ["server"], mutual_tls=True)
     world.edge("litware", "127.0.1.2", ["server", "client"], mutual_tls=False)
+    # For the cases that disturb a daemon or its gateway.
+    world.edge("fourthcoffee", "127.0.1.3", ["server"], mutual_tls=False)
     for number, method in enumerate(plan.METHODS, 1):
         domains = [cell.domain for cell in plan.cells("prosody", method)]
         world.servers.append(world.prosody(f"prosody-{method}", f"127.0.2.{number}", method, domains))
