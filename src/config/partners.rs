@@ -7,7 +7,7 @@ use super::problem::{Findings, Place, Problem};
 use super::reader::{Item, Section};
 use super::{edge, files, identity, sections, value};
 use crate::proto::jid::Domain;
-use crate::proto::policy::{Claim, DomainPattern, Methods, Partner, Rules, RulesError};
+use crate::proto::policy::{Claim, DomainPattern, Methods, Partner, Rules, RulesError, Terms};
 
 /// What `check` shows of a partner.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +129,7 @@ fn entry(section: &Section<'_>) -> Option<Entry> {
             keep_alive,
             route: route.into_iter().map(|item| item.value).collect(),
             anchors,
+            terms: Terms::default(),
             line: section.place().line(),
         },
         places,

@@ -123,6 +123,7 @@ impl Daemon {
         Line::new(Event::Stopping).log();
         let begin = Instant::now();
         self.stop.send_replace(true);
+        self.edge.hub.hurry();
         let finished = timeout(DRAIN, self.close_in_order()).await.is_ok();
         let left = self.edge.ledger.total().queued;
         self.edge.hub.abandon();
@@ -273,6 +274,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
             keep_alive: config.s2s.keep_alive_interval,
         },
         max_stanza_bytes: config.s2s.max_stanza_bytes,
+        annotate: false,
     };
     Ok((context, settings))
 }

@@ -168,11 +168,7 @@ async fn reach(
 
 fn permitted(edge: &Edge, pair: &Pair) -> Result<Arc<Partner>, Reason> {
     let context = edge.context();
-    let facts = Facts {
-        local: &pair.local,
-        remote: &pair.remote,
-        method: None,
-    };
+    let facts = Facts::of_pair(&pair.local, &pair.remote);
     match evaluate(facts, &context.rules) {
         Decision::Allow(partner) => Ok(Arc::clone(partner)),
         Decision::Refuse(reason) => Err(reason),

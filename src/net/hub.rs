@@ -8,16 +8,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
 
 use super::backoff::Backoff;
 use super::driver::{Command, Mailbox};
+use super::gate::Gate;
 use super::queue::{Parcel, Queue};
-use crate::ops::counters::Ledger;
+use super::quiet::Quiet;
+use crate::ops::counters::{Accepted, Ledger};
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
-use crate::proto::stanza::{Kind, Stanza, Validated, bounce};
+use crate::proto::stanza::{Addressed, Kind, Stanza, Validated, bounce};
 use crate::proto::stream::{Context, PING_PREFIX};
 
 /// The meeting point.
@@ -25,6 +28,10 @@ use crate::proto::stream::{Context, PING_PREFIX};
 pub struct Hub {
     ledger: Arc<Ledger>,
     context: watch::Receiver<Arc<Context>>,
+    gate: Gate,
+    quiet: Mutex<Quiet>,
+    /// Set when the edge stops.
+    hurry: watch::Sender<bool>,
     /// Partners that are not to be tried now.
     pub backoff: Backoff,
     inward: Mutex<HashMap<Domain, Arc<Queue>>>,
@@ -52,6 +59,9 @@ impl Hub {
         Self {
             ledger,
             context,
+            gate: Gate::default(),
+            quiet: Mutex::default(),
+            hurry: watch::Sender::new(false),
             backoff: Backoff::default(),
             inward: Mutex::default(),
             outward: Mutex::default(),
@@ -59,28 +69,75 @@ impl Hub {
         }
     }
 
-    /// A partner's stanza; waits while that partner's lane to the gateway is full.
-    pub async fn from_partner(&self, stanza: Validated<Stanza>) {
-        if self.is_pong(&stanza) {
+    /// A partner's stanza; waits while that partner's lane to the gateway is full, or while the
+    /// partner is ahead of its rate.
+    pub async fn from_partner(&self, addressed: Addressed) {
+        if self.is_pong(&addressed) {
             return;
         }
-        let lane = self.partner_of(stanza.from.domain());
-        let accepted = self.ledger.partner(&lane).accept(Direction::Inbound);
-        let queue = self.inbox(stanza.to.domain());
-        queue.push(&lane, Parcel::accepted(stanza, accepted)).await;
+        let context = Arc::clone(&self.context.borrow());
+        let remote = addressed.from.domain().clone();
+        let lane = context.rules.account_of(&remote);
+        let pause = match context.rules.partner_of(&remote) {
+            Some(partner) => self.gate.take(&lane, &partner.terms),
+            None => Duration::ZERO,
+        };
+        let accepted = self.accept(&addressed);
+        let inbox = self.inbox(addressed.to.domain());
+        if let Some(parcel) = self.judge(addressed, accepted, &context) {
+            inbox.push(&lane, parcel).await;
+        }
+        if !pause.is_zero() {
+            let mut hurry = self.hurry.subscribe();
+            // What was read passes; what was not waits with the sender.
+            tokio::select! {
+                () = sleep(pause) => {}
+                _ = hurry.wait_for(|hurry| *hurry) => {}
+            }
+        }
     }
 
-    /// A gateway's stanza; never waits, because one slow partner must not hold up the link.
-    pub fn from_gateway(&self, stanza: Validated<Stanza>) {
-        let lane = self.partner_of(stanza.to.domain());
-        let accepted = self.ledger.partner(&lane).accept(Direction::Outbound);
-        self.send_out(Parcel::accepted(stanza, accepted));
+    /// A gateway's stanza; never waits for a partner, because one slow partner must not hold up
+    /// the link.
+    pub fn from_gateway(&self, addressed: Addressed) {
+        let context = Arc::clone(&self.context.borrow());
+        let accepted = self.accept(&addressed);
+        if let Some(parcel) = self.judge(addressed, accepted, &context) {
+            self.send_out(parcel);
+        }
+    }
+
+    /// The edge is stopping: nothing is slowed any more.
+    pub fn hurry(&self) {
+        self.hurry.send_replace(true);
+    }
+
+    fn accept(&self, addressed: &Addressed) -> Accepted {
+        let partner = self.partner_of(addressed.remote().domain());
+        self.ledger.partner(&partner).accept(addressed.direction())
+    }
+
+    /// Policy's word on a stanza: a parcel to be carried, or the end of it.
+    fn judge(&self, addressed: Addressed, accepted: Accepted, context: &Context) -> Option<Parcel> {
+        let direction = addressed.direction();
+        let pair = Pair {
+            local: addressed.local().domain().clone(),
+            remote: addressed.remote().domain().clone(),
+        };
+        match self.gate.judge(addressed, context) {
+            Ok(stanza) => Some(Parcel::accepted(stanza, accepted)),
+            Err(refused) => {
+                let answer = refused.answer.map(|answer| *answer);
+                self.end(accepted, &refused.reason, direction, &pair, answer);
+                None
+            }
+        }
     }
 
     /// What the edge itself says to a sender, on either side.
     pub fn answer(&self, stanza: Validated<Stanza>) {
         if self.context.borrow().rules.is_local(stanza.to.domain()) {
-            let lane = self.partner_of(stanza.from.domain());
+            let lane = self.account_of(stanza.from.domain());
             let queue = self.inbox(stanza.to.domain());
             // As many as were accepted, so bounded with them; a full lane loses an error, no stanza.
             if let Err(parcel) = queue.try_push(&lane, Parcel::own(stanza)) {
@@ -109,23 +166,48 @@ impl Hub {
                 Direction::Outbound,
             )
         };
-        let line = |event| {
-            Line::new(event)
-                .direction(direction)
-                .partner(&self.partner_of(remote))
-                .local(local)
-                .remote(remote)
-                .reason(reason.code())
-                .detail(reason)
-                .log();
+        let pair = Pair {
+            local: local.clone(),
+            remote: remote.clone(),
         };
-        if let Some(answer) = bounce(stanza, reason) {
+        let answer = bounce(stanza, reason);
+        self.end(accepted, reason, direction, &pair, answer);
+    }
+
+    /// The end of a stanza that was not delivered: counted, written down, answered.
+    fn end(
+        &self,
+        accepted: Accepted,
+        reason: &Reason,
+        direction: Direction,
+        pair: &Pair,
+        answer: Option<Validated<Stanza>>,
+    ) {
+        let event = if answer.is_some() {
             accepted.bounced(reason.code());
-            line(Event::StanzaBounced);
-            self.answer(answer);
+            Event::StanzaBounced
         } else {
             accepted.dropped(reason.code());
-            line(Event::StanzaDropped);
+            Event::StanzaDropped
+        };
+        let partner = self.partner_of(&pair.remote);
+        let line = lock(&self.quiet).admit(&partner, reason.code(), Instant::now());
+        if let Some(left_out) = line {
+            let line = Line::new(event)
+                .direction(direction)
+                .partner(&partner)
+                .local(&pair.local)
+                .remote(&pair.remote)
+                .reason(reason.code());
+            match left_out {
+                0 => line.detail(reason).log(),
+                more => line
+                    .detail(format_args!("{reason} (and {more} more like it)"))
+                    .log(),
+            }
+        }
+        if let Some(answer) = answer {
+            self.answer(answer);
         }
     }
 
@@ -206,6 +288,14 @@ impl Hub {
             .rules
             .partner_of(remote)
             .map_or_else(|| remote.clone(), |partner| partner.primary.clone())
+    }
+
+    /// Who has a place of its own in a queue: see [`Rules::account_of`].
+    ///
+    /// [`Rules::account_of`]: crate::proto::policy::Rules::account_of
+    #[must_use]
+    pub fn account_of(&self, remote: &Domain) -> Domain {
+        self.context.borrow().rules.account_of(remote)
     }
 
     fn send_out(&self, parcel: Parcel) {

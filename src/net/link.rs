@@ -94,7 +94,7 @@ async fn secure(edge: &Edge, stream: TcpStream) -> Result<Transport, (&'static s
 }
 
 fn lane_of(edge: &Edge, parcel: &Parcel) -> Domain {
-    edge.hub.partner_of(parcel.stanza.from.domain())
+    edge.hub.account_of(parcel.stanza.from.domain())
 }
 
 /// What becomes of a gateway's stanzas.

@@ -15,6 +15,8 @@ use super::text::write_field;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Method;
 
+pub use crate::proto::policy::Direction;
+
 /// The target of every decision, to filter by.
 pub const TARGET: &str = "xmpp_edge::decision";
 
@@ -105,26 +107,6 @@ events! {
     StanzaBounced, "stanza-bounced", INFO, "stanza bounced";
     /// A stanza could not be carried, and its kind may not be answered.
     StanzaDropped, "stanza-dropped", INFO, "stanza dropped";
-}
-
-/// Which way stanzas go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// From a partner to the gateway.
-    Inbound,
-    /// From the gateway to a partner.
-    Outbound,
-}
-
-impl Direction {
-    /// The name in logs and counters.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Inbound => "inbound",
-            Self::Outbound => "outbound",
-        }
-    }
 }
 
 /// One line of the decision log: an event and what is known about it.

@@ -1,20 +1,34 @@
 //! What the administrator allows: [`Rules`] are data, [`evaluate`] decides, [`Reason`] says why.
 
+mod access;
 mod admission;
+mod budget;
+pub mod contact;
+mod conversations;
+mod direction;
 mod method;
 mod partner;
 mod reason;
 mod rules;
+mod terms;
 
+pub use access::Access;
 pub use admission::{Admission, AdmissionLimits};
+pub use budget::{BURST, Budget};
+pub use conversations::Conversations;
+pub use direction::{Direction, Initiative};
 pub use method::{Method, Methods, Negotiation};
 pub use partner::{DomainPattern, HostPort, Partner};
 pub use reason::Reason;
 pub use rules::{Claim, Rules, RulesError};
+pub use terms::{Kinds, PartnerType, Payload, Terms};
 
 use std::sync::Arc;
 
+use crate::proto::auth::chain::TlsVersion;
 use crate::proto::jid::Domain;
+use crate::proto::stanza::Kind;
+use crate::proto::xml::Ns;
 
 /// What follows from facts and rules: never a bool without a reason.
 #[derive(Clone, Debug)]
@@ -35,22 +49,115 @@ pub struct Facts<'a> {
     pub remote: &'a Domain,
     /// How the pair was proven, or is about to be; `None` when only the pair is known.
     pub method: Option<Method>,
+    /// The version of TLS that the stream runs on, where it is up.
+    pub tls: Option<TlsVersion>,
+    /// The stanza that is to pass; `None` when the question is about a stream.
+    pub stanza: Option<StanzaFacts<'a>>,
 }
 
-/// The one place where policy decides: may this pair talk, and in this way?
-pub fn evaluate<'r>(facts: Facts<'_>, rules: &'r Rules) -> Decision<&'r Arc<Partner>> {
-    if !rules.is_local(facts.local) {
-        return Decision::Refuse(Reason::UnknownLocalDomain(facts.local.to_string()));
-    }
-    let Some(partner) = rules.partner_of(facts.remote) else {
-        return Decision::Refuse(Reason::UnknownPartner(facts.remote.to_string()));
-    };
-    match facts.method {
-        Some(method) if !partner.methods().contains(method) => {
-            Decision::Refuse(Reason::MethodNotAllowed(method))
+impl<'a> Facts<'a> {
+    /// A pair of domains, and nothing else yet.
+    #[must_use]
+    pub fn of_pair(local: &'a Domain, remote: &'a Domain) -> Self {
+        Self {
+            local,
+            remote,
+            method: None,
+            tls: None,
+            stanza: None,
         }
-        _ => Decision::Allow(partner),
     }
+}
+
+/// What policy knows about a stanza.
+#[derive(Clone, Copy, Debug)]
+pub struct StanzaFacts<'a> {
+    /// Which way it goes.
+    pub direction: Direction,
+    /// Which of the three it is.
+    pub kind: Kind,
+    /// Whether it answers: an iq result, or an error of any kind.
+    pub is_answer: bool,
+    /// Whether the address on this side is the domain itself and no user of it.
+    pub to_service: bool,
+    /// The namespaces of its children, by their order.
+    pub payload: &'a [Ns],
+    /// How long it is when written for the partner, in bytes; 0 where the reader has seen to it.
+    pub bytes: usize,
+    /// Whether the local user has added the remote one.
+    pub is_contact: bool,
+    /// Whether the side that may open conversations has opened this one.
+    pub is_open: bool,
+    /// Whether the local user may use federation at all.
+    pub is_allowed: bool,
+}
+
+/// The one place where policy decides: may this pair talk, in this way, and may this stanza pass?
+pub fn evaluate<'r>(facts: Facts<'_>, rules: &'r Rules) -> Decision<&'r Arc<Partner>> {
+    match decide(facts, rules) {
+        Ok(partner) => Decision::Allow(partner),
+        Err(reason) => Decision::Refuse(reason),
+    }
+}
+
+fn decide<'r>(facts: Facts<'_>, rules: &'r Rules) -> Result<&'r Arc<Partner>, Reason> {
+    if !rules.is_local(facts.local) {
+        return Err(Reason::UnknownLocalDomain(facts.local.to_string()));
+    }
+    let partner = rules
+        .partner_of(facts.remote)
+        .ok_or_else(|| Reason::UnknownPartner(facts.remote.to_string()))?;
+    if let Some(method) = facts.method
+        && !partner.methods().contains(method)
+    {
+        return Err(Reason::MethodNotAllowed(method));
+    }
+    if let Some(version) = facts.tls
+        && version < partner.terms.minimum_tls
+    {
+        return Err(Reason::TlsTooOld {
+            version,
+            minimum: partner.terms.minimum_tls,
+        });
+    }
+    if let Some(stanza) = facts.stanza {
+        judge_stanza(&stanza, &partner.terms)?;
+    }
+    Ok(partner)
+}
+
+/// What a partner's terms leave of a stanza. Access comes last: a user who may not use federation
+/// must look like one who does not exist, and a stanza to such a one has passed all the rest.
+fn judge_stanza(stanza: &StanzaFacts<'_>, terms: &Terms) -> Result<(), Reason> {
+    if !terms.kinds.contains(stanza.kind) {
+        return Err(Reason::KindNotAllowed(stanza.kind));
+    }
+    if let Some(ns) = terms.payload.first_refused(stanza.payload.iter()) {
+        return Err(Reason::NamespaceNotAllowed(ns.as_str().to_owned()));
+    }
+    if stanza.bytes > terms.max_stanza_bytes {
+        return Err(Reason::StanzaTooBig {
+            bytes: stanza.bytes,
+            limit: terms.max_stanza_bytes,
+        });
+    }
+    let invited = stanza.is_answer || stanza.is_contact;
+    // Servers ask each other what they are, whoever their users are.
+    let between_servers = stanza.kind == Kind::Iq && stanza.to_service;
+    if stanza.direction == Direction::Inbound
+        && !terms.partner_type.comes_unasked()
+        && !(invited || between_servers)
+    {
+        return Err(Reason::NotAContact);
+    }
+    let may_open = terms.initiative.admits(stanza.direction);
+    if !(may_open || stanza.is_open || invited || between_servers) {
+        return Err(Reason::ConversationNotAllowed(terms.initiative));
+    }
+    if !stanza.is_allowed {
+        return Err(Reason::AccessDenied);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::method::{Methods, Negotiation};
+use super::terms::Terms;
 use crate::proto::auth::chain::Anchors;
 use crate::proto::jid::Domain;
 
@@ -28,6 +29,8 @@ pub struct Partner {
     pub route: Vec<HostPort>,
     /// The certification authorities that may vouch for this partner; `None`: the global ones.
     pub anchors: Option<Arc<Anchors>>,
+    /// What the partner may do once it is proven.
+    pub terms: Terms,
     /// The line of `partners.toml` where the entry begins.
     pub line: usize,
 }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use super::Method;
+use super::{Initiative, Method};
 use crate::proto::auth::cert_fault::CertFault;
+use crate::proto::auth::chain::TlsVersion;
+use crate::proto::stanza::Kind;
 use crate::proto::xml;
 
 /// Why a stream, a method or a stanza was refused, or could not be carried.
@@ -22,6 +24,36 @@ pub enum Reason {
     MethodNotAllowed(Method),
     /// A gateway asked for a stanza between two local domains.
     BothLocal,
+    /// The stream's TLS is older than the partner's `minimum-tls-version`.
+    TlsTooOld {
+        /// What the stream runs on.
+        version: TlsVersion,
+        /// What is wanted.
+        minimum: TlsVersion,
+    },
+    /// A reload has changed what the stream was admitted by.
+    PolicyChanged(Box<Self>),
+
+    // --- which stanzas pass ---
+    /// The partner's `kinds` leave this one out.
+    KindNotAllowed(Kind),
+    /// The partner's `allow-namespaces` or `deny-namespaces` keep this payload out.
+    NamespaceNotAllowed(String),
+    /// The stanza is longer than the partner's `max-stanza-bytes`.
+    StanzaTooBig {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+    /// A user of a public, unverified partner turns to a local user who has not added them.
+    NotAContact,
+    /// The partner's `direction` leaves it to the other side to open conversations.
+    ConversationNotAllowed(Initiative),
+    /// `[access]` keeps the local user out of federation.
+    AccessDenied,
+    /// What the user has added cannot be kept, and the answer would be refused.
+    ContactNotKept(String),
 
     // --- streams ---
     /// The bytes are not the XML that a stream may carry.
@@ -142,9 +174,23 @@ impl Reason {
     #[must_use]
     pub fn stanza_condition(&self) -> (&'static str, &'static str) {
         match self {
-            Self::BackingOff(cause) => cause.stanza_condition(),
+            Self::BackingOff(cause) | Self::PolicyChanged(cause) => cause.stanza_condition(),
             _ => self.row().2,
         }
+    }
+
+    /// Whether this is a partner's terms or `[access]` keeping a stanza from passing: then the
+    /// answer depends on the stanza, and may say less than the reason.
+    #[must_use]
+    pub fn is_stanza_policy(&self) -> bool {
+        matches!(
+            self,
+            Self::KindNotAllowed(_)
+                | Self::NamespaceNotAllowed(_)
+                | Self::NotAContact
+                | Self::ConversationNotAllowed(_)
+                | Self::AccessDenied
+        )
     }
 
     /// Code, stream condition, stanza condition: the table behind the three methods above.
@@ -154,12 +200,27 @@ impl Reason {
         const NOT_ALLOWED: (&str, &str) = ("cancel", "not-allowed");
         const BAD_REQUEST: (&str, &str) = ("modify", "bad-request");
         const CONSTRAINT: (&str, &str) = ("wait", "resource-constraint");
+        const VIOLATION: (&str, &str) = ("modify", "policy-violation");
+        const INTERNAL: (&str, &str) = ("wait", "internal-server-error");
         const UNAVAILABLE: (&str, &str) = ("cancel", "service-unavailable");
         match self {
             Self::UnknownLocalDomain(_) => ("unknown-local-domain", "host-unknown", NOT_ALLOWED),
             Self::UnknownPartner(_) => ("unknown-partner", "policy-violation", NOT_ALLOWED),
             Self::MethodNotAllowed(_) => ("method-not-allowed", "policy-violation", NOT_ALLOWED),
             Self::BothLocal => ("both-local", "policy-violation", NOT_ALLOWED),
+            Self::TlsTooOld { .. } => ("tls-too-old", "policy-violation", NOT_ALLOWED),
+            Self::PolicyChanged(cause) => (cause.code(), "policy-violation", NOT_ALLOWED),
+            Self::KindNotAllowed(_) => ("kind-not-allowed", "policy-violation", VIOLATION),
+            Self::NamespaceNotAllowed(_) => {
+                ("namespace-not-allowed", "policy-violation", VIOLATION)
+            }
+            Self::StanzaTooBig { .. } => ("stanza-too-big", "policy-violation", VIOLATION),
+            Self::NotAContact => ("not-a-contact", "policy-violation", VIOLATION),
+            Self::ConversationNotAllowed(_) => {
+                ("conversation-not-allowed", "policy-violation", VIOLATION)
+            }
+            Self::AccessDenied => ("access-denied", "policy-violation", VIOLATION),
+            Self::ContactNotKept(_) => ("contact-not-kept", "internal-server-error", INTERNAL),
             Self::Xml(fault) => {
                 let condition = fault.condition().as_str();
                 (
@@ -240,6 +301,28 @@ impl fmt::Display for Reason {
             Self::BothLocal => {
                 f.write_str("both addresses are of domains on this side of the edge")
             }
+            Self::TlsTooOld { version, minimum } => write!(
+                f,
+                "the stream runs on TLS {version}, and the partner's minimum-tls-version is {minimum}"
+            ),
+            Self::PolicyChanged(cause) => write!(f, "the configuration was reloaded: {cause}"),
+            Self::KindNotAllowed(kind) => {
+                write!(f, "the partner's kinds do not include {}", kind.as_str())
+            }
+            Self::NamespaceNotAllowed(ns) => {
+                write!(f, "the partner's settings let nothing of '{ns}' pass")
+            }
+            Self::StanzaTooBig { bytes, limit } => {
+                write!(f, "the stanza has {bytes} bytes, and the limit is {limit}")
+            }
+            Self::NotAContact => f.write_str("the local user has not added this contact"),
+            Self::ConversationNotAllowed(initiative) => write!(
+                f,
+                "the partner's direction is \"{}\", and this would open a conversation the other way",
+                initiative.as_str()
+            ),
+            Self::AccessDenied => f.write_str("the local user may not use federation"),
+            Self::ContactNotKept(text) => write!(f, "the contact cannot be kept: {text}"),
             Self::Xml(fault) => fault.fmt(f),
             Self::InvalidNamespace => {
                 f.write_str("not a stream of this port: wrong root element or content namespace")

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::access::Access;
 use super::partner::{DomainPattern, Partner};
 use crate::proto::jid::Domain;
 
@@ -13,6 +14,9 @@ pub struct Rules {
     partners: Vec<Arc<Partner>>,
     exact: HashMap<Domain, usize>,
     wildcard: HashMap<Domain, usize>,
+    /// What holds for every domain that no entry covers.
+    fallback: Option<Arc<Partner>>,
+    access: Access,
 }
 
 impl Rules {
@@ -37,6 +41,32 @@ impl Rules {
         }
     }
 
+    /// With `[default-partner]`: open federation on these terms.
+    #[must_use]
+    pub fn with_default_partner(mut self, partner: Option<Partner>) -> Self {
+        self.fallback = partner.map(Arc::new);
+        self
+    }
+
+    /// With `[access]`.
+    #[must_use]
+    pub fn with_access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Which local users may use federation.
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// What holds for every domain that no entry covers, if anything does.
+    #[must_use]
+    pub fn default_partner(&self) -> Option<&Arc<Partner>> {
+        self.fallback.as_ref()
+    }
+
     /// Whether the edge speaks for this domain.
     #[must_use]
     pub fn is_local(&self, domain: &Domain) -> bool {
@@ -55,14 +85,52 @@ impl Rules {
         &self.partners
     }
 
-    /// The partner that covers a domain: an exact name first, then `*.` one label up.
+    /// The partner that covers a domain: an exact name first, then `*.` one label up, then
+    /// `[default-partner]`, which covers everybody but ourselves.
     #[must_use]
     pub fn partner_of(&self, domain: &Domain) -> Option<&Arc<Partner>> {
         let index = self.exact.get(domain).or_else(|| {
             let parent = Domain::parse(domain.parent()?).ok()?;
             self.wildcard.get(&parent)
-        })?;
-        self.partners.get(*index)
+        });
+        match index {
+            Some(index) => self.partners.get(*index),
+            None if self.is_local(domain) => None,
+            None => self.fallback.as_ref(),
+        }
+    }
+
+    /// Who has a limit, a rate and a place in each queue of its own: the partner that covers a
+    /// domain, by its primary domain; under `[default-partner]` each domain for itself.
+    #[must_use]
+    pub fn account_of(&self, domain: &Domain) -> Domain {
+        match self.partner_of(domain) {
+            Some(partner) if !self.is_fallback(partner) => partner.primary.clone(),
+            _ => domain.clone(),
+        }
+    }
+
+    fn is_fallback(&self, partner: &Arc<Partner>) -> bool {
+        self.fallback
+            .as_ref()
+            .is_some_and(|fallback| Arc::ptr_eq(fallback, partner))
+    }
+
+    /// The longest stanza that any partner may be sent, in bytes.
+    #[must_use]
+    pub fn max_stanza_bytes(&self) -> usize {
+        self.stanza_limits().max().unwrap_or_default()
+    }
+
+    /// A length that no partner's limit is below, in bytes.
+    #[must_use]
+    pub fn min_stanza_bytes(&self) -> usize {
+        self.stanza_limits().min().unwrap_or_default()
+    }
+
+    fn stanza_limits(&self) -> impl Iterator<Item = usize> {
+        let partners = self.partners.iter().chain(&self.fallback);
+        partners.map(|partner| partner.terms.max_stanza_bytes)
     }
 
     fn add(&mut self, partner: Partner, errors: &mut Vec<RulesError>) {
@@ -164,6 +232,7 @@ pub enum RulesError {
 #[cfg(test)]
 mod tests {
     use super::super::method::Negotiation;
+    use super::super::terms::Terms;
     use super::*;
 
     fn partner(primary: &str, additional: &[&str]) -> Partner {
@@ -181,6 +250,7 @@ mod tests {
             keep_alive: true,
             route: Vec::new(),
             anchors: None,
+            terms: Terms::default(),
             line: 1,
         }
     }

@@ -1,10 +1,18 @@
 //! Stanzas: what may be relayed ([`Validated`]), and the errors that answer what may not.
+//!
+//! ```text
+//!   element ─► from_partner / from_gateway ─► Addressed ─► permit ─► Validated
+//!              (the machine: addresses, form)             (the hub: policy, with what it
+//!                                                          remembers about the two users)
+//! ```
 
 mod bounce;
+mod permit;
 mod validate;
 
-pub use bounce::bounce;
-pub use validate::{Refusal, Validated, from_gateway, from_partner};
+pub use bounce::{bounce, refuse};
+pub use permit::{Refused, Remembered, Validated, permit};
+pub use validate::{Addressed, Refusal, from_gateway, from_partner};
 
 use crate::proto::jid::Jid;
 use crate::proto::xml::Element;
@@ -27,6 +35,15 @@ impl Stanza {
     #[must_use]
     pub fn stanza_type(&self) -> Option<&str> {
         self.element.attribute("type")
+    }
+
+    /// Whether this answers something: an iq result, or an error of any kind.
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        matches!(
+            (self.kind, self.stanza_type()),
+            (Kind::Iq, Some("result")) | (_, Some("error"))
+        )
     }
 
     /// Whether this may be answered with an error at all.

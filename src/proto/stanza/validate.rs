@@ -1,29 +1,63 @@
-//! The only way to a [`Validated`] stanza: addresses against what was proven, then its own rules.
+//! From an element to an [`Addressed`] stanza: addresses against what was proven, then form.
 
 use std::ops::Deref;
 
-use super::{Kind, Stanza, bounce};
+use super::{Kind, Stanza, Validated, bounce};
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::jid::{Domain, Jid};
-use crate::proto::policy::{Decision, Facts, Reason, Rules, evaluate};
+use crate::proto::policy::{Decision, Direction, Facts, Method, Reason, Rules, evaluate};
 use crate::proto::xml::{Element, Ns};
 
-/// A value that has passed every check; what is relayed is always one of these.
+/// A well-formed stanza whose sender is who it says: [`permit`](super::permit) decides whether it
+/// passes, and nothing else can be done with it.
 #[derive(Clone, Debug)]
-pub struct Validated<T>(T);
+pub struct Addressed {
+    stanza: Stanza,
+    direction: Direction,
+    method: Option<Method>,
+}
 
-impl<T> Validated<T> {
-    /// Claims that the value has been checked. `grep assertion` finds every such claim.
-    pub(super) fn assertion(value: T) -> Self {
-        Self(value)
+impl Addressed {
+    /// Which way it goes.
+    #[must_use]
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    /// How the partner has proven itself; `None` for a gateway's stanza.
+    #[must_use]
+    pub fn method(&self) -> Option<Method> {
+        self.method
+    }
+
+    /// The address on this side.
+    #[must_use]
+    pub fn local(&self) -> &Jid {
+        match self.direction {
+            Direction::Inbound => &self.stanza.to,
+            Direction::Outbound => &self.stanza.from,
+        }
+    }
+
+    /// The address on the partner's side.
+    #[must_use]
+    pub fn remote(&self) -> &Jid {
+        match self.direction {
+            Direction::Inbound => &self.stanza.from,
+            Direction::Outbound => &self.stanza.to,
+        }
+    }
+
+    pub(super) fn into_stanza(self) -> Stanza {
+        self.stanza
     }
 }
 
-impl<T> Deref for Validated<T> {
-    type Target = T;
+impl Deref for Addressed {
+    type Target = Stanza;
 
-    fn deref(&self) -> &T {
-        &self.0
+    fn deref(&self) -> &Stanza {
+        &self.stanza
     }
 }
 
@@ -49,7 +83,7 @@ pub fn from_partner(
     element: Element,
     proven: &[Authenticated<Pair>],
     rules: &Rules,
-) -> Result<Validated<Stanza>, Refusal> {
+) -> Result<Addressed, Refusal> {
     let stanza = addressed(element)?;
     let (local, remote) = (stanza.to.domain(), stanza.from.domain());
     // RFC 6120 §4.9.3.9: `from` must be of a domain proven on this stream.
@@ -67,7 +101,16 @@ pub fn from_partner(
     else {
         return Err(Refusal::Stream(Reason::NotAuthorized));
     };
-    permitted(stanza, local_facts(&pair.local, &pair.remote), rules)
+    let facts = Facts {
+        method: pair.method(),
+        ..Facts::of_pair(local, remote)
+    };
+    accepted(&stanza, facts, rules)?;
+    Ok(Addressed {
+        stanza,
+        direction: Direction::Inbound,
+        method: pair.method(),
+    })
 }
 
 /// Checks a stanza from a gateway against the domain its link has proven.
@@ -78,29 +121,28 @@ pub fn from_gateway(
     element: Element,
     proven: &Authenticated<Domain>,
     rules: &Rules,
-) -> Result<Validated<Stanza>, Refusal> {
+) -> Result<Addressed, Refusal> {
     let stanza = addressed(element)?;
     // XEP-0114 §3: a component speaks for its own domain only.
     if stanza.from.domain() != &**proven {
         return Err(Refusal::Stream(Reason::InvalidFrom));
     }
-    let remote = stanza.to.domain().clone();
-    if rules.is_local(&remote) {
-        return Err(refuse(&stanza, Reason::BothLocal));
+    let remote = stanza.to.domain();
+    if rules.is_local(remote) {
+        return Err(refusal(&stanza, Reason::BothLocal));
     }
-    permitted(stanza, local_facts(proven, &remote), rules)
-}
-
-fn local_facts<'a>(local: &'a Domain, remote: &'a Domain) -> Facts<'a> {
-    Facts {
-        local,
-        remote,
+    accepted(&stanza, Facts::of_pair(proven, remote), rules)?;
+    Ok(Addressed {
+        stanza,
+        direction: Direction::Outbound,
         method: None,
-    }
+    })
 }
 
 /// Reads kind and addresses.
-fn addressed(element: Element) -> Result<Stanza, Refusal> {
+fn addressed(mut element: Element) -> Result<Stanza, Refusal> {
+    // What the edge says about a partner, only the edge may say.
+    element.retain_children(|child| *child.ns() != Ns::PARTNER);
     // RFC 6120 §4.9.3.24: only the three kinds, in the content namespace, are stanzas.
     let kind = (*element.ns() == Ns::CONTENT)
         .then(|| Kind::of(element.name()))
@@ -121,22 +163,18 @@ fn addressed(element: Element) -> Result<Stanza, Refusal> {
     })
 }
 
-/// The rules of the kind, then policy.
-fn permitted(
-    stanza: Stanza,
-    facts: Facts<'_>,
-    rules: &Rules,
-) -> Result<Validated<Stanza>, Refusal> {
-    if let Err(what) = well_formed(&stanza) {
-        return Err(refuse(&stanza, Reason::MalformedStanza(what)));
+/// The rules of the kind, then whether the two domains may talk at all.
+fn accepted(stanza: &Stanza, facts: Facts<'_>, rules: &Rules) -> Result<(), Refusal> {
+    if let Err(what) = well_formed(stanza) {
+        return Err(refusal(stanza, Reason::MalformedStanza(what)));
     }
     match evaluate(facts, rules) {
-        Decision::Allow(_) => Ok(Validated::assertion(stanza)),
-        Decision::Refuse(reason) => Err(refuse(&stanza, reason)),
+        Decision::Allow(_) => Ok(()),
+        Decision::Refuse(reason) => Err(refusal(stanza, reason)),
     }
 }
 
-fn refuse(stanza: &Stanza, reason: Reason) -> Refusal {
+fn refusal(stanza: &Stanza, reason: Reason) -> Refusal {
     Refusal::Stanza {
         answer: bounce(stanza, &reason).map(Box::new),
         reason,

@@ -149,9 +149,11 @@ impl Component {
         Ok(())
     }
 
-    /// Moving a stanza between the two namespaces may make it a little longer.
+    /// A stanza that is too long for its partner is answered; only one that is too long by far
+    /// ends the link.
     fn link_limit(&self) -> usize {
-        self.context.max_stanza_bytes + self.context.max_stanza_bytes / 8
+        let longest = self.context.rules.max_stanza_bytes();
+        longest.max(self.context.max_stanza_bytes).saturating_mul(4)
     }
 
     fn fail(&mut self, now: Now, reason: Reason) {

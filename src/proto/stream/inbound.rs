@@ -19,13 +19,14 @@ use std::time::Instant;
 
 use super::close::{Closing, peer_error};
 use super::features::Offer;
+use super::inbound_admission::{Secured, admitted_again, allowed, judge_chain, set_limits, tls_of};
 use super::inbound_dialback as dialback;
 use super::wire::Wire;
 use super::{Context, IdSource, Input, Machine, Now, Output, Record, header};
-use crate::proto::auth::chain::{CertReport, TlsFacts, judge};
+use crate::proto::auth::chain::{CertReport, TlsFacts, TlsVersion};
 use crate::proto::auth::dialback::Pending;
 use crate::proto::auth::{Authenticated, Pair, external};
-use crate::proto::policy::{Decision, Facts, Method, Methods, Negotiation, Reason, evaluate};
+use crate::proto::policy::{Method, Methods, Negotiation, Reason};
 use crate::proto::stanza::{Refusal, from_partner};
 use crate::proto::xml::writer::write_close;
 use crate::proto::xml::{Dialect, Element, Event, Header, Limits, Ns};
@@ -274,23 +275,20 @@ impl State {
         })))
     }
 
-    /// A reload: what the new rules would not admit ends here.
-    fn judge_again(self, cx: &Cx<'_>) -> Result<Self, Reason> {
-        if let Self::Negotiating(open) = &self {
-            allowed(cx, &open.pair, None)?;
-            for pair in &open.proven {
-                allowed(cx, pair, pair.method())?;
-            }
+    /// A reload: what the new rules would not admit, by the facts it was admitted on, ends here.
+    fn judge_again(mut self, cx: &mut Cx<'_>) -> Result<Self, Reason> {
+        let (tls, pair, proven) = match &mut self {
+            Self::Negotiating(open) => (&mut open.tls, Some(&open.pair), &open.proven),
+            Self::ExpectHeader(state) => (&mut state.tls, state.before.as_ref(), &state.proven),
+            Self::ExpectTls(_) | Self::Closing(..) | Self::Closed => return Ok(self),
+        };
+        if let Some(pair) = pair {
+            admitted_again(cx, tls, pair, proven)
+                .map_err(|reason| Reason::PolicyChanged(Box::new(reason)))?;
+            set_limits(cx, proven);
         }
         Ok(self)
     }
-}
-
-/// TLS as it came up, and the verdict on the partner's certificate.
-#[derive(Debug)]
-pub(super) struct Secured {
-    facts: TlsFacts,
-    report: CertReport,
 }
 
 #[derive(Debug, Default)]
@@ -316,7 +314,8 @@ impl ExpectHeader {
                 return Err(Reason::HeaderChanged("from"));
             }
         }
-        let methods = allowed(cx, &pair, None)?;
+        let tls = self.tls.as_ref().map(|tls| tls.facts.version);
+        let methods = allowed(cx, &pair, None, tls)?;
         let stream_id = cx.ids.next_id();
         header::send(
             cx.wire,
@@ -415,13 +414,17 @@ impl Negotiating {
         }
     }
 
+    /// The TLS that the stream runs on.
+    pub(super) fn tls_version(&self) -> Option<TlsVersion> {
+        self.tls.as_ref().map(|tls| tls.facts.version)
+    }
+
     /// A pair is proven: larger limits from here on.
     pub(super) fn admit(&mut self, cx: &mut Cx<'_>, proof: Authenticated<Pair>) {
-        cx.wire
-            .set_limits(Limits::authenticated(cx.context.max_stanza_bytes));
         self.last_stanza = cx.now.monotonic;
         announce(cx, &proof);
         self.proven.push(proof);
+        set_limits(cx, &self.proven);
     }
 
     fn element(&mut self, cx: &mut Cx<'_>, element: Element) -> Result<Next, Reason> {
@@ -511,6 +514,9 @@ impl Negotiating {
         if let Err(condition) = external::check_response(&response, &self.pair.remote) {
             return self.sasl_failure(cx, condition);
         }
+        // The rules may have changed since EXTERNAL was offered.
+        let method = Some(Method::SaslExternal);
+        allowed(cx, &self.pair, method, self.tls_version())?;
         let proof = external::prove(self.pair.clone(), &tls.report).map_err(Reason::Certificate)?;
         cx.wire.send(&Element::new(Ns::SASL, "success"));
         cx.wire.restart();
@@ -550,19 +556,6 @@ impl Negotiating {
     }
 }
 
-/// Asks policy; what it leaves, or why not.
-pub(super) fn allowed(cx: &Cx<'_>, pair: &Pair, method: Option<Method>) -> Result<Methods, Reason> {
-    let facts = Facts {
-        local: &pair.local,
-        remote: &pair.remote,
-        method,
-    };
-    match evaluate(facts, &cx.context.rules) {
-        Decision::Allow(partner) => Ok(partner.methods()),
-        Decision::Refuse(reason) => Err(reason),
-    }
-}
-
 /// Tells the shell and the operator of a proven pair.
 fn announce(cx: &mut Cx<'_>, proof: &Authenticated<Pair>) {
     if let Some(method) = proof.method() {
@@ -572,23 +565,4 @@ fn announce(cx: &mut Cx<'_>, proof: &Authenticated<Pair>) {
         });
     }
     cx.wire.push(Output::Authenticated(proof.clone()));
-}
-
-fn tls_of(cx: &Cx<'_>, pair: &Pair) -> Result<Negotiation, Reason> {
-    cx.context
-        .rules
-        .partner_of(&pair.remote)
-        .map(|partner| partner.tls)
-        .ok_or_else(|| Reason::UnknownPartner(pair.remote.to_string()))
-}
-
-/// Judges the partner's certificate by the authorities that policy names for it.
-fn judge_chain(cx: &Cx<'_>, pair: &Pair, facts: &TlsFacts) -> Result<CertReport, Reason> {
-    let partner = cx
-        .context
-        .rules
-        .partner_of(&pair.remote)
-        .ok_or_else(|| Reason::UnknownPartner(pair.remote.to_string()))?;
-    let anchors = partner.anchors.as_ref().unwrap_or(&cx.context.anchors);
-    Ok(judge(&facts.chain, &pair.remote, anchors, cx.now.wall))
 }

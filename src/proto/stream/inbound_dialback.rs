@@ -1,7 +1,8 @@
 //! Server dialback on an inbound stream: we are the receiving server for `<db:result/>`, and the
 //! authoritative server for `<db:verify/>` (XEP-0220 §2.1.2, §2.2).
 
-use super::inbound::{Cx, Negotiating, allowed};
+use super::inbound::{Cx, Negotiating};
+use super::inbound_admission::allowed;
 use super::{Output, Record};
 use crate::proto::auth::Pair;
 use crate::proto::auth::dialback::{Answer, Claim, Message, Question, Verdict, answer, read};
@@ -39,7 +40,7 @@ pub(super) fn answered(stream: &mut Negotiating, cx: &mut Cx<'_>, said: &Answer)
     let pair = &said.question().pair;
     // The rules may have changed while the answer was on its way.
     let verdict = match outcome {
-        Ok(proof) => match allowed(cx, pair, Some(method)) {
+        Ok(proof) => match allowed(cx, pair, Some(method), stream.tls_version()) {
             Ok(_) => {
                 reply(cx, pair, &Verdict::Valid);
                 return stream.admit(cx, proof);
@@ -77,8 +78,13 @@ fn request(stream: &mut Negotiating, cx: &mut Cx<'_>, claim: Claim) {
         stream_id: stream.stream_id.clone(),
         key: claim.key,
     };
-    let outcome = allowed(cx, &pair, Some(stream.dialback_method()))
-        .and_then(|_| stream.pending.open(question.clone()));
+    let outcome = allowed(
+        cx,
+        &pair,
+        Some(stream.dialback_method()),
+        stream.tls_version(),
+    )
+    .and_then(|_| stream.pending.open(question.clone()));
     match outcome {
         Ok(()) => cx.wire.push(Output::Ask(question)),
         Err(reason) => {
@@ -94,7 +100,12 @@ fn question(stream: &Negotiating, cx: &mut Cx<'_>, claim: &Claim, id: &str) {
         local: claim.to.clone(),
         remote: claim.from.clone(),
     };
-    let verdict = match allowed(cx, &pair, Some(stream.dialback_method())) {
+    let verdict = match allowed(
+        cx,
+        &pair,
+        Some(stream.dialback_method()),
+        stream.tls_version(),
+    ) {
         Ok(_) => {
             let Pair { local, remote } = &pair;
             let valid = cx.context.dialback.verify(remote, local, id, &claim.key);

@@ -18,7 +18,9 @@ mod features;
 mod header;
 mod id;
 mod inbound;
+mod inbound_admission;
 mod inbound_dialback;
+mod keep_alive;
 mod outbound;
 mod outbound_negotiation;
 mod record;
@@ -27,7 +29,8 @@ mod wire;
 pub use component::Component;
 pub use id::IdSource;
 pub use inbound::Inbound;
-pub use outbound::{Outbound, PING_PREFIX, Purpose};
+pub use keep_alive::PING_PREFIX;
+pub use outbound::{Outbound, Purpose};
 pub use record::Record;
 
 use std::sync::Arc;
@@ -41,7 +44,7 @@ use crate::proto::auth::dialback_key::DialbackSecret;
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Reason, Rules};
-use crate::proto::stanza::{Stanza, Validated};
+use crate::proto::stanza::{Addressed, Stanza, Validated};
 
 /// Both clocks, as the shell read them.
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +66,10 @@ pub struct Context {
     pub dialback: DialbackSecret,
     /// How long things may take.
     pub timing: Timing,
-    /// The largest stanza, in bytes.
+    /// The largest stanza that is read where no partner's own limit holds, in bytes.
     pub max_stanza_bytes: usize,
+    /// Whether each stanza that goes inward tells the gateway which partner it is from.
+    pub annotate: bool,
 }
 
 /// How long things may take.
@@ -133,8 +138,8 @@ pub enum Output {
     Authenticated(Authenticated<Pair>),
     /// From here on the link carries this domain.
     LinkUp(Authenticated<Domain>),
-    /// A stanza from the other side, checked.
-    Stanza(Validated<Stanza>),
+    /// A stanza from the other side, its addresses and form checked; policy comes next.
+    Stanza(Addressed),
     /// A stanza from the other side was refused; the answer, if any, goes back to it.
     Refused {
         /// Why.

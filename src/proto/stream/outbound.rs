@@ -18,10 +18,11 @@ use std::time::Instant;
 
 use super::close::{Closing, peer_error};
 use super::features::Offered;
+use super::keep_alive::{PING_PREFIX, Ping, ping};
 use super::outbound_negotiation::{Encryption, Step, next_step};
 use super::wire::Wire;
 use super::{Context, IdSource, Input, Machine, Now, Output, Record, Timing, header};
-use crate::proto::auth::chain::{TlsFacts, judge};
+use crate::proto::auth::chain::{CertReport, TlsFacts, judge};
 use crate::proto::auth::dialback::{Answer, Message, Question, Requested, read, request};
 use crate::proto::auth::{Authenticated, Pair, external};
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
@@ -48,6 +49,8 @@ pub struct Outbound {
     /// Cleared where the partner is known to end the stream when it refuses EXTERNAL.
     try_external: bool,
     establishment: Instant,
+    /// TLS as it came up: a reload judges it again.
+    tls: Option<TlsFacts>,
     state: State,
 }
 
@@ -85,15 +88,6 @@ struct Open {
     ping: Option<Ping>,
 }
 
-#[derive(Debug)]
-struct Ping {
-    id: String,
-    due: Instant,
-}
-
-/// Marks our own pings among the iq results that a partner sends.
-pub const PING_PREFIX: &str = "xmpp-edge-ping-";
-
 impl Outbound {
     /// A stream for a pair; `try_external` is false on a second try after the partner ended the
     /// first one upon refusing EXTERNAL.
@@ -114,6 +108,7 @@ impl Outbound {
             try_external,
             establishment: now.monotonic + context.timing.establishment,
             context,
+            tls: None,
             state: State::Connecting,
         }
     }
@@ -232,8 +227,7 @@ impl Outbound {
     fn features(&mut self, now: Now, channel: Channel, offered: Offered) -> Result<(), Reason> {
         if let Some(proof) = &channel.proven {
             let proof = proof.clone();
-            self.open(now, proof);
-            return Ok(());
+            return self.open(now, proof);
         }
         let partner = Arc::clone(self.partner(None)?);
         let asking = matches!(self.purpose, Purpose::Ask(_));
@@ -344,7 +338,7 @@ impl Outbound {
     ) -> Result<(), Reason> {
         if let Message::Result(verdict, claim) = read(element)? {
             match requested.close(&verdict, &claim) {
-                Ok(proof) => self.open(now, proof),
+                Ok(proof) => self.open(now, proof)?,
                 Err(Err(reason)) => return Err(reason),
                 // Not our question: nothing changes.
                 Err(Ok(requested)) => {
@@ -379,10 +373,12 @@ impl Outbound {
         Ok(())
     }
 
-    fn open(&mut self, now: Now, proof: Authenticated<Pair>) {
+    fn open(&mut self, now: Now, proof: Authenticated<Pair>) -> Result<(), Reason> {
         let Some(method) = proof.method() else {
-            return;
+            return Err(Reason::NotAuthorized);
         };
+        // The rules may have changed while the stream was negotiated.
+        self.admitted(now, method)?;
         self.wire.record(Record::Authenticated {
             pair: (*proof).clone(),
             method,
@@ -396,12 +392,29 @@ impl Outbound {
             last_alive: now.monotonic,
             ping: None,
         });
+        Ok(())
     }
 
-    fn tls_up(&mut self, now: Now, facts: &TlsFacts) -> Result<(), Reason> {
-        let partner = self.partner(None)?;
+    /// Whether the rules in force admit the stream by the facts it has shown.
+    fn admitted(&self, now: Now, method: Method) -> Result<(), Reason> {
+        let partner = self.partner(Some(method))?;
+        match &self.tls {
+            Some(facts) if method == Method::SaslExternal => {
+                let verdict = self.report(now, partner, facts).verdict;
+                verdict.map_err(Reason::Certificate)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn report(&self, now: Now, partner: &Partner, facts: &TlsFacts) -> CertReport {
         let anchors = partner.anchors.as_ref().unwrap_or(&self.context.anchors);
-        let report = judge(&facts.chain, &self.pair.remote, anchors, now.wall);
+        judge(&facts.chain, &self.pair.remote, anchors, now.wall)
+    }
+
+    fn tls_up(&mut self, now: Now, facts: TlsFacts) -> Result<(), Reason> {
+        let partner = self.partner(None)?;
+        let report = self.report(now, partner, &facts);
         let fault = report.verdict.clone().err();
         let fallback = partner.methods().contains(Method::TlsDialback);
         self.wire.record(Record::Secured {
@@ -409,6 +422,7 @@ impl Outbound {
             version: facts.version,
             fault: fault.clone(),
         });
+        self.tls = Some(facts);
         match fault {
             // Nothing but EXTERNAL is allowed, and the certificate rules it out.
             Some(fault) if !fallback => Err(Reason::Certificate(fault)),
@@ -443,7 +457,7 @@ impl Outbound {
                         id: id.clone(),
                         due: now.monotonic + Timing::PING_ANSWER,
                     });
-                    let ping = self.ping(&id);
+                    let ping = ping(&self.pair, &id);
                     self.wire.send(&ping);
                 }
             }
@@ -454,21 +468,11 @@ impl Outbound {
         }
     }
 
-    /// XEP-0199 §4.5: a server asks a server.
-    fn ping(&self, id: &str) -> Element {
-        Element::new(Ns::CONTENT, "iq")
-            .with_attribute("type", "get")
-            .with_attribute("from", self.pair.local.as_str())
-            .with_attribute("to", self.pair.remote.as_str())
-            .with_attribute("id", id)
-            .with_child(Element::new(Ns::PING, "ping"))
-    }
-
     fn partner(&self, method: Option<Method>) -> Result<&Arc<Partner>, Reason> {
         let facts = Facts {
-            local: &self.pair.local,
-            remote: &self.pair.remote,
             method,
+            tls: self.tls.as_ref().map(|facts| facts.version),
+            ..Facts::of_pair(&self.pair.local, &self.pair.remote)
         };
         match evaluate(facts, &self.context.rules) {
             Decision::Allow(partner) => Ok(partner),
@@ -518,7 +522,7 @@ impl Machine for Outbound {
             }
             Input::Eof => self.gone(Reason::PeerClosed),
             Input::TlsUp(facts) => {
-                if let Err(reason) = self.tls_up(now, &facts) {
+                if let Err(reason) = self.tls_up(now, facts) {
                     self.state = State::ExpectHeader(Channel::default());
                     self.fail(now, reason);
                 }
@@ -540,13 +544,13 @@ impl Machine for Outbound {
             }
             Input::Context(context) => {
                 self.context = context;
-                let method = match &self.state {
-                    State::Open(open) => Some(open.method),
+                let verdict = match &self.state {
+                    State::Open(open) => self.admitted(now, open.method),
                     State::Closing(_) | State::Closed => return,
-                    _ => None,
+                    _ => self.partner(None).map(|_| ()),
                 };
-                if let Err(reason) = self.partner(method).map(|_| ()) {
-                    self.fail(now, reason);
+                if let Err(reason) = verdict {
+                    self.fail(now, Reason::PolicyChanged(Box::new(reason)));
                 }
             }
             Input::End(reason) => match reason {

@@ -1,0 +1,84 @@
+//! What policy is told about two users: the shell around [`permit`].
+//!
+//! It remembers (contacts for good, conversations while the edge runs), hands what it remembers to
+//! the one function that decides, and takes in what passed.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::proto::jid::Domain;
+use crate::proto::policy::contact::Link;
+use crate::proto::policy::{Budget, Conversations, Initiative, Terms};
+use crate::proto::stanza::{Addressed, Refused, Remembered, Stanza, Validated, permit};
+use crate::proto::stream::Context;
+
+/// The gate that every stanza passes, whichever way it goes.
+#[derive(Debug, Default)]
+pub struct Gate {
+    conversations: Mutex<Conversations>,
+    budgets: Mutex<HashMap<Domain, Budget>>,
+}
+
+/// Beyond so many, budgets that are not in use are forgotten.
+const MAX_BUDGETS: usize = 4096;
+
+impl Gate {
+    /// Asks policy about a stanza.
+    ///
+    /// # Errors
+    /// The refusal, with the answer for the sender.
+    pub fn judge(
+        &self,
+        addressed: Addressed,
+        context: &Context,
+    ) -> Result<Validated<Stanza>, Refused> {
+        let now = Instant::now();
+        let terms = context
+            .rules
+            .partner_of(addressed.remote().domain())
+            .map(|partner| partner.terms.clone())
+            .unwrap_or_default();
+        let one_sided = terms.initiative != Initiative::Both;
+        let mut remembered = Remembered::default();
+        let mut conversation = None;
+        if one_sided {
+            let link = link(&addressed);
+            remembered.is_open = lock(&self.conversations).is_open(&link, now);
+            let may_open = terms.initiative.admits(addressed.direction());
+            if remembered.is_open || (may_open && !addressed.is_answer()) {
+                conversation = Some(link);
+            }
+        }
+        let stanza = permit(addressed, remembered, &context.rules, context.annotate)?;
+        if let Some(link) = conversation {
+            lock(&self.conversations).heard(link, now);
+        }
+        Ok(stanza)
+    }
+
+    /// Takes one stanza from a partner's budget: how long to wait before its streams are read on.
+    pub fn take(&self, account: &Domain, terms: &Terms) -> Duration {
+        let now = Instant::now();
+        let mut budgets = lock(&self.budgets);
+        if budgets.len() >= MAX_BUDGETS {
+            budgets.retain(|_, budget| !budget.is_full(now));
+        }
+        let budget = budgets
+            .entry(account.clone())
+            .or_insert_with(|| Budget::new(terms.stanza_rate, now));
+        if budget.rate() != terms.stanza_rate {
+            *budget = Budget::new(terms.stanza_rate, now);
+        }
+        budget.take(now)
+    }
+}
+
+fn link(addressed: &Addressed) -> Link {
+    let (local, remote) = (addressed.local(), addressed.remote());
+    (local.normal_bare(), remote.normal_bare())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,67 @@
+//! `[access]`: which local users may use federation at all.
+
+use std::collections::BTreeSet;
+
+use crate::proto::jid::{BareJid, Jid};
+
+/// Which local users may use federation: a default, and those for whom the opposite holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Whether users may who are not listed.
+    pub default: bool,
+    /// The users for whom it is the other way round.
+    pub exceptions: BTreeSet<BareJid>,
+}
+
+impl Default for Access {
+    /// Everybody may.
+    fn default() -> Self {
+        Self {
+            default: true,
+            exceptions: BTreeSet::new(),
+        }
+    }
+}
+
+impl Access {
+    /// Whether an address on this side may send to partners and hear from them.
+    ///
+    /// An address without a local part is no user but the domain itself, which answers servers
+    /// (pings, what it supports); it always may.
+    #[must_use]
+    pub fn admits(&self, local: &Jid) -> bool {
+        if local.local().is_none() {
+            return true;
+        }
+        // Most have no list, and need no normal form.
+        let listed = !self.exceptions.is_empty() && self.exceptions.contains(&local.normal_bare());
+        self.default != listed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exception_is_found_in_every_spelling() {
+        let access = |default| Access {
+            default,
+            exceptions: [BareJid::parse("ceo@contoso.example").unwrap()].into(),
+        };
+        for (address, allow, deny) in [
+            ("ceo@contoso.example", false, true),
+            ("CEO@Contoso.Example./desk", false, true),
+            ("\u{ff43}eo@contoso.example", false, true),
+            ("ceo@eu.contoso.example", true, false),
+            ("ceo2@contoso.example", true, false),
+            ("contoso.example", true, true),
+            ("contoso.example/x", true, true),
+        ] {
+            let jid = Jid::parse(address).unwrap();
+            assert_eq!(access(true).admits(&jid), allow, "{address}");
+            assert_eq!(access(false).admits(&jid), deny, "{address}");
+        }
+        assert!(Access::default().admits(&Jid::parse("a@b.example").unwrap()));
+    }
+}

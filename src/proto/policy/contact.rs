@@ -1,0 +1,159 @@
+//! How contacts are learned: what subscriptions that pass outward say about whom a user has added.
+
+use std::collections::HashMap;
+
+use crate::proto::jid::BareJid;
+use crate::proto::stanza::{Kind, Stanza};
+
+/// What an outbound stanza says about a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subscription {
+    /// `subscribe`: the local user wants to see the other.
+    Subscribe,
+    /// `subscribed`: the other may see the local user.
+    Subscribed,
+    /// `unsubscribe`: the first is taken back.
+    Unsubscribe,
+    /// `unsubscribed`: the second is taken back, or was never given.
+    Unsubscribed,
+}
+
+impl Subscription {
+    /// What a stanza says, if it is about a subscription at all.
+    #[must_use]
+    pub fn of(stanza: &Stanza) -> Option<Self> {
+        // RFC 6121 §3: the four types of presence that manage subscriptions.
+        match (stanza.kind, stanza.stanza_type()?) {
+            (Kind::Presence, "subscribe") => Some(Self::Subscribe),
+            (Kind::Presence, "subscribed") => Some(Self::Subscribed),
+            (Kind::Presence, "unsubscribe") => Some(Self::Unsubscribe),
+            (Kind::Presence, "unsubscribed") => Some(Self::Unsubscribed),
+            _ => None,
+        }
+    }
+}
+
+/// What is to be done about what is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The local user has added the contact.
+    Add,
+    /// The local user has nothing to do with the contact any more.
+    Remove,
+}
+
+/// A local user and a remote one.
+pub type Link = (BareJid, BareJid);
+
+/// Tells when a contact ends: when the last of its two halves is taken back.
+///
+/// A subscription in either direction makes a contact. A user who stops watching somebody, and
+/// still lets them watch, keeps them as a contact; so does one who declines a request of somebody
+/// they watch. What is remembered for good is only that there is a contact. Of those that were
+/// there before this process began it is not known which halves they have, so both must be taken
+/// back.
+#[derive(Debug, Default)]
+pub struct Halves(HashMap<Link, Known>);
+
+/// Whether each half is there, where it is known.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    watching: Option<bool>,
+    watched: Option<bool>,
+}
+
+/// Beyond so many links all is forgotten: then both halves must be taken back.
+const MAX_LINKS: usize = 65_536;
+
+impl Halves {
+    /// Takes in what passed outward; `is_contact` is what was remembered before.
+    pub fn observe(&mut self, link: Link, said: Subscription, is_contact: bool) -> Option<Change> {
+        if self.0.len() >= MAX_LINKS && !self.0.contains_key(&link) {
+            self.0.clear();
+        }
+        // Where there was no contact, neither half was there.
+        let before = if is_contact {
+            self.0.get(&link).copied().unwrap_or_default()
+        } else {
+            Known {
+                watching: Some(false),
+                watched: Some(false),
+            }
+        };
+        let now = match said {
+            Subscription::Subscribe => Known {
+                watching: Some(true),
+                ..before
+            },
+            Subscription::Subscribed => Known {
+                watched: Some(true),
+                ..before
+            },
+            Subscription::Unsubscribe => Known {
+                watching: Some(false),
+                ..before
+            },
+            Subscription::Unsubscribed => Known {
+                watched: Some(false),
+                ..before
+            },
+        };
+        let gone = now.watching == Some(false) && now.watched == Some(false);
+        if gone {
+            self.0.remove(&link);
+        } else {
+            self.0.insert(link, now);
+        }
+        match (is_contact, gone) {
+            (false, false) => Some(Change::Add),
+            (true, true) => Some(Change::Remove),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Subscription::{Subscribe, Subscribed, Unsubscribe, Unsubscribed};
+    use super::*;
+
+    #[test]
+    fn a_contact_lasts_as_long_as_either_half() {
+        // What was remembered at the start, what passes, what is remembered at the end.
+        let table: [(bool, &[Subscription], bool); 12] = [
+            (false, &[Subscribe], true),
+            (false, &[Subscribed], true),
+            (false, &[Unsubscribed], false),
+            (false, &[Unsubscribe, Unsubscribed], false),
+            (false, &[Subscribe, Unsubscribe], false),
+            (false, &[Subscribe, Subscribed, Unsubscribe], true),
+            (false, &[Subscribe, Subscribed, Unsubscribed], true),
+            (
+                false,
+                &[Subscribe, Subscribed, Unsubscribed, Unsubscribe],
+                false,
+            ),
+            (false, &[Subscribe, Unsubscribed], true),
+            // From before the process began: which halves there are is not known.
+            (true, &[Unsubscribe], true),
+            (true, &[Unsubscribe, Unsubscribed], false),
+            (true, &[Unsubscribe, Subscribe, Unsubscribed], true),
+        ];
+        for (mut contact, passes, want) in table {
+            let start = contact;
+            let mut halves = Halves::default();
+            let link = || {
+                let bare = |text| BareJid::parse(text).unwrap();
+                (bare("a@contoso.example"), bare("b@fabrikam.example"))
+            };
+            for said in passes {
+                match halves.observe(link(), *said, contact) {
+                    Some(Change::Add) => contact = true,
+                    Some(Change::Remove) => contact = false,
+                    None => {}
+                }
+            }
+            assert_eq!(contact, want, "{start} {passes:?}");
+        }
+    }
+}

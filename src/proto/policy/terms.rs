@@ -1,0 +1,144 @@
+//! What a partner may do once it has proven who it is.
+
+use crate::proto::auth::chain::TlsVersion;
+use crate::proto::policy::Initiative;
+use crate::proto::stanza::Kind;
+use crate::proto::xml::Ns;
+
+/// The settings of a partner that hold for live streams and single stanzas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// How far the partner is trusted.
+    pub partner_type: PartnerType,
+    /// Who may open conversations.
+    pub initiative: Initiative,
+    /// Which kinds of stanza pass, either way.
+    pub kinds: Kinds,
+    /// Which payload passes, either way.
+    pub payload: Payload,
+    /// Live, authenticated streams, both directions together.
+    pub connection_limit: usize,
+    /// The oldest TLS that is spoken where TLS is spoken.
+    pub minimum_tls: TlsVersion,
+    /// The longest stanza, in bytes, either way.
+    pub max_stanza_bytes: usize,
+    /// Stanzas a second that are read from all the partner's streams together; 0: no limit.
+    pub stanza_rate: u32,
+}
+
+impl Default for Terms {
+    /// What holds where nothing is written.
+    fn default() -> Self {
+        Self {
+            partner_type: PartnerType::Federated,
+            initiative: Initiative::Both,
+            kinds: Kinds::default(),
+            payload: Payload::default(),
+            connection_limit: 20,
+            minimum_tls: TlsVersion::Tls12,
+            max_stanza_bytes: 262_144,
+            stanza_rate: 1000,
+        }
+    }
+}
+
+/// How far a partner is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PartnerType {
+    /// An organisation like ours.
+    Federated,
+    /// A public provider that vouches for who its users are.
+    PublicVerified,
+    /// A public provider that does not.
+    PublicUnverified,
+}
+
+impl PartnerType {
+    /// All types, the most trusted first.
+    pub const ALL: [Self; 3] = [
+        Self::Federated,
+        Self::PublicVerified,
+        Self::PublicUnverified,
+    ];
+
+    /// The word in `partners.toml`, and in the annotation of stanzas.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Federated => "federated",
+            Self::PublicVerified => "public-verified",
+            Self::PublicUnverified => "public-unverified",
+        }
+    }
+
+    /// Whether the partner's users may turn to a local user who has not added them.
+    #[must_use]
+    pub fn comes_unasked(self) -> bool {
+        self != Self::PublicUnverified
+    }
+
+    /// Whether the partner's users see the status notes in presence.
+    #[must_use]
+    pub fn sees_notes(self) -> bool {
+        self == Self::Federated
+    }
+}
+
+/// A set of kinds of stanza.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds {
+    message: bool,
+    presence: bool,
+    iq: bool,
+}
+
+impl Default for Kinds {
+    fn default() -> Self {
+        Self::of(&[Kind::Message, Kind::Presence, Kind::Iq])
+    }
+}
+
+impl Kinds {
+    /// The set of the kinds listed.
+    #[must_use]
+    pub fn of(kinds: &[Kind]) -> Self {
+        Self {
+            message: kinds.contains(&Kind::Message),
+            presence: kinds.contains(&Kind::Presence),
+            iq: kinds.contains(&Kind::Iq),
+        }
+    }
+
+    /// Whether a kind is in the set.
+    #[must_use]
+    pub fn contains(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Message => self.message,
+            Kind::Presence => self.presence,
+            Kind::Iq => self.iq,
+        }
+    }
+}
+
+/// The namespaces that the children of a stanza may be of. The stanza's own vocabulary (body,
+/// subject, show, status, error …) is no payload in this sense, and always passes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Payload {
+    /// Empty: all; else these only.
+    pub allow: Vec<Ns>,
+    /// These never.
+    pub deny: Vec<Ns>,
+}
+
+impl Payload {
+    /// The first of some namespaces that may not pass.
+    pub fn first_refused<'n>(
+        &self,
+        mut namespaces: impl Iterator<Item = &'n Ns>,
+    ) -> Option<&'n Ns> {
+        namespaces.find(|ns| {
+            **ns != Ns::CONTENT
+                && (self.deny.contains(ns) || !(self.allow.is_empty() || self.allow.contains(ns)))
+        })
+    }
+}

@@ -1,0 +1,141 @@
+//! The only way to a [`Validated`] stanza: policy, and what policy takes off or puts on.
+
+use std::ops::Deref;
+
+use super::{Addressed, Kind, Stanza, bounce, refuse};
+use crate::proto::policy::{
+    Decision, Direction, Facts, Partner, Reason, Rules, StanzaFacts, evaluate,
+};
+use crate::proto::xml::writer::write_element;
+use crate::proto::xml::{Dialect, Element, Ns};
+
+/// A value that has passed every check; what is relayed is always one of these.
+#[derive(Clone, Debug)]
+pub struct Validated<T>(T);
+
+impl<T> Validated<T> {
+    /// Claims that the value has been checked. `grep assertion` finds every such claim.
+    pub(super) fn assertion(value: T) -> Self {
+        Self(value)
+    }
+}
+
+impl<T> Deref for Validated<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// What is remembered about the local and the remote user of a stanza.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Remembered {
+    /// Whether the local user has added the remote one.
+    pub is_contact: bool,
+    /// Whether the side that may open conversations has opened this one.
+    pub is_open: bool,
+}
+
+/// Why a stanza does not pass, and what its sender is told.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Why.
+    pub reason: Reason,
+    /// The answer, where there may be one.
+    pub answer: Option<Box<Validated<Stanza>>>,
+}
+
+/// Decides whether a stanza passes, and makes it what the other side is to see; `annotate` tells
+/// the gateway about the partner.
+///
+/// # Errors
+/// [`Refused`], with the answer for the sender where there may be one.
+pub fn permit(
+    addressed: Addressed,
+    remembered: Remembered,
+    rules: &Rules,
+    annotate: bool,
+) -> Result<Validated<Stanza>, Refused> {
+    let direction = addressed.direction();
+    let payload: Vec<Ns> = addressed
+        .element
+        .children()
+        .map(|it| it.ns().clone())
+        .collect();
+    let facts = Facts {
+        method: addressed.method(),
+        stanza: Some(StanzaFacts {
+            direction,
+            kind: addressed.kind,
+            is_answer: addressed.is_answer(),
+            to_service: addressed.local().local().is_none(),
+            payload: &payload,
+            bytes: match direction {
+                Direction::Inbound => 0,
+                Direction::Outbound => written_length(&addressed.element, rules),
+            },
+            is_contact: remembered.is_contact,
+            is_open: remembered.is_open,
+            is_allowed: rules.access().admits(addressed.local()),
+        }),
+        ..Facts::of_pair(addressed.local().domain(), addressed.remote().domain())
+    };
+    let partner = match evaluate(facts, rules) {
+        Decision::Allow(partner) => partner,
+        Decision::Refuse(reason) => return Err(refusal(&addressed, reason)),
+    };
+    let note = (annotate && direction == Direction::Inbound)
+        .then(|| annotation(&addressed, partner, rules));
+    let mut stanza = addressed.into_stanza();
+    if let Some(note) = note {
+        stanza.element.push(note);
+    }
+    let is_note = |child: &Element| child.is(&Ns::CONTENT, "status");
+    if direction == Direction::Outbound
+        && stanza.kind == Kind::Presence
+        && !partner.terms.partner_type.sees_notes()
+    {
+        stanza.element.retain_children(|child| !is_note(child));
+    }
+    Ok(Validated::assertion(stanza))
+}
+
+fn refusal(addressed: &Addressed, reason: Reason) -> Refused {
+    let answer = if reason.is_stanza_policy() {
+        refuse(addressed, &reason, addressed.direction())
+    } else {
+        bounce(addressed, &reason)
+    };
+    Refused {
+        reason,
+        answer: answer.map(Box::new),
+    }
+}
+
+fn annotation(stanza: &Addressed, partner: &Partner, rules: &Rules) -> Element {
+    let domain = rules.account_of(stanza.remote().domain());
+    let note = Element::new(Ns::PARTNER, "partner")
+        .with_attribute("domain", domain.as_str())
+        .with_attribute("type", partner.terms.partner_type.as_str());
+    match stanza.method() {
+        Some(method) => note.with_attribute("method", method.as_str()),
+        None => note,
+    }
+}
+
+/// How long an element is for a partner. Most are so short that an estimate will do.
+fn written_length(element: &Element, rules: &Rules) -> usize {
+    /// One character becomes six at most: `&quot;`.
+    const WORST: usize = 6;
+    let estimate = element.size_hint();
+    if estimate.saturating_mul(WORST) < rules.min_stanza_bytes() {
+        return estimate;
+    }
+    let mut bytes = Vec::new();
+    write_element(Dialect::Server, element, &mut bytes);
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests;
