@@ -12,8 +12,8 @@
 //! Read first: [`proto`] (the vocabulary and the contract of a machine), then
 //! `proto::stream::inbound` (what happens on the wire), then `net::driver` (how it is pumped).
 //!
-//! **The dependency rule.** Arrows run one way: `proto` uses nothing of ours; `ops` uses
-//! `proto`; `config` uses `proto` and `ops`; `net` uses `proto`, `config` and `ops`; `cli` uses all. Decisions
+//! **The dependency rule.** Arrows run one way: `proto` uses nothing of ours; `ops` and
+//! `store` use `proto`; `config` uses `proto` and `ops`; `net` uses these four; `cli` uses all. Decisions
 //! are made in `proto` and nowhere else; sockets, clocks and randomness are in `net` and nowhere
 //! else. Clippy (`.cargo/clippy.toml`) and `tests/it/purity.rs` keep it so.
 #![cfg_attr(test, allow(missing_docs, reason = "test modules explain themselves"))]
@@ -23,3 +23,4 @@ pub mod config;
 pub mod net;
 pub mod ops;
 pub mod proto;
+pub mod store;

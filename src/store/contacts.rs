@@ -1,0 +1,158 @@
+//! The handle that everyone else uses.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::contact::{Contact, Known, Limits};
+use super::directory::Directory;
+use super::disk::{Disk, Plain};
+use super::error::{SetAside, StoreError};
+use super::file::{self, OnDamage};
+use super::writer::{BATCH, Change, Writer};
+use crate::proto::jid::Jid;
+
+/// The contacts of all local users. Cheap to clone; the file is closed with the last clone.
+#[derive(Clone)]
+pub struct Contacts(Arc<Shared>);
+
+/// A store that was opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// The contacts.
+    pub contacts: Contacts,
+    /// The file that was there before, if it was damaged: the contacts then begin empty.
+    pub set_aside: Option<SetAside>,
+}
+
+impl Contacts {
+    /// Opens the contacts of a state directory, for the daemon. Makes the directory (mode 0700) and the
+    /// file (mode 0600) where there are none; waits two seconds for an administrator's edit to
+    /// end.
+    ///
+    /// # Errors
+    /// [`StoreError`], when another process stays in the way, or the operating system does.
+    pub fn open(directory: &Path) -> Result<Opened, StoreError> {
+        let directory = Directory::lock(directory, true)?;
+        Self::open_with(directory, Plain, OnDamage::SetAside, Limits::DEFAULT)
+    }
+
+    /// As [`Contacts::open`], for an administrator's edit: does not wait, and leaves a damaged file to the daemon.
+    ///
+    /// # Errors
+    /// [`StoreError`]; among others [`StoreError::Locked`] while a daemon runs.
+    pub fn open_for_edit(directory: &Path) -> Result<Self, StoreError> {
+        let directory = Directory::lock(directory, false)?;
+        Self::open_with(directory, Plain, OnDamage::Refuse, Limits::DEFAULT)
+            .map(|opened| opened.contacts)
+    }
+
+    /// Whether the local account has added the remote one. Asks memory only.
+    #[must_use]
+    pub fn contains(&self, local: &Jid, remote: &Jid) -> bool {
+        let contact = Contact::new(local, remote);
+        let known = self.0.known.read();
+        known
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&contact)
+    }
+
+    /// Adds a contact, and tells whether it was absent. It is on the disk when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing has changed.
+    pub async fn add(&self, local: &Jid, remote: &Jid) -> Result<bool, StoreError> {
+        self.change(Contact::new(local, remote), true).await
+    }
+
+    /// Removes a contact, and tells whether it was there. It is off the disk when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing has changed.
+    pub async fn remove(&self, local: &Jid, remote: &Jid) -> Result<bool, StoreError> {
+        self.change(Contact::new(local, remote), false).await
+    }
+
+    /// All contacts, ordered by the local account, then by the remote one.
+    #[must_use]
+    pub fn list(&self) -> Vec<Contact> {
+        let known = self.0.known.read();
+        let known = known.unwrap_or_else(PoisonError::into_inner);
+        let mut list: Vec<_> = known.iter().cloned().collect();
+        drop(known);
+        list.sort_unstable();
+        list
+    }
+
+    pub(super) fn open_with(
+        directory: Directory,
+        disk: impl Disk,
+        on_damage: OnDamage,
+        limits: Limits,
+    ) -> Result<Opened, StoreError> {
+        let path = directory.contacts();
+        let loaded = file::open(&directory, &disk, on_damage)?;
+        let known = Arc::new(RwLock::new(loaded.contacts.into_iter().collect()));
+        let (changes, queue) = mpsc::channel(BATCH);
+        let writer = Writer {
+            directory,
+            disk,
+            store: Some(loaded.store),
+            known: Arc::clone(&known),
+            limits,
+        };
+        let thread = thread::Builder::new()
+            .name("contacts".to_owned())
+            .spawn(move || writer.run(queue))
+            .map_err(|error: io::Error| StoreError::io(&path, error))?;
+        Ok(Opened {
+            contacts: Self(Arc::new(Shared {
+                known,
+                changes: Some(changes),
+                thread: Some(thread),
+            })),
+            set_aside: loaded.set_aside,
+        })
+    }
+
+    /// All changes go through one queue, also those that seem to change nothing: what is in
+    /// memory may be about to change by one that is ahead.
+    async fn change(&self, contact: Contact, present: bool) -> Result<bool, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let change = Change {
+            contact,
+            present,
+            answer,
+        };
+        let changes = self.0.changes.as_ref().ok_or(StoreError::Closed)?;
+        changes.send(change).await.map_err(|_| StoreError::Closed)?;
+        answered.await.unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+impl fmt::Debug for Contacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Contacts(..)")
+    }
+}
+
+struct Shared {
+    known: Arc<RwLock<Known>>,
+    changes: Option<mpsc::Sender<Change>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Shared {
+    /// Waits until the file is closed, so that the next opening finds it whole and free.
+    fn drop(&mut self) {
+        drop(self.changes.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the writer has been reported where it was.
+            thread.join().unwrap_or_default();
+        }
+    }
+}

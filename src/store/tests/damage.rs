@@ -1,0 +1,138 @@
+//! Files that something else than the store has written to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::super::{Contacts, StoreError};
+use super::{numbered, open, texts};
+
+/// A sound file of 200 contacts, closed, or left as a process leaves it that is killed.
+fn sound(directory: &Path, closed: bool) -> (Vec<u8>, Vec<String>) {
+    let path = file(directory);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let contacts = open(directory);
+    for number in 0..200 {
+        let (local, remote) = numbered(number);
+        runtime.block_on(contacts.add(&local, &remote)).unwrap();
+    }
+    let texts = texts(&contacts);
+    let running = fs::read(&path).unwrap();
+    drop(contacts);
+    let bytes = if closed {
+        fs::read(&path).unwrap()
+    } else {
+        running
+    };
+    (bytes, texts)
+}
+
+fn file(directory: &Path) -> PathBuf {
+    directory.join("contacts.redb")
+}
+
+/// Opens spoilt bytes: all contacts are there, or the file is set aside and told of.
+fn all_or_aside(spoilt: &[u8], want: &[String]) -> Result<bool, TestCaseError> {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(file(directory.path()), spoilt).unwrap();
+    let opened = Contacts::open(directory.path()).unwrap();
+    let found = texts(&opened.contacts);
+    let Some(set_aside) = opened.set_aside else {
+        prop_assert_eq!(found, want);
+        return Ok(false);
+    };
+    prop_assert!(found.is_empty());
+    prop_assert_eq!(&set_aside.file, &file(directory.path()));
+    prop_assert_eq!(
+        fs::metadata(&set_aside.aside).unwrap().len(),
+        spoilt.len() as u64
+    );
+    // Its own panic would end the release build.
+    prop_assert_ne!(set_aside.reason, "it cannot be read");
+    drop(opened.contacts);
+    prop_assert!(texts(&open(directory.path())).is_empty());
+    Ok(true)
+}
+
+#[test]
+fn no_flipped_or_lost_bytes_go_unnoticed() {
+    for closed in [true, false] {
+        let directory = tempfile::tempdir().unwrap();
+        let (bytes, want) = sound(directory.path(), closed);
+        assert!(!all_or_aside(&bytes, &want).unwrap());
+        // What is in use stands at the start of the file; the tail is free space.
+        let used = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+        let place = prop_oneof![0..320_usize, 0..used];
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(60)
+        });
+        let flips = prop::collection::vec((place, 1..=255_u8), 1..6);
+        let cut = prop::option::weighted(0.2, 0..bytes.len());
+        runner
+            .run(&(flips, cut), |(flips, cut)| {
+                let mut spoilt = bytes.clone();
+                for (at, bits) in flips {
+                    spoilt[at] ^= bits;
+                }
+                spoilt.truncate(cut.unwrap_or(bytes.len()));
+                all_or_aside(&spoilt, &want).map(drop)
+            })
+            .unwrap();
+    }
+}
+
+#[test]
+fn what_is_no_store_at_all_is_set_aside_as_it_is() {
+    for (number, text) in [&b""[..], b"x", &[0; 4096], &[0xff; 100_000]]
+        .into_iter()
+        .enumerate()
+    {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(file(directory.path()), text).unwrap();
+        let set_aside = Contacts::open(directory.path()).unwrap().set_aside.unwrap();
+        assert_eq!(fs::read(&set_aside.aside).unwrap(), text, "{number}");
+        assert_eq!(
+            set_aside.aside,
+            directory.path().join("contacts.redb.damaged-1")
+        );
+    }
+}
+
+#[test]
+fn a_second_damaged_file_does_not_replace_the_first() {
+    let directory = tempfile::tempdir().unwrap();
+    for text in ["one", "two"] {
+        fs::write(file(directory.path()), text).unwrap();
+        Contacts::open(directory.path()).unwrap();
+    }
+    for (number, text) in [(1, "one"), (2, "two")] {
+        let aside = directory
+            .path()
+            .join(format!("contacts.redb.damaged-{number}"));
+        assert_eq!(fs::read_to_string(aside).unwrap(), text);
+    }
+}
+
+#[test]
+fn an_edit_leaves_a_damaged_file_where_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(file(directory.path()), "damaged").unwrap();
+    let error = Contacts::open_for_edit(directory.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    assert_eq!(
+        fs::read_to_string(file(directory.path())).unwrap(),
+        "damaged"
+    );
+}
+
+#[test]
+fn what_cannot_be_opened_is_no_damage() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(file(directory.path())).unwrap();
+    let error = Contacts::open(directory.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Io { .. }), "{error}");
+}

@@ -1,0 +1,156 @@
+//! The one thread that writes: what waits goes into one transaction.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::contact::{Contact, Known, Limits};
+use super::directory::Directory;
+use super::disk::Disk;
+use super::error::StoreError;
+use super::file::{self, OnDamage, Store};
+
+/// Most changes that one transaction takes.
+pub(super) const BATCH: usize = 1024;
+
+/// A wish for a contact to be present or absent.
+pub(super) struct Change {
+    pub(super) contact: Contact,
+    pub(super) present: bool,
+    /// Told, once it is on the disk, whether it changed anything.
+    pub(super) answer: oneshot::Sender<Result<bool, StoreError>>,
+}
+
+/// Owns the file.
+pub(super) struct Writer<D> {
+    pub(super) directory: Directory,
+    pub(super) disk: D,
+    /// `None` after a fault: redb then wants to be opened again.
+    pub(super) store: Option<Store>,
+    pub(super) known: Arc<RwLock<Known>>,
+    pub(super) limits: Limits,
+}
+
+impl<D: Disk> Writer<D> {
+    /// Makes changes until every handle is gone.
+    pub(super) fn run(mut self, mut changes: mpsc::Receiver<Change>) {
+        let mut batch = Vec::new();
+        while changes.blocking_recv_many(&mut batch, BATCH) > 0 {
+            self.serve(batch.drain(..));
+        }
+    }
+
+    /// Decides each change in the order in which they came, writes what they come to, and answers.
+    fn serve(&mut self, batch: impl Iterator<Item = Change>) {
+        let known = Arc::clone(&self.known);
+        let mut outcome = Outcome::new(&known, self.limits);
+        let mut answers = Vec::new();
+        for change in batch {
+            let answer = outcome.take(&change.contact, change.present);
+            answers.push((change.answer, change.contact, answer));
+        }
+        let written = self.write(&outcome.changes);
+        if written.is_ok() {
+            let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
+            for (contact, present) in &outcome.changes {
+                known.set(contact.clone(), *present);
+            }
+        }
+        for (sender, contact, answer) in answers {
+            // What was decided by a change that failed is as open as that change.
+            let answer = match &written {
+                Err(error) if outcome.changes.contains_key(&contact) => Err(error.clone()),
+                _ => answer,
+            };
+            // Whoever asked may be gone; the change stands.
+            sender.send(answer).unwrap_or_default();
+        }
+    }
+
+    fn write(&mut self, changes: &HashMap<Contact, bool>) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let written = match &self.store {
+            Some(store) => store.write(changes).map_err(StoreError::write),
+            None => self.reopen().and_then(|(store, drift)| {
+                let changes = drift.iter().chain(changes);
+                store.write(changes).map_err(StoreError::write)?;
+                self.store = Some(store);
+                Ok(())
+            }),
+        };
+        if let Err(error) = &written {
+            tracing::error!(%error, "a change of contacts is lost");
+            self.store = None;
+        }
+        written
+    }
+
+    /// Opens the file after a fault, and tells what must change in it to be what memory is: of the
+    /// transaction that failed, nothing or all may be in it.
+    fn reopen(&self) -> Result<(Store, HashMap<Contact, bool>), StoreError> {
+        let loaded = file::open(&self.directory, &self.disk, OnDamage::SetAside)?;
+        if let Some(set_aside) = &loaded.set_aside {
+            tracing::error!("{set_aside}; what is in memory is written to the new file");
+        }
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let found: Known = loaded.contacts.into_iter().collect();
+        let missing = known.iter().filter(|contact| !found.contains(contact));
+        let extra = found.iter().filter(|contact| !known.contains(contact));
+        let drift = missing
+            .map(|contact| (contact.clone(), true))
+            .chain(extra.map(|contact| (contact.clone(), false)))
+            .collect();
+        Ok((loaded.store, drift))
+    }
+}
+
+/// What the changes of a batch come to.
+struct Outcome<'k> {
+    known: &'k RwLock<Known>,
+    limits: Limits,
+    changes: HashMap<Contact, bool>,
+    contacts: usize,
+    bytes: usize,
+}
+
+impl<'k> Outcome<'k> {
+    fn new(known: &'k RwLock<Known>, limits: Limits) -> Self {
+        let (contacts, bytes) = known.read().unwrap_or_else(PoisonError::into_inner).size();
+        Self {
+            known,
+            limits,
+            changes: HashMap::new(),
+            contacts,
+            bytes,
+        }
+    }
+
+    /// Takes one change on, and tells whether it changes anything.
+    fn take(&mut self, contact: &Contact, present: bool) -> Result<bool, StoreError> {
+        let was = self.changes.get(contact).copied().unwrap_or_else(|| {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            known.contains(contact)
+        });
+        if was == present {
+            return Ok(false);
+        }
+        let length = contact.as_bytes().len();
+        if !present {
+            self.contacts -= 1;
+            self.bytes -= length;
+        } else if self.contacts >= self.limits.contacts || self.bytes + length > self.limits.bytes {
+            return Err(StoreError::Full {
+                contacts: self.contacts,
+                bytes: self.bytes,
+            });
+        } else {
+            self.contacts += 1;
+            self.bytes += length;
+        }
+        self.changes.insert(contact.clone(), present);
+        Ok(true)
+    }
+}
