@@ -66,6 +66,25 @@ class OverIPv6(Case):
             await gateway.ask_message(user.me)
 
 
+class OlderTls(Case):
+    title = "Prosody with an RSA certificate, and no later TLS than 1.2: EXTERNAL both ways"
+    domain = "older.prosody.example"
+
+    def prepare(self, world):
+        certificate = world.public.issue("older", [self.domain], rsa_key=True)
+        more = {"certificate": certificate, "tls_version": "tlsv1_2"}
+        world.servers.append(world.prosody("prosody-older", "127.0.2.14", "sasl-external", [self.domain], **more))
+        world.edges["contoso"].partner(self.domain)
+
+    async def run(self, world):
+        gateway, edge = world.gateways["contoso"], world.edges["contoso"]
+        async with world.user(self.domain) as user:
+            await user.ask_message(gateway.me)
+        await evidence.daemon_named(edge, self.domain, inbound="sasl-external", outbound="sasl-external")
+        versions = {event["tls"] for event in edge.events(self.domain, "stream-authenticated")}
+        check(versions == {"1.2"}, f"the versions: {versions}")
+
+
 class Bidirectional(Case):
     title = "Prosody with its module for bidirectional streams: question and answer both ways"
     domain = "bidi.prosody.example"
@@ -82,4 +101,4 @@ class Bidirectional(Case):
             await gateway.ask_message(user.me)
 
 
-CASES = [RefusedThenDialback(), BadCertificateDialback(), OverIPv6(), Bidirectional()]
+CASES = [RefusedThenDialback(), BadCertificateDialback(), OverIPv6(), OlderTls(), Bidirectional()]

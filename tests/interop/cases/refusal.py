@@ -92,6 +92,7 @@ CASES = [
     BadCertificate(3, "for another name", "does not name", names=["somebody-else.example"]),
     BadCertificate(4, "from an unknown authority", "trust|issuer", authority="internal"),
     BadCertificate(5, "for clients only", "clients only", usage=["client"]),
+    BadCertificate(6, "sent without its intermediate", "intermediate", whole=False),
     Unknown(),
     NoEncryption(),
     NoSuchDomain(),

@@ -27,7 +27,7 @@ c2s_require_encryption = false
 s2s_require_encryption = {encryption}
 s2s_allow_encryption = {encryption}
 s2s_secure_auth = {secure_auth}
-ssl = {{ cafile = "{authority}", certificate = "{chain}", key = "{key}" }}
+ssl = {{ cafile = "{authority}", certificate = "{chain}", key = "{key}"{tls} }}
 """
 
 # Which method is left when Prosody is set like this.
@@ -50,6 +50,7 @@ class Prosody:
     rooms: list = field(default_factory=list)
     more_addresses: list = field(default_factory=list)
     more_modules: list = field(default_factory=list)
+    tls_version: str = ""  # as Prosody writes it; none: all that are safe
     level: str = "debug"
 
     def configuration(self):
@@ -66,6 +67,7 @@ class Prosody:
             authority=self.authority.file,
             chain=self.certificate.chain,
             key=self.certificate.key,
+            tls=f', protocol = "{self.tls_version}"' if self.tls_version else "",
             **SETTINGS[self.method],
         )
         hosts = "".join(f'VirtualHost "{d}"\n' for d in self.domains)
