@@ -130,7 +130,11 @@ impl Side for Serving {
                     .local(&domain)
                     .log();
             }
-            Output::Refused { reason, answer: _ } => {
+            Output::Refused { reason, answer } => {
+                // Only what could not be answered on the link itself, which is closing.
+                if let Some(answer) = answer {
+                    self.edge.hub.answer(*answer);
+                }
                 self.edge.ledger.count(reason.code());
                 Line::new(Event::StanzaBounced)
                     .stream(self.id)

@@ -7,7 +7,7 @@
 use super::{Authenticated, Pair};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Reason};
-use crate::proto::xml::{Element, Ns};
+use crate::proto::xml::{Condition, Element, Ns};
 
 /// Most dialback requests that may wait for an answer on one stream.
 const MAX_OPEN: usize = 16;
@@ -79,7 +79,11 @@ impl Answer {
     pub fn unreachable(question: Question, reason: &Reason) -> Self {
         // XEP-0220 §2.5: not found where DNS knows no server, failed where none could be reached.
         let condition = match reason {
-            Reason::NoService(_) => "remote-server-not-found",
+            Reason::NoService(_)
+            | Reason::PeerError {
+                condition: Condition::HostUnknown,
+                ..
+            } => "remote-server-not-found",
             Reason::ConnectFailed(_) | Reason::DnsFailed(_) | Reason::BackingOff(_) => {
                 "remote-connection-failed"
             }

@@ -60,7 +60,7 @@ pub enum Reason {
     Xml(xml::Fault),
     /// The root element is not a stream's, or the content namespace is not this port's.
     InvalidNamespace,
-    /// The header has no version, or one that does not start with 1.
+    /// The header has no version, or one below 1.0.
     UnsupportedVersion,
     /// The header has no usable `to` or `from`.
     HeaderAddress(&'static str),
@@ -101,7 +101,12 @@ pub enum Reason {
     /// A newer stream for the same purpose took over.
     Replaced,
     /// The other side ended the stream with an error.
-    PeerError(String),
+    PeerError {
+        /// The condition of its stream error.
+        condition: xml::Condition,
+        /// What it says besides; one line, or empty.
+        text: String,
+    },
     /// The other side ended the stream, or the connection, without one.
     PeerClosed,
     /// Reading or writing failed.
@@ -127,6 +132,8 @@ pub enum Reason {
     ExternalMissing,
     /// The partner refused SASL EXTERNAL, and no other method is allowed.
     ExternalRefused(String),
+    /// The partner's own attempt at SASL failed, with this condition.
+    SaslFailed(&'static str),
     /// The authoritative server does not know the dialback key.
     DialbackInvalid,
     /// The partner could not or would not check our dialback key.
@@ -252,7 +259,7 @@ impl Reason {
             Self::Finished => ("finished", "undefined-condition", TIMEOUT),
             Self::Shutdown => ("shutdown", "system-shutdown", TIMEOUT),
             Self::Replaced => ("replaced", "conflict", TIMEOUT),
-            Self::PeerError(_) => ("peer-error", "undefined-condition", TIMEOUT),
+            Self::PeerError { .. } => ("peer-error", "undefined-condition", TIMEOUT),
             Self::PeerClosed => ("peer-closed", "undefined-condition", TIMEOUT),
             Self::Transport(_) => ("transport", "undefined-condition", TIMEOUT),
             Self::TlsMissing => ("tls-missing", "policy-violation", TIMEOUT),
@@ -262,15 +269,18 @@ impl Reason {
             Self::Certificate(fault) => (fault.code(), "not-authorized", TIMEOUT),
             Self::ExternalMissing => ("external-missing", "not-authorized", TIMEOUT),
             Self::ExternalRefused(_) => ("external-refused", "not-authorized", TIMEOUT),
+            Self::SaslFailed(_) => ("sasl-failed", "not-authorized", TIMEOUT),
             Self::DialbackInvalid => ("dialback-invalid", "not-authorized", TIMEOUT),
             Self::DialbackRefused(_) => ("dialback-refused", "not-authorized", TIMEOUT),
             Self::NoService(_) => ("no-service", "remote-connection-failed", NOT_FOUND),
             Self::DnsFailed(_) => ("dns-failed", "remote-connection-failed", TIMEOUT),
             Self::ConnectFailed(_) => ("connect-failed", "remote-connection-failed", TIMEOUT),
             Self::BackingOff(_) => ("backing-off", "remote-connection-failed", TIMEOUT),
-            Self::ImproperAddressing(_) => {
-                ("improper-addressing", "improper-addressing", BAD_REQUEST)
-            }
+            Self::ImproperAddressing(_) => (
+                "improper-addressing",
+                "improper-addressing",
+                ("modify", "jid-malformed"),
+            ),
             Self::InvalidFrom => ("invalid-from", "invalid-from", BAD_REQUEST),
             Self::HostUnknown => ("host-unknown", "host-unknown", NOT_FOUND),
             Self::MalformedStanza(_) => ("malformed-stanza", "bad-format", BAD_REQUEST),
@@ -327,7 +337,7 @@ impl fmt::Display for Reason {
             Self::InvalidNamespace => {
                 f.write_str("not a stream of this port: wrong root element or content namespace")
             }
-            Self::UnsupportedVersion => f.write_str("the stream's version is not 1.0"),
+            Self::UnsupportedVersion => f.write_str("the stream has no version of at least 1.0"),
             Self::HeaderAddress(what) => write!(f, "the stream header has no usable '{what}'"),
             Self::HeaderChanged(what) => {
                 write!(
@@ -367,7 +377,14 @@ impl fmt::Display for Reason {
             Self::Finished => f.write_str("the stream has served its purpose"),
             Self::Shutdown => f.write_str("the edge is stopping"),
             Self::Replaced => f.write_str("a newer stream took over"),
-            Self::PeerError(text) => write!(f, "the other side ended the stream: {text}"),
+            Self::PeerError { condition, text } => {
+                write!(f, "the other side ended the stream: {}", condition.as_str())?;
+                if text.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, " ({text})")
+                }
+            }
             Self::PeerClosed => f.write_str("the other side closed the connection"),
             Self::Transport(text) => write!(f, "the connection broke: {text}"),
             Self::TlsMissing => {
@@ -383,6 +400,9 @@ impl fmt::Display for Reason {
                 "the partner does not offer SASL EXTERNAL (it may distrust our certificate)",
             ),
             Self::ExternalRefused(text) => write!(f, "the partner refused SASL EXTERNAL: {text}"),
+            Self::SaslFailed(condition) => {
+                write!(f, "the partner tried SASL in vain: {condition}")
+            }
             Self::DialbackInvalid => {
                 f.write_str("the authoritative server says that the dialback key is not its own")
             }

@@ -48,17 +48,19 @@ impl Stanza {
 
     /// Whether this may be answered with an error at all.
     ///
-    /// RFC 6120 §8.3.1: never an error for an error; §8.2.3: an iq result is never answered;
-    /// RFC 6121 §8.1.1.1 lets presence other than a request pass away in silence.
+    /// RFC 6120 §8.3.1: never an error for an error; §8.2.3: nor for a result, but always for an
+    /// iq of an unknown type. RFC 6121 §4.7.1 says so of presence, too; presence that only takes
+    /// something back, or answers a request, ends in silence.
     #[must_use]
     pub fn is_answerable(&self) -> bool {
         let stanza_type = self.stanza_type();
         match self.kind {
-            Kind::Iq => matches!(stanza_type, Some("get" | "set")),
+            Kind::Iq => !matches!(stanza_type, Some("result" | "error")),
             Kind::Message => stanza_type != Some("error"),
-            Kind::Presence => {
-                matches!(stanza_type, Some("subscribe" | "probe") | None)
-            }
+            Kind::Presence => !matches!(
+                stanza_type,
+                Some("error" | "unavailable" | "subscribed" | "unsubscribe" | "unsubscribed")
+            ),
         }
     }
 

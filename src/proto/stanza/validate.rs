@@ -90,16 +90,13 @@ pub fn from_partner(
     if !proven.iter().any(|pair| pair.remote == *remote) {
         return Err(Refusal::Stream(Reason::InvalidFrom));
     }
-    // RFC 6120 §4.9.3.6: `to` must be of a domain that is served here.
-    if !rules.is_local(local) {
-        return Err(Refusal::Stream(Reason::HostUnknown));
-    }
-    // XEP-0220 §2.6.1: each pair is authorised by itself.
+    // RFC 6120 §8.1.1.2, rule 2: `to` must be of a domain that was named when the pair was proven,
+    // be it by SASL or by dialback; that another domain is served here, too, does not help.
     let Some(pair) = proven
         .iter()
         .find(|pair| pair.remote == *remote && pair.local == *local)
     else {
-        return Err(Refusal::Stream(Reason::NotAuthorized));
+        return Err(Refusal::Stream(Reason::HostUnknown));
     };
     let facts = Facts {
         method: pair.method(),
@@ -118,15 +115,27 @@ pub fn from_partner(
 /// # Errors
 /// [`Refusal`] says whether the link ends or only the stanza is answered.
 pub fn from_gateway(
-    element: Element,
+    mut element: Element,
     proven: &Authenticated<Domain>,
     rules: &Rules,
 ) -> Result<Addressed, Refusal> {
-    let stanza = addressed(element)?;
+    let kind = kind_of(&mut element).map_err(Refusal::Stream)?;
+    let from = address(&element, "from").map_err(Refusal::Stream)?;
     // XEP-0114 §3: a component speaks for its own domain only.
-    if stanza.from.domain() != &**proven {
+    if from.domain() != &**proven {
         return Err(Refusal::Stream(Reason::InvalidFrom));
     }
+    let to = match address(&element, "to") {
+        Ok(to) => to,
+        // A link carries everybody's stanzas: one user's slip of the pen must not end it.
+        Err(reason) => return Err(to_nobody(kind, from, element, proven, reason)),
+    };
+    let stanza = Stanza {
+        kind,
+        from,
+        to,
+        element,
+    };
     let remote = stanza.to.domain();
     if rules.is_local(remote) {
         return Err(refusal(&stanza, Reason::BothLocal));
@@ -141,26 +150,46 @@ pub fn from_gateway(
 
 /// Reads kind and addresses.
 fn addressed(mut element: Element) -> Result<Stanza, Refusal> {
+    Ok(Stanza {
+        kind: kind_of(&mut element).map_err(Refusal::Stream)?,
+        from: address(&element, "from").map_err(Refusal::Stream)?,
+        to: address(&element, "to").map_err(Refusal::Stream)?,
+        element,
+    })
+}
+
+fn kind_of(element: &mut Element) -> Result<Kind, Reason> {
     // What the edge says about a partner, only the edge may say.
     element.retain_children(|child| *child.ns() != Ns::PARTNER);
     // RFC 6120 §4.9.3.24: only the three kinds, in the content namespace, are stanzas.
-    let kind = (*element.ns() == Ns::CONTENT)
+    (*element.ns() == Ns::CONTENT)
         .then(|| Kind::of(element.name()))
         .flatten()
-        .ok_or_else(|| Refusal::Stream(Reason::UnexpectedElement(element.name().to_owned())))?;
+        .ok_or_else(|| Reason::UnexpectedElement(element.name().to_owned()))
+}
+
+fn address(element: &Element, name: &'static str) -> Result<Jid, Reason> {
     // RFC 6120 §8.1.1.2, §8.1.2.2: between servers both addresses are required.
-    let read = |name: &'static str| {
-        element
-            .attribute(name)
-            .and_then(|text| Jid::parse(text).ok())
-            .ok_or(Refusal::Stream(Reason::ImproperAddressing(name)))
-    };
-    Ok(Stanza {
-        kind,
-        from: read("from")?,
-        to: read("to")?,
-        element,
-    })
+    element
+        .attribute(name)
+        .and_then(|text| Jid::parse(text).ok())
+        .ok_or(Reason::ImproperAddressing(name))
+}
+
+/// Refuses a gateway's stanza without a usable `to`; the answer comes from the link's own domain.
+fn to_nobody(kind: Kind, from: Jid, element: Element, link: &Domain, reason: Reason) -> Refusal {
+    match Jid::parse(link.as_str()) {
+        Ok(to) => refusal(
+            &Stanza {
+                kind,
+                from,
+                to,
+                element,
+            },
+            reason,
+        ),
+        Err(_) => Refusal::Stream(reason),
+    }
 }
 
 /// The rules of the kind, then whether the two domains may talk at all.

@@ -6,7 +6,7 @@ use super::wire::Wire;
 use super::{Now, Output, Timing};
 use crate::proto::policy::Reason;
 use crate::proto::xml::writer::write_close;
-use crate::proto::xml::{Element, Ns};
+use crate::proto::xml::{Condition, Element, Ns};
 
 /// Our closing tag is sent; the other side's is awaited.
 #[derive(Debug)]
@@ -46,28 +46,48 @@ pub(super) fn peer_error(element: &Element) -> Option<Reason> {
     let condition = element
         .children()
         .find(|child| *child.ns() == Ns::STREAM_ERRORS && child.name() != "text")
-        .map_or("undefined-condition", Element::name);
+        .and_then(|child| Condition::from_name(child.name()))
+        .unwrap_or(Condition::UndefinedCondition);
     let text = element
         .child(&Ns::STREAM_ERRORS, "text")
-        .map(Element::text)
-        .filter(|text| !text.is_empty());
-    Some(Reason::PeerError(match text {
-        Some(text) => format!("{condition} ({text})"),
-        None => condition.to_owned(),
-    }))
+        .map(|text| one_line(&text.text()))
+        .unwrap_or_default();
+    Some(Reason::PeerError { condition, text })
 }
 
-/// Ends that nobody is to blame for have no stream error.
+/// What the other side says of itself, cut to what an operator needs: it goes into logs and answers.
+pub(super) fn one_line(text: &str) -> String {
+    const SHOWN: usize = 200;
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let mut line = String::new();
+    for word in words.filter(|word| !word.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if let Some((end, _)) = line.char_indices().nth(SHOWN) {
+            line.truncate(end);
+            line.push('…');
+            break;
+        }
+    }
+    line
+}
+
+/// Whether the other side is to be told more than that the stream ends.
 fn is_error(reason: &Reason) -> bool {
-    // RFC 6120 §4.6.4: an idle stream is closed, not failed.
-    !matches!(
-        reason,
-        Reason::PeerClosed
-            | Reason::PeerError(_)
-            | Reason::Idle
-            | Reason::Finished
-            | Reason::Transport(_)
-    )
+    match reason {
+        // Nobody is to blame. XEP-0190 §3: an idle stream is closed, not failed.
+        Reason::PeerClosed | Reason::Idle | Reason::Finished | Reason::Transport(_) => false,
+        // RFC 6120 §5.4.2.2: `<failure/>` has said it.
+        Reason::TlsNotOffered => false,
+        // It was the other side that refused, and it knows.
+        Reason::PeerError { .. }
+        | Reason::TlsRefused
+        | Reason::ExternalRefused(_)
+        | Reason::DialbackRefused(_) => false,
+        _ => true,
+    }
 }
 
 /// RFC 6120 §4.9.2: condition, then text; RFC 6120 §4.9.4: an application's own condition last.

@@ -64,17 +64,25 @@ impl Component {
         }
     }
 
-    fn pump(&mut self, now: Now) {
+    fn read(&mut self, now: Now, bytes: &[u8]) {
+        if matches!(self.state, State::Closed) {
+            return;
+        }
+        self.wire.feed(bytes);
         while !matches!(self.state, State::Closed) {
             let outcome = match self.wire.next_event() {
                 Ok(Some(Event::Header(header))) => self.header(&header),
                 Ok(Some(Event::Element(element))) => self.element(element),
                 Ok(Some(Event::Close)) => return self.closed_by_peer(),
                 Ok(None) => return,
+                // While closing, that ends the wait.
+                Err(reason) if matches!(self.state, State::Closing(..)) => {
+                    return self.gone(reason);
+                }
                 Err(reason) => Err(reason),
             };
             if let Err(reason) = outcome {
-                return self.fail(now, reason);
+                self.begin_closing(now, reason, None);
             }
         }
     }
@@ -96,57 +104,77 @@ impl Component {
     }
 
     fn element(&mut self, element: Element) -> Result<(), Reason> {
-        if let Some(reason) = peer_error(&element) {
+        let state = std::mem::replace(&mut self.state, State::Closed);
+        if !matches!(state, State::Closing(..))
+            && let Some(reason) = peer_error(&element)
+        {
             return Err(reason);
         }
-        match std::mem::replace(&mut self.state, State::Closed) {
-            State::ExpectHandshake { domain, stream_id }
-                if element.is(&Ns::CONTENT, "handshake") =>
-            {
-                // XEP-0114 §3: a wrong digest ends the stream.
-                let proof = handshake::prove(domain, &stream_id, &self.secret, &element.text())
-                    .ok_or(Reason::LinkSecret)?;
-                self.wire
-                    .set_limits(Limits::authenticated(self.link_limit()));
-                self.wire.send(&Element::new(Ns::CONTENT, "handshake"));
-                self.wire.push(Output::LinkUp(proof.clone()));
-                self.state = State::Open(proof);
-                Ok(())
+        self.state = match state {
+            State::ExpectHandshake { domain, stream_id } => {
+                self.handshake(domain, &stream_id, &element)?
             }
-            State::ExpectHandshake { .. } => Err(Reason::NotAuthorized),
             State::Open(proof) => {
-                self.stanza(element, &proof)?;
-                self.state = State::Open(proof);
-                Ok(())
+                self.stanza(element, &proof, true)?;
+                State::Open(proof)
             }
+            // RFC 6120 §4.4: what arrives until the other side has closed, too, still counts.
             State::Closing(closing, Some(proof)) => {
-                self.stanza(element, &proof)?;
-                self.state = State::Closing(closing, Some(proof));
-                Ok(())
+                let proof = self.stanza(element, &proof, false).is_ok().then_some(proof);
+                State::Closing(closing, proof)
             }
-            other => {
-                self.state = other;
-                Ok(())
-            }
-        }
+            other => other,
+        };
+        Ok(())
     }
 
-    fn stanza(&mut self, element: Element, proof: &Authenticated<Domain>) -> Result<(), Reason> {
+    fn handshake(
+        &mut self,
+        domain: Domain,
+        stream_id: &str,
+        element: &Element,
+    ) -> Result<State, Reason> {
+        // XEP-0114 §3: nothing is accepted before the handshake.
+        if !element.is(&Ns::CONTENT, "handshake") {
+            return Err(Reason::NotAuthorized);
+        }
+        // XEP-0114 §3: a wrong digest ends the stream.
+        let proof = handshake::prove(domain, stream_id, &self.secret, &element.text())
+            .ok_or(Reason::LinkSecret)?;
+        self.set_limits();
+        self.wire.send(&Element::new(Ns::CONTENT, "handshake"));
+        self.wire.push(Output::LinkUp(proof.clone()));
+        Ok(State::Open(proof))
+    }
+
+    fn stanza(
+        &mut self,
+        element: Element,
+        proof: &Authenticated<Domain>,
+        may_answer: bool,
+    ) -> Result<(), Reason> {
         match from_gateway(element, proof, &self.context.rules) {
             Ok(stanza) => self.wire.push(Output::Stanza(stanza)),
             Err(Refusal::Stream(reason)) => return Err(reason),
             Err(Refusal::Stanza { reason, answer }) => {
-                // The sender is at the other end of this very link.
-                if let Some(answer) = &answer {
-                    self.wire.send(&answer.element);
-                }
-                self.wire.push(Output::Refused {
-                    reason,
-                    answer: None,
-                });
+                // The sender is at the other end of this very link: behind our closing tag the
+                // shell has to find another way to it.
+                let answer = match answer {
+                    Some(answer) if may_answer => {
+                        self.wire.send(&answer.element);
+                        None
+                    }
+                    answer => answer,
+                };
+                self.wire.push(Output::Refused { reason, answer });
             }
         }
         Ok(())
+    }
+
+    fn set_limits(&mut self) {
+        self.wire
+            .set_limits(Limits::authenticated(self.link_limit()));
     }
 
     /// A stanza that is too long for its partner is answered; only one that is too long by far
@@ -156,22 +184,26 @@ impl Component {
         longest.max(self.context.max_stanza_bytes).saturating_mul(4)
     }
 
+    /// Ends the link for a reason that did not come from its bytes.
     fn fail(&mut self, now: Now, reason: Reason) {
         match std::mem::replace(&mut self.state, State::Closed) {
-            State::Closing(closing, _) => closing.end(&mut self.wire),
-            state => {
-                let open = match state {
-                    State::Open(proof) if reason == Reason::Shutdown => Some(proof),
-                    _ => None,
-                };
-                if !self.wire.header_sent() {
-                    let id = self.ids.next_id();
-                    header::send(&mut self.wire, &[("id", &id)]);
-                }
-                let closing = Closing::begin(&mut self.wire, now, reason);
-                self.state = State::Closing(closing, open);
+            // The grace of the close that is under way is short already.
+            state @ (State::Closing(..) | State::Closed) => self.state = state,
+            State::Open(proof) if reason == Reason::Shutdown => {
+                self.begin_closing(now, reason, Some(proof));
             }
+            _ => self.begin_closing(now, reason, None),
         }
+    }
+
+    fn begin_closing(&mut self, now: Now, reason: Reason, open: Option<Authenticated<Domain>>) {
+        // RFC 6120 §4.9.1.2: an error is sent inside a stream, so our header goes first.
+        if !self.wire.header_sent() {
+            let id = self.ids.next_id();
+            header::send(&mut self.wire, &[("id", &id)]);
+        }
+        let closing = Closing::begin(&mut self.wire, now, reason);
+        self.state = State::Closing(closing, open);
     }
 
     fn closed_by_peer(&mut self) {
@@ -193,20 +225,18 @@ impl Component {
 impl Machine for Component {
     fn handle(&mut self, now: Now, input: Input<'_>) {
         match input {
-            Input::Bytes(bytes) => {
-                self.wire.feed(bytes);
-                self.pump(now);
-            }
+            Input::Bytes(bytes) => self.read(now, bytes),
             Input::Eof => self.gone(Reason::PeerClosed),
-            Input::Tick => match self.state {
-                State::Closing(..) => self.gone(Reason::PeerClosed),
-                State::ExpectHeader | State::ExpectHandshake { .. }
-                    if self.establishment <= now.monotonic =>
-                {
-                    self.fail(now, Reason::EstablishmentTimeout);
+            Input::Tick => {
+                // A timer that was set for an earlier deadline changes nothing.
+                if self.deadline().is_none_or(|due| due > now.monotonic) {
+                    return;
                 }
-                _ => {}
-            },
+                match self.state {
+                    State::Closing(..) => self.gone(Reason::PeerClosed),
+                    _ => self.fail(now, Reason::EstablishmentTimeout),
+                }
+            }
             Input::Deliver(stanza) => {
                 if self.is_open() {
                     self.wire.send(&stanza.element);
@@ -214,11 +244,16 @@ impl Machine for Component {
             }
             Input::Context(context) => {
                 self.context = context;
-                if let State::Open(domain) = &self.state
-                    && !self.context.rules.is_local(domain)
-                {
+                let domain = match &self.state {
+                    State::Open(proof) => &**proof,
+                    State::ExpectHandshake { domain, .. } => domain,
+                    _ => return,
+                };
+                if !self.context.rules.is_local(domain) {
                     let reason = Reason::UnknownLocalDomain(domain.to_string());
                     self.fail(now, reason);
+                } else if self.is_open() {
+                    self.set_limits();
                 }
             }
             Input::End(reason) => match reason {

@@ -12,22 +12,32 @@ pub(super) fn check(header: &Header, dialect: Dialect) -> Result<(), Reason> {
     if *header.ns() != Ns::STREAM || header.name() != "stream" {
         return Err(Reason::InvalidNamespace);
     }
-    if header.default_namespace() != Some(dialect.content_namespace()) {
+    // RFC 6120 §4.8.2: that of the port, or none yet: then each element says its own.
+    let content = header
+        .default_namespace()
+        .filter(|ns| *ns != Ns::STREAM.as_str());
+    if content.is_some_and(|ns| ns != dialect.content_namespace()) {
         return Err(Reason::InvalidNamespace);
     }
     Ok(())
 }
 
-/// RFC 6120 §4.7.5: the major version is 1; a header without version is of a time before TLS.
+/// RFC 6120 §4.7.5: we speak 1.0 to whoever speaks that or more; no version is one before TLS.
 pub(super) fn check_version(header: &Header) -> Result<(), Reason> {
-    let version = header
+    let major = header
         .attribute("version")
         .and_then(|version| version.split_once('.'))
-        .and_then(|(major, minor)| Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?)));
-    match version {
-        Some((1, _)) => Ok(()),
+        .filter(|(major, minor)| is_number(major) && is_number(minor))
+        .map(|(major, _)| major.trim_start_matches('0'));
+    match major {
+        // All that is left of 0 is nothing.
+        Some(major) if !major.is_empty() => Ok(()),
         _ => Err(Reason::UnsupportedVersion),
     }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Reads a domain from `to` or `from`; `None` if the attribute is absent.

@@ -18,19 +18,14 @@ mod features;
 mod header;
 mod id;
 mod inbound;
-mod inbound_admission;
-mod inbound_dialback;
-mod keep_alive;
 mod outbound;
-mod outbound_negotiation;
 mod record;
 mod wire;
 
 pub use component::Component;
 pub use id::IdSource;
 pub use inbound::Inbound;
-pub use keep_alive::PING_PREFIX;
-pub use outbound::{Outbound, Purpose};
+pub use outbound::{Outbound, PING_PREFIX, Purpose};
 pub use record::Record;
 
 use std::sync::Arc;

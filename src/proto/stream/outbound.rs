@@ -11,23 +11,28 @@
 //!                  └──────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! What to do with a set of features is decided by one function, `negotiate::next_step`.
+//! What to do with a set of features is decided by one function, `negotiation::next_step`.
+
+mod negotiation;
+mod open;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::close::{Closing, peer_error};
+use self::negotiation::{Encryption, Step, next_step};
+use self::open::{Due, Open};
+use super::close::{Closing, one_line, peer_error};
 use super::features::Offered;
-use super::keep_alive::{PING_PREFIX, Ping, ping};
-use super::outbound_negotiation::{Encryption, Step, next_step};
 use super::wire::Wire;
-use super::{Context, IdSource, Input, Machine, Now, Output, Record, Timing, header};
+use super::{Context, IdSource, Input, Machine, Now, Output, Record, header};
 use crate::proto::auth::chain::{CertReport, TlsFacts, judge};
 use crate::proto::auth::dialback::{Answer, Message, Question, Requested, read, request};
 use crate::proto::auth::{Authenticated, Pair, external};
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
 use crate::proto::xml::writer::write_close;
 use crate::proto::xml::{Dialect, Element, Event, Header, Limits, Ns};
+
+pub use open::PING_PREFIX;
 
 /// What a stream is opened for.
 #[derive(Clone, Debug)]
@@ -61,7 +66,8 @@ enum State {
     ExpectFeatures(Channel),
     ExpectProceed,
     ExpectTls,
-    ExpectSasl(Channel),
+    /// Whether the one challenge that EXTERNAL may bring has come.
+    ExpectSasl(Channel, bool),
     ExpectDialback(Channel, Requested),
     ExpectAnswer(Question),
     Open(Open),
@@ -76,16 +82,6 @@ struct Channel {
     /// The id in the partner's header: dialback keys are bound to it.
     stream_id: String,
     proven: Option<Authenticated<Pair>>,
-}
-
-/// The stream carries stanzas.
-#[derive(Debug)]
-struct Open {
-    method: Method,
-    last_stanza: Instant,
-    /// When the stream last showed that the partner lives.
-    last_alive: Instant,
-    ping: Option<Ping>,
 }
 
 impl Outbound {
@@ -113,31 +109,37 @@ impl Outbound {
         }
     }
 
-    fn pump(&mut self, now: Now) {
-        loop {
-            // After `<proceed/>` the next byte belongs to TLS.
-            if matches!(self.state, State::ExpectTls | State::Closed) {
-                return;
-            }
+    fn read(&mut self, now: Now, bytes: &[u8]) {
+        match self.state {
+            State::Closed => return,
+            // RFC 6120 §5.4.3.3: after `<proceed/>` nothing in the clear means anything.
+            State::ExpectTls => return self.gone(Reason::PlaintextInjection),
+            _ => {}
+        }
+        self.wire.feed(bytes);
+        // After `<proceed/>` the next byte belongs to TLS.
+        while !matches!(self.state, State::ExpectTls | State::Closed) {
             match self.wire.next_event() {
                 Ok(Some(event)) => self.event(now, event),
                 Ok(None) => return,
-                Err(reason) => return self.fail(now, reason),
+                Err(reason) => return self.unreadable(now, reason),
             }
         }
     }
 
     fn event(&mut self, now: Now, event: Event) {
         let outcome = match event {
+            Event::Close => return self.closed_by_peer(),
+            // What comes after our closing tag is read for the other one's sake only.
+            _ if matches!(self.state, State::Closing(_)) => return,
             Event::Header(header) => self.header(&header),
             Event::Element(element) => match peer_error(&element) {
                 Some(reason) => Err(reason),
                 None => self.element(now, &element),
             },
-            Event::Close => return self.closed_by_peer(),
         };
         if let Err(reason) = outcome {
-            self.fail(now, reason);
+            self.begin_closing(now, reason);
         }
     }
 
@@ -156,14 +158,8 @@ impl Outbound {
     }
 
     fn header(&mut self, header: &Header) -> Result<(), Reason> {
-        let channel = match std::mem::replace(&mut self.state, State::Closed) {
-            State::ExpectHeader(channel) => channel,
-            // A certificate refused before the partner's header came: it comes all the same.
-            State::Closing(closing) => {
-                self.state = State::Closing(closing);
-                return Ok(());
-            }
-            _ => return Err(Reason::InvalidNamespace),
+        let State::ExpectHeader(channel) = std::mem::replace(&mut self.state, State::Closed) else {
+            return Err(Reason::InvalidNamespace);
         };
         header::check(header, Dialect::Server)?;
         header::check_version(header)?;
@@ -200,7 +196,9 @@ impl Outbound {
                 Ok(())
             }
             State::ExpectProceed if element.is(&Ns::TLS, "failure") => Err(Reason::TlsRefused),
-            State::ExpectSasl(channel) if *element.ns() == Ns::SASL => self.sasl(channel, element),
+            State::ExpectSasl(channel, challenged) if *element.ns() == Ns::SASL => {
+                self.sasl(channel, challenged, element)
+            }
             State::ExpectDialback(channel, requested) if *element.ns() == Ns::DIALBACK => {
                 self.dialback(now, channel, requested, element)
             }
@@ -216,17 +214,12 @@ impl Outbound {
                 self.state = State::Open(open);
                 Ok(())
             }
-            State::Closing(closing) => {
-                self.state = State::Closing(closing);
-                Ok(())
-            }
             _ => Err(unexpected(element)),
         }
     }
 
     fn features(&mut self, now: Now, channel: Channel, offered: Offered) -> Result<(), Reason> {
-        if let Some(proof) = &channel.proven {
-            let proof = proof.clone();
+        if let Some(proof) = channel.proven.clone() {
             return self.open(now, proof);
         }
         let partner = Arc::clone(self.partner(None)?);
@@ -249,7 +242,7 @@ impl Outbound {
                         .with_attribute("mechanism", external::MECHANISM)
                         .with_text(&response),
                 );
-                self.state = State::ExpectSasl(channel);
+                self.state = State::ExpectSasl(channel, false);
             }
             Step::Dialback(method) => self.request(channel, method),
             Step::Ask => self.ask(),
@@ -282,7 +275,12 @@ impl Outbound {
         self.state = State::ExpectAnswer(question);
     }
 
-    fn sasl(&mut self, mut channel: Channel, element: &Element) -> Result<(), Reason> {
+    fn sasl(
+        &mut self,
+        mut channel: Channel,
+        challenged: bool,
+        element: &Element,
+    ) -> Result<(), Reason> {
         match element.name() {
             "success" => {
                 let report = channel
@@ -296,11 +294,12 @@ impl Outbound {
                 self.send_header(channel);
                 Ok(())
             }
-            "challenge" => {
+            // RFC 6120 §6.4.2: what was sent with <auth/> may be asked for again, but not for ever.
+            "challenge" if !challenged => {
                 let response = external::initial_response(&self.pair.local);
                 self.wire
                     .send(&Element::new(Ns::SASL, "response").with_text(&response));
-                self.state = State::ExpectSasl(channel);
+                self.state = State::ExpectSasl(channel, true);
                 Ok(())
             }
             "failure" => {
@@ -308,11 +307,11 @@ impl Outbound {
                     .children()
                     .find(|child| child.name() != "text")
                     .map_or("no condition", Element::name);
-                let text = element.child(&Ns::SASL, "text").map(Element::text);
-                let reason = Reason::ExternalRefused(match text {
-                    Some(text) => format!("{condition} ({text})"),
-                    None => condition.to_owned(),
-                });
+                let text = element
+                    .child(&Ns::SASL, "text")
+                    .map(|text| format!(" ({})", text.text()))
+                    .unwrap_or_default();
+                let reason = Reason::ExternalRefused(one_line(&format!("{condition}{text}")));
                 // XEP-0178 §3, step 11: the stream may go on, and dialback may do instead.
                 if !self.partner(None)?.methods().contains(Method::TlsDialback) {
                     return Err(reason);
@@ -386,12 +385,7 @@ impl Outbound {
         self.wire.push(Output::Authenticated(proof));
         self.wire
             .set_limits(Limits::authenticated(self.context.max_stanza_bytes));
-        self.state = State::Open(Open {
-            method,
-            last_stanza: now.monotonic,
-            last_alive: now.monotonic,
-            ping: None,
-        });
+        self.state = State::Open(Open::new(method, now));
         Ok(())
     }
 
@@ -413,16 +407,19 @@ impl Outbound {
     }
 
     fn tls_up(&mut self, now: Now, facts: TlsFacts) -> Result<(), Reason> {
+        let version = facts.version;
+        self.tls = Some(facts);
         let partner = self.partner(None)?;
-        let report = self.report(now, partner, &facts);
-        let fault = report.verdict.clone().err();
         let fallback = partner.methods().contains(Method::TlsDialback);
+        let Some(report) = self.tls.as_ref().map(|it| self.report(now, partner, it)) else {
+            return Err(Reason::TlsMissing);
+        };
+        let fault = report.verdict.clone().err();
         self.wire.record(Record::Secured {
             pair: self.pair.clone(),
-            version: facts.version,
+            version,
             fault: fault.clone(),
         });
-        self.tls = Some(facts);
         match fault {
             // Nothing but EXTERNAL is allowed, and the certificate rules it out.
             Some(fault) if !fallback => Err(Reason::Certificate(fault)),
@@ -436,36 +433,40 @@ impl Outbound {
         }
     }
 
+    /// A reload: what the new rules would not admit, by the facts it was admitted on, ends here.
+    fn judge_again(&self, now: Now) -> Result<(), Reason> {
+        let outcome = match &self.state {
+            State::Closing(_) | State::Closed => Ok(()),
+            State::Open(open) => self.admitted(now, open.method),
+            // The method is judged when the stream opens.
+            _ => self.partner(None).map(|_| ()),
+        };
+        outcome.map_err(|reason| Reason::PolicyChanged(Box::new(reason)))
+    }
+
     fn tick(&mut self, now: Now) {
-        let timing = self.context.timing;
+        // A timer that was set for an earlier deadline changes nothing.
+        if self.deadline().is_none_or(|due| due > now.monotonic) {
+            return;
+        }
+        let keep_alive = self.keeps_alive();
         match &mut self.state {
             State::Closing(_) => self.gone(Reason::PeerClosed),
-            State::Open(open) => {
-                if open
-                    .ping
-                    .as_ref()
-                    .is_some_and(|ping| ping.due <= now.monotonic)
-                {
-                    return self.fail(now, Reason::PingTimeout);
-                }
-                if open.last_stanza + timing.inactivity <= now.monotonic {
-                    return self.fail(now, Reason::Idle);
-                }
-                if open.ping.is_none() && open.last_alive + timing.keep_alive <= now.monotonic {
-                    let id = format!("{PING_PREFIX}{}", self.ids.next_id());
-                    open.ping = Some(Ping {
-                        id: id.clone(),
-                        due: now.monotonic + Timing::PING_ANSWER,
-                    });
-                    let ping = ping(&self.pair, &id);
+            State::Open(open) => match open.due(now.monotonic, &self.context.timing, keep_alive) {
+                Some(Due::PingTimeout) => self.fail(now, Reason::PingTimeout),
+                Some(Due::Idle) => self.fail(now, Reason::Idle),
+                Some(Due::Ping) => {
+                    let ping = open.ping(&self.pair, &self.ids.next_id(), now.monotonic);
                     self.wire.send(&ping);
                 }
-            }
-            _ if self.establishment <= now.monotonic => {
-                self.fail(now, Reason::EstablishmentTimeout);
-            }
-            _ => {}
+                None => {}
+            },
+            _ => self.fail(now, Reason::EstablishmentTimeout),
         }
+    }
+
+    fn keeps_alive(&self) -> bool {
+        self.partner(None).is_ok_and(|partner| partner.keep_alive)
     }
 
     fn partner(&self, method: Option<Method>) -> Result<&Arc<Partner>, Reason> {
@@ -480,11 +481,23 @@ impl Outbound {
         }
     }
 
+    /// Ends the stream for a reason that did not come from its bytes.
     fn fail(&mut self, now: Now, reason: Reason) {
-        match std::mem::replace(&mut self.state, State::Closed) {
-            State::Closing(closing) => closing.end(&mut self.wire),
-            State::Connecting | State::ExpectTls => self.wire.push(Output::Close(reason)),
+        match self.state {
+            // The grace of the close that is under way is short already.
+            State::Closing(_) | State::Closed => {}
+            // There is no stream yet, or no XML can be written while TLS is being set up.
+            State::Connecting | State::ExpectTls => self.gone(reason),
             _ => self.begin_closing(now, reason),
+        }
+    }
+
+    /// What comes can no longer be read: while closing, that ends the wait.
+    fn unreadable(&mut self, now: Now, reason: Reason) {
+        if matches!(self.state, State::Closing(_)) {
+            self.gone(reason);
+        } else {
+            self.fail(now, reason);
         }
     }
 
@@ -515,16 +528,18 @@ impl Outbound {
 impl Machine for Outbound {
     fn handle(&mut self, now: Now, input: Input<'_>) {
         match input {
-            Input::Connected => self.send_header(Channel::default()),
-            Input::Bytes(bytes) => {
-                self.wire.feed(bytes);
-                self.pump(now);
+            Input::Connected => {
+                if matches!(self.state, State::Connecting) {
+                    self.send_header(Channel::default());
+                }
             }
+            Input::Bytes(bytes) => self.read(now, bytes),
             Input::Eof => self.gone(Reason::PeerClosed),
             Input::TlsUp(facts) => {
-                if let Err(reason) = self.tls_up(now, facts) {
-                    self.state = State::ExpectHeader(Channel::default());
-                    self.fail(now, reason);
+                if matches!(self.state, State::ExpectTls)
+                    && let Err(reason) = self.tls_up(now, facts)
+                {
+                    self.begin_closing(now, reason);
                 }
             }
             Input::Tick => self.tick(now),
@@ -535,22 +550,14 @@ impl Machine for Outbound {
                 }
             }
             Input::Pong(id) => {
-                if let State::Open(open) = &mut self.state
-                    && open.ping.as_ref().is_some_and(|ping| ping.id == id)
-                {
-                    open.ping = None;
-                    open.last_alive = now.monotonic;
+                if let State::Open(open) = &mut self.state {
+                    open.pong(id, now.monotonic);
                 }
             }
             Input::Context(context) => {
                 self.context = context;
-                let verdict = match &self.state {
-                    State::Open(open) => self.admitted(now, open.method),
-                    State::Closing(_) | State::Closed => return,
-                    _ => self.partner(None).map(|_| ()),
-                };
-                if let Err(reason) = verdict {
-                    self.fail(now, Reason::PolicyChanged(Box::new(reason)));
+                if let Err(reason) = self.judge_again(now) {
+                    self.fail(now, reason);
                 }
             }
             Input::End(reason) => match reason {
@@ -566,19 +573,8 @@ impl Machine for Outbound {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let timing = self.context.timing;
         match &self.state {
-            State::Open(open) => {
-                let idle = open.last_stanza + timing.inactivity;
-                let keep_alive = match (&open.ping, self.partner(None)) {
-                    (Some(ping), _) => Some(ping.due),
-                    (None, Ok(partner)) if partner.keep_alive => {
-                        Some(open.last_alive + timing.keep_alive)
-                    }
-                    _ => None,
-                };
-                Some(keep_alive.map_or(idle, |at| at.min(idle)))
-            }
+            State::Open(open) => Some(open.deadline(&self.context.timing, self.keeps_alive())),
             State::Closing(closing) => Some(closing.deadline()),
             State::Closed => None,
             _ => Some(self.establishment),

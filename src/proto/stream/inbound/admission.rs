@@ -1,9 +1,11 @@
 //! What policy says about an inbound stream: when it begins, when a pair is proven, after a reload.
 
-use super::inbound::Cx;
+use std::sync::Arc;
+
+use super::Cx;
 use crate::proto::auth::chain::{CertReport, TlsFacts, TlsVersion, judge};
 use crate::proto::auth::{Authenticated, Pair};
-use crate::proto::policy::{Decision, Facts, Method, Methods, Negotiation, Reason, evaluate};
+use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
 use crate::proto::xml::Limits;
 
 /// TLS as it came up, and the verdict on the partner's certificate.
@@ -13,21 +15,33 @@ pub(super) struct Secured {
     pub(super) report: CertReport,
 }
 
-/// Asks policy; what it leaves, or why not.
-pub(super) fn allowed(
-    cx: &Cx<'_>,
-    pair: &Pair,
-    method: Option<Method>,
-    tls: Option<TlsVersion>,
-) -> Result<Methods, Reason> {
-    let facts = Facts {
-        method,
-        tls,
-        ..Facts::of_pair(&pair.local, &pair.remote)
-    };
-    match evaluate(facts, &cx.context.rules) {
-        Decision::Allow(partner) => Ok(partner.methods()),
-        Decision::Refuse(reason) => Err(reason),
+impl Secured {
+    /// Judges the partner's certificate by the authorities that policy names for it.
+    pub(super) fn judge(cx: &Cx<'_>, pair: &Pair, facts: TlsFacts) -> Result<Self, Reason> {
+        let partner = cx.allowed(pair, None, Some(facts.version))?;
+        let anchors = partner.anchors.as_ref().unwrap_or(&cx.context.anchors);
+        let report = judge(&facts.chain, &pair.remote, anchors, cx.now.wall);
+        Ok(Self { facts, report })
+    }
+}
+
+impl<'a> Cx<'a> {
+    /// Asks policy about a pair, and about method and TLS as far as there are any.
+    pub(super) fn allowed(
+        &self,
+        pair: &Pair,
+        method: Option<Method>,
+        tls: Option<TlsVersion>,
+    ) -> Result<&'a Arc<Partner>, Reason> {
+        let facts = Facts {
+            method,
+            tls,
+            ..Facts::of_pair(&pair.local, &pair.remote)
+        };
+        match evaluate(facts, &self.context.rules) {
+            Decision::Allow(partner) => Ok(partner),
+            Decision::Refuse(reason) => Err(reason),
+        }
     }
 }
 
@@ -39,14 +53,14 @@ pub(super) fn admitted_again(
     proven: &[Authenticated<Pair>],
 ) -> Result<(), Reason> {
     let version = tls.as_ref().map(|tls| tls.facts.version);
-    allowed(cx, pair, None, version)?;
+    cx.allowed(pair, None, version)?;
     for pair in proven {
-        allowed(cx, pair, pair.method(), version)?;
+        cx.allowed(pair, pair.method(), version)?;
     }
-    let Some(tls) = tls else {
+    let Some(before) = tls.take() else {
         return Ok(());
     };
-    tls.report = judge_chain(cx, pair, &tls.facts)?;
+    let tls = tls.insert(Secured::judge(cx, pair, before.facts)?);
     let by_certificate = proven
         .iter()
         .any(|pair| pair.method() == Some(Method::SaslExternal));
@@ -66,27 +80,4 @@ pub(super) fn set_limits(cx: &mut Cx<'_>, proven: &[Authenticated<Pair>]) {
     if let Some(bytes) = partners.map(|it| it.terms.max_stanza_bytes).max() {
         cx.wire.set_limits(Limits::authenticated(bytes));
     }
-}
-
-pub(super) fn tls_of(cx: &Cx<'_>, pair: &Pair) -> Result<Negotiation, Reason> {
-    cx.context
-        .rules
-        .partner_of(&pair.remote)
-        .map(|partner| partner.tls)
-        .ok_or_else(|| Reason::UnknownPartner(pair.remote.to_string()))
-}
-
-/// Judges the partner's certificate by the authorities that policy names for it.
-pub(super) fn judge_chain(
-    cx: &Cx<'_>,
-    pair: &Pair,
-    facts: &TlsFacts,
-) -> Result<CertReport, Reason> {
-    let partner = cx
-        .context
-        .rules
-        .partner_of(&pair.remote)
-        .ok_or_else(|| Reason::UnknownPartner(pair.remote.to_string()))?;
-    let anchors = partner.anchors.as_ref().unwrap_or(&cx.context.anchors);
-    Ok(judge(&facts.chain, &pair.remote, anchors, cx.now.wall))
 }

@@ -1,6 +1,6 @@
 //! What an initiating stream does with a set of features: one pure function of what is known.
 
-use super::features::Offered;
+use super::super::features::Offered;
 use crate::proto::auth::chain::CertReport;
 use crate::proto::policy::{Method, Negotiation, Partner, Reason};
 
@@ -47,7 +47,7 @@ pub(super) fn next_step(
             Step::Dialback(method)
         }
     };
-    let Encryption::Tls(report) = encryption else {
+    let Some(report) = encryption.report() else {
         return match partner.tls {
             // RFC 6120 §5.4.2: TLS before everything else.
             Negotiation::Required | Negotiation::Optional if offered.starttls => Ok(Step::StartTls),

@@ -1,0 +1,145 @@
+//! Before each header of a partner's: in the clear, after TLS, after EXTERNAL.
+
+use super::super::features::Offer;
+use super::super::wire::Wire;
+use super::super::{Record, header};
+use super::admission::Secured;
+use super::negotiating::Negotiating;
+use super::{Cx, State};
+use crate::proto::auth::chain::TlsFacts;
+use crate::proto::auth::{Authenticated, Pair};
+use crate::proto::jid::Domain;
+use crate::proto::policy::{Method, Negotiation, Partner, Reason, Rules};
+use crate::proto::xml::{Dialect, Header};
+
+/// The next thing must be a header.
+#[derive(Debug, Default)]
+pub(super) struct ExpectHeader {
+    pub(super) tls: Option<Secured>,
+    /// Whom the header before this one named.
+    pub(super) before: Option<Pair>,
+    pub(super) proven: Vec<Authenticated<Pair>>,
+}
+
+/// `<proceed/>` was sent.
+#[derive(Debug)]
+pub(super) struct ExpectTls {
+    pub(super) pair: Pair,
+}
+
+impl State {
+    pub(super) fn tls_up(self, cx: &mut Cx<'_>, facts: TlsFacts) -> Result<Self, Reason> {
+        let Self::ExpectTls(ExpectTls { pair }) = self else {
+            return Ok(self);
+        };
+        let tls = Secured::judge(cx, &pair, facts)?;
+        cx.wire.record(Record::Secured {
+            pair: pair.clone(),
+            version: tls.facts.version,
+            fault: tls.report.verdict.clone().err(),
+        });
+        Ok(Self::ExpectHeader(Box::new(ExpectHeader {
+            tls: Some(tls),
+            before: Some(pair),
+            proven: Vec::new(),
+        })))
+    }
+}
+
+impl ExpectHeader {
+    pub(super) fn header(
+        mut self: Box<Self>,
+        cx: &mut Cx<'_>,
+        header: &Header,
+    ) -> Result<Box<Negotiating>, Reason> {
+        *cx.claimed = Claimed::by(header);
+        header::check(header, Dialect::Server)?;
+        header::check_version(header)?;
+        // RFC 6120 §4.7.1, §4.7.2: between servers both addresses are required.
+        let local = header::domain(header, "to")?.ok_or(Reason::HeaderAddress("to"))?;
+        let remote = header::domain(header, "from")?.ok_or(Reason::HeaderAddress("from"))?;
+        let pair = Pair { local, remote };
+        if let Some(before) = &self.before {
+            if before.local != pair.local {
+                return Err(Reason::HeaderChanged("to"));
+            }
+            if before.remote != pair.remote {
+                return Err(Reason::HeaderChanged("from"));
+            }
+        }
+        let tls = self.tls.as_ref().map(|tls| tls.facts.version);
+        let partner = cx.allowed(&pair, None, tls)?;
+        let offer = self.offer(partner)?;
+        let stream_id = cx.ids.next_id();
+        cx.claimed
+            .send_header(cx.wire, &cx.context.rules, &stream_id);
+        cx.wire.send(&offer.to_element());
+        Ok(Box::new(Negotiating::new(
+            pair,
+            stream_id,
+            offer,
+            self.tls.take(),
+            std::mem::take(&mut self.proven),
+            cx.now.monotonic,
+        )))
+    }
+
+    /// What policy and the certificate leave to offer.
+    fn offer(&self, partner: &Partner) -> Result<Offer, Reason> {
+        let methods = partner.methods();
+        let Some(tls) = &self.tls else {
+            let dialback = methods.contains(Method::TcpDialback);
+            return Ok(Offer {
+                starttls: partner.tls != Negotiation::NotSupported,
+                starttls_required: !dialback,
+                external: false,
+                dialback,
+            });
+        };
+        let dialback = methods.contains(Method::TlsDialback);
+        match &tls.report.verdict {
+            Err(fault) if !dialback => Err(Reason::Certificate(fault.clone())),
+            verdict => Ok(Offer {
+                // XEP-0178 §3, step 8: EXTERNAL is offered only to whom it would succeed for.
+                external: methods.contains(Method::SaslExternal)
+                    && verdict.is_ok()
+                    && self.proven.is_empty(),
+                dialback,
+                ..Offer::default()
+            }),
+        }
+    }
+}
+
+/// The addresses of a header, as far as they are any.
+#[derive(Debug, Default)]
+pub(super) struct Claimed {
+    local: Option<Domain>,
+    remote: Option<Domain>,
+}
+
+impl Claimed {
+    fn by(header: &Header) -> Self {
+        Self {
+            local: header::domain(header, "to").ok().flatten(),
+            remote: header::domain(header, "from").ok().flatten(),
+        }
+    }
+
+    /// Sends our header in answer.
+    pub(super) fn send_header(&self, wire: &mut Wire, rules: &Rules, id: &str) {
+        // RFC 6120 §4.9.1.3: where the domain asked for is not ours, one that is.
+        let from = self
+            .local
+            .as_ref()
+            .filter(|local| rules.is_local(local))
+            .or_else(|| rules.local().first())
+            .map_or("", Domain::as_str);
+        let mut attributes = vec![("from", from)];
+        // RFC 6120 §4.7.2: in answer to a `from`, a `to`.
+        attributes.extend(self.remote.as_ref().map(|to| ("to", to.as_str())));
+        // RFC 6120 §4.7.5: the lower of the two versions, which is ours.
+        attributes.extend([("id", id), ("version", "1.0"), ("xml:lang", "en")]);
+        header::send(wire, &attributes);
+    }
+}

@@ -1,0 +1,167 @@
+//! Between header and end: the partner proves pairs and, once one is proven, sends stanzas.
+
+use std::time::Instant;
+
+use super::super::close::peer_error;
+use super::super::features::Offer;
+use super::super::{Output, Record};
+use super::admission::{Secured, set_limits};
+use super::expect_header::{ExpectHeader, ExpectTls};
+use super::{Cx, dialback};
+use crate::proto::auth::chain::TlsVersion;
+use crate::proto::auth::dialback::Pending;
+use crate::proto::auth::{Authenticated, Pair};
+use crate::proto::policy::{Method, Reason};
+use crate::proto::stanza::{Refusal, from_partner};
+use crate::proto::xml::{Element, Ns};
+
+/// Most dialbacks that may fail on a stream that has proven nothing: each could make us dial.
+const MAX_DIALBACK_FAILURES: u8 = 16;
+
+/// Features were sent.
+#[derive(Debug)]
+pub(super) struct Negotiating {
+    pub(super) pair: Pair,
+    pub(super) stream_id: String,
+    pub(super) offer: Offer,
+    pub(super) tls: Option<Secured>,
+    pub(super) sasl_failures: u8,
+    dialback_failures: u8,
+    /// An empty challenge was sent; the response is awaited.
+    pub(super) challenged: bool,
+    pub(super) pending: Pending,
+    pub(super) proven: Vec<Authenticated<Pair>>,
+    pub(super) last_stanza: Instant,
+}
+
+/// What comes after an element.
+pub(super) enum Next {
+    Stay,
+    ExpectTls(ExpectTls),
+    ExpectHeader(Box<ExpectHeader>),
+}
+
+impl Negotiating {
+    pub(super) fn new(
+        pair: Pair,
+        stream_id: String,
+        offer: Offer,
+        tls: Option<Secured>,
+        proven: Vec<Authenticated<Pair>>,
+        now: Instant,
+    ) -> Self {
+        Self {
+            pair,
+            stream_id,
+            offer,
+            tls,
+            sasl_failures: 0,
+            dialback_failures: 0,
+            challenged: false,
+            pending: Pending::default(),
+            proven,
+            last_stanza: now,
+        }
+    }
+
+    pub(super) fn element(&mut self, cx: &mut Cx<'_>, element: Element) -> Result<Next, Reason> {
+        if let Some(reason) = peer_error(&element) {
+            return Err(reason);
+        }
+        if element.is(&Ns::TLS, "starttls") {
+            return self.starttls(cx);
+        }
+        if *element.ns() == Ns::SASL {
+            return self.sasl(cx, &element);
+        }
+        if *element.ns() == Ns::DIALBACK {
+            dialback::element(self, cx, &element)?;
+            return Ok(Next::Stay);
+        }
+        if *element.ns() == Ns::CONTENT {
+            self.stanza(cx, element)?;
+            return Ok(Next::Stay);
+        }
+        // RFC 6120 §4.9.3.24: nothing else has a meaning here (compression included).
+        Err(Reason::UnexpectedElement(element.name().to_owned()))
+    }
+
+    /// An element that came after our closing tag: only stanzas still count.
+    pub(super) fn late(&mut self, cx: &mut Cx<'_>, element: Element) -> Result<(), Reason> {
+        if *element.ns() == Ns::CONTENT {
+            self.stanza(cx, element)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A pair is proven: larger limits from here on.
+    pub(super) fn admit(&mut self, cx: &mut Cx<'_>, proof: Authenticated<Pair>) {
+        self.last_stanza = cx.now.monotonic;
+        if let Some(method) = proof.method() {
+            let pair = (*proof).clone();
+            cx.wire.record(Record::Authenticated { pair, method });
+        }
+        cx.wire.push(Output::Authenticated(proof.clone()));
+        self.proven.push(proof);
+        set_limits(cx, &self.proven);
+    }
+
+    /// The TLS that the stream runs on.
+    pub(super) fn tls_version(&self) -> Option<TlsVersion> {
+        self.tls.as_ref().map(|tls| tls.facts.version)
+    }
+
+    /// The method that dialback on this stream is.
+    pub(super) fn dialback_method(&self) -> Method {
+        match self.tls {
+            Some(_) => Method::TlsDialback,
+            None => Method::TcpDialback,
+        }
+    }
+
+    /// Counts a dialback that came to nothing.
+    pub(super) fn dialback_failed(&mut self) -> Result<(), Reason> {
+        if self.proven.is_empty() {
+            self.dialback_failures += 1;
+        }
+        if self.dialback_failures >= MAX_DIALBACK_FAILURES {
+            return Err(Reason::TooManyAttempts);
+        }
+        Ok(())
+    }
+
+    fn stanza(&mut self, cx: &mut Cx<'_>, element: Element) -> Result<(), Reason> {
+        // RFC 6120 §4.9.3.12: no stanza before authentication.
+        if self.proven.is_empty() {
+            return Err(Reason::NotAuthorized);
+        }
+        self.last_stanza = cx.now.monotonic;
+        match from_partner(element, &self.proven, &cx.context.rules) {
+            Ok(stanza) => cx.wire.push(Output::Stanza(stanza)),
+            Err(Refusal::Stream(reason)) => return Err(reason),
+            Err(Refusal::Stanza { reason, answer }) => {
+                cx.wire.push(Output::Refused { reason, answer });
+            }
+        }
+        Ok(())
+    }
+
+    fn starttls(&self, cx: &mut Cx<'_>) -> Result<Next, Reason> {
+        // RFC 6120 §5.3.4: TLS is started once, and first of all.
+        if !self.offer.starttls || !self.proven.is_empty() || !self.pending.is_empty() {
+            // RFC 6120 §5.4.2.2: this element is the answer, and no stream error.
+            cx.wire.send(&Element::new(Ns::TLS, "failure"));
+            return Err(Reason::TlsNotOffered);
+        }
+        cx.wire.begin_tls()?;
+        cx.wire.send(&Element::new(Ns::TLS, "proceed"));
+        cx.wire.push(Output::StartTls {
+            local: self.pair.local.clone(),
+            remote: self.pair.remote.clone(),
+        });
+        Ok(Next::ExpectTls(ExpectTls {
+            pair: self.pair.clone(),
+        }))
+    }
+}

@@ -1,0 +1,91 @@
+//! An outbound stream that carries stanzas: is it still wanted, and does the partner still live?
+
+use std::time::Instant;
+
+use super::super::{Now, Timing};
+use crate::proto::auth::Pair;
+use crate::proto::policy::Method;
+use crate::proto::xml::{Element, Ns};
+
+/// Marks our own pings among the iq results that a partner sends.
+pub const PING_PREFIX: &str = "xmpp-edge-ping-";
+
+/// The stream carries stanzas.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) method: Method,
+    pub(super) last_stanza: Instant,
+    /// When the stream last showed that the partner lives.
+    last_alive: Instant,
+    ping: Option<Ping>,
+}
+
+#[derive(Debug)]
+struct Ping {
+    id: String,
+    due: Instant,
+}
+
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    PingTimeout,
+    Idle,
+    Ping,
+}
+
+impl Open {
+    pub(super) fn new(method: Method, now: Now) -> Self {
+        Self {
+            method,
+            last_stanza: now.monotonic,
+            last_alive: now.monotonic,
+            ping: None,
+        }
+    }
+
+    /// When something is due next.
+    pub(super) fn deadline(&self, timing: &Timing, keep_alive: bool) -> Instant {
+        let idle = self.last_stanza + timing.inactivity;
+        match &self.ping {
+            Some(ping) => idle.min(ping.due),
+            None if keep_alive => idle.min(self.last_alive + timing.keep_alive),
+            None => idle,
+        }
+    }
+
+    /// What is due now.
+    pub(super) fn due(&self, now: Instant, timing: &Timing, keep_alive: bool) -> Option<Due> {
+        if self.ping.as_ref().is_some_and(|ping| ping.due <= now) {
+            return Some(Due::PingTimeout);
+        }
+        if self.last_stanza + timing.inactivity <= now {
+            return Some(Due::Idle);
+        }
+        let ping = keep_alive && self.ping.is_none() && self.last_alive + timing.keep_alive <= now;
+        ping.then_some(Due::Ping)
+    }
+
+    /// XEP-0199 §4.5: a server asks a server.
+    pub(super) fn ping(&mut self, pair: &Pair, unique: &str, now: Instant) -> Element {
+        let id = format!("{PING_PREFIX}{unique}");
+        self.ping = Some(Ping {
+            id: id.clone(),
+            due: now + Timing::PING_ANSWER,
+        });
+        Element::new(Ns::CONTENT, "iq")
+            .with_attribute("type", "get")
+            .with_attribute("from", pair.local.as_str())
+            .with_attribute("to", pair.remote.as_str())
+            .with_attribute("id", id)
+            .with_child(Element::new(Ns::PING, "ping"))
+    }
+
+    /// An answer to a ping; an error is one, too.
+    pub(super) fn pong(&mut self, id: &str, now: Instant) {
+        if self.ping.as_ref().is_some_and(|ping| ping.id == id) {
+            self.ping = None;
+            self.last_alive = now;
+        }
+    }
+}
