@@ -8,6 +8,7 @@
 )]
 
 mod check;
+mod conversations;
 mod daemon;
 mod demo;
 mod docs;

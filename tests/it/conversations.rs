@@ -1,0 +1,73 @@
+//! The machines of `proto::stream`, as the other side meets them.
+
+mod compare;
+mod lab;
+mod script;
+mod stage;
+
+use std::collections::HashMap;
+
+use script::Script;
+use stage::{Cut, Stage};
+
+#[test]
+fn every_conversation_goes_as_written() {
+    each(|_| true, |_, _| vec![Cut::Whole]);
+}
+
+#[test]
+fn every_conversation_goes_the_same_byte_by_byte() {
+    each(may_be_cut, |_, _| vec![Cut::Bytes]);
+}
+
+#[test]
+fn every_conversation_goes_the_same_wherever_it_is_cut_in_two() {
+    each(may_be_cut, |scripts, script| {
+        let longest = stage(scripts, script).longest(script);
+        (1..longest).map(Cut::At).collect()
+    });
+}
+
+/// Plays the scripts that fit, cut in each way, and names all that went otherwise than written.
+fn each(
+    fits: impl Fn(&Script) -> bool,
+    cuts: impl Fn(&HashMap<String, Script>, &Script) -> Vec<Cut>,
+) {
+    let scripts = Script::all();
+    let mut failed = Vec::new();
+    for script in scripts.values().filter(|script| fits(script)) {
+        let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            for cut in cuts(&scripts, script) {
+                let mut stage = stage(&scripts, script);
+                stage.play(script, cut);
+                stage.end();
+            }
+        }));
+        if played.is_err() {
+            failed.push(&script.path);
+        }
+    }
+    assert!(
+        failed.is_empty(),
+        "these went otherwise than written: {failed:#?}"
+    );
+}
+
+/// The stage on which a script begins: empty, or where another has left it.
+fn stage<'s>(scripts: &'s HashMap<String, Script>, script: &'s Script) -> Stage<'s> {
+    match script.fact("after") {
+        None => Stage::set(script),
+        Some(name) => {
+            let before = scripts.get(name);
+            let before = before.unwrap_or_else(|| panic!("{}: after what?", script.path));
+            let mut stage = stage(scripts, before);
+            stage.play(before, Cut::Whole);
+            stage
+        }
+    }
+}
+
+/// What a peer sends in the clear behind a switch to TLS is seen only if it comes in one read.
+fn may_be_cut(script: &Script) -> bool {
+    script.fact("cut") != Some("never")
+}

@@ -1,0 +1,578 @@
+//! Playing a script: one machine, its inputs as the script gives them, its outputs as it expects.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use xmpp_edge::proto::auth::Pair;
+use xmpp_edge::proto::auth::dialback::{Answer, Question};
+use xmpp_edge::proto::auth::handshake;
+use xmpp_edge::proto::policy::Reason;
+use xmpp_edge::proto::stanza::{Stanza, Validated};
+use xmpp_edge::proto::stream::{
+    Component, Context, Inbound, Input, Machine, Outbound, Output, Purpose, Record,
+};
+use xmpp_edge::proto::xml::{Condition, Dialect, Element};
+use zeroize::Zeroizing;
+
+use super::compare::{Names, Sent, expected, is_element, matches, sent_in};
+use super::lab;
+use super::script::{Script, Step, Who};
+
+/// How the peer's bytes are cut into reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Each `P:` step is one read.
+    Whole,
+    /// Each byte is one read.
+    Bytes,
+    /// Each `P:` step that is longer is two reads, the first of so many bytes.
+    At(usize),
+}
+
+/// A script under way.
+pub(crate) struct Stage<'s> {
+    script: &'s Script,
+    machine: Box<dyn Machine>,
+    dialect: Dialect,
+    context: Arc<Context>,
+    seconds: u64,
+    names: Names,
+    outputs: VecDeque<Done>,
+    questions: Vec<Question>,
+    /// The domain that is the peer's, for the usual headers.
+    pair: Pair,
+    inbound: bool,
+    closed: bool,
+}
+
+/// An output, taken apart.
+#[derive(Debug)]
+enum Done {
+    Sent(Sent),
+    Said(String),
+    Stanza(Element),
+    Refused(String, Option<Element>),
+    Record(String),
+}
+
+impl<'s> Stage<'s> {
+    /// A machine as the head of the script describes it.
+    pub(crate) fn set(script: &'s Script) -> Self {
+        let context = context(&script.facts);
+        let now = lab::at(0);
+        let pair = match script.fact("pair").and_then(|pair| pair.split_once(' ')) {
+            Some((local, remote)) => lab::pair(local, remote),
+            None => lab::pair("contoso.example", "partner.example"),
+        };
+        let kind = script.fact("machine").expect("machine: …");
+        let (machine, dialect): (Box<dyn Machine>, _) = match kind {
+            "inbound" => (
+                Box::new(Inbound::new(Arc::clone(&context), lab::ids(), now)),
+                Dialect::Server,
+            ),
+            "outbound" => {
+                let purpose = match script.fact("ask").and_then(|ask| ask.split_once(' ')) {
+                    Some((stream_id, key)) => Purpose::Ask(Question {
+                        pair: pair.clone(),
+                        stream_id: stream_id.to_owned(),
+                        key: key.to_owned(),
+                    }),
+                    None => Purpose::Carry,
+                };
+                let external = script.fact("try-external") != Some("false");
+                let context = Arc::clone(&context);
+                let machine =
+                    Outbound::new(context, lab::ids(), pair.clone(), purpose, external, now);
+                (Box::new(machine), Dialect::Server)
+            }
+            "component" => {
+                let secret = Arc::new(Zeroizing::new(lab::LINK_SECRET.to_owned()));
+                let context = Arc::clone(&context);
+                let machine = Component::new(context, lab::ids(), secret, now);
+                (Box::new(machine), Dialect::Component)
+            }
+            other => panic!("what is a machine that is {other}?"),
+        };
+        Self {
+            script,
+            machine,
+            dialect,
+            context,
+            seconds: 0,
+            names: Names::new(),
+            outputs: VecDeque::new(),
+            questions: Vec::new(),
+            pair,
+            inbound: kind == "inbound",
+            closed: false,
+        }
+    }
+
+    /// Plays the steps of a script.
+    pub(crate) fn play(&mut self, script: &'s Script, cut: Cut) {
+        self.script = script;
+        let mut last = 0;
+        for step in &script.steps {
+            if matches!(step.who, Who::Peer | Who::Event) {
+                self.nothing_left(last);
+            }
+            last = step.line;
+            match step.who {
+                Who::Peer => {
+                    let text = self.expand(&step.text);
+                    match cut {
+                        Cut::At(byte) if byte < text.len() => {
+                            let (first, second) = text.as_bytes().split_at(byte);
+                            self.read(first);
+                            self.read(second);
+                        }
+                        Cut::Bytes => {
+                            for byte in text.as_bytes() {
+                                self.read(std::slice::from_ref(byte));
+                            }
+                        }
+                        _ => self.read(text.as_bytes()),
+                    }
+                }
+                Who::Event => self.event(step),
+                Who::Edge => self.sends(step),
+                Who::Decision => self.decides(step),
+            }
+        }
+        self.nothing_left(last);
+    }
+
+    /// The length of the longest `P:` step.
+    pub(crate) fn longest(&self, script: &Script) -> usize {
+        let steps = script.steps.iter().filter(|step| step.who == Who::Peer);
+        steps
+            .map(|step| self.expand(&step.text).len())
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// Whatever happens, a stream that has failed or was ended does end, and says nothing more.
+    pub(crate) fn end(mut self) {
+        self.handle(Input::End(Reason::Shutdown));
+        for _ in 0..100 {
+            let Some(deadline) = self.machine.deadline() else {
+                break;
+            };
+            while lab::at(self.seconds).monotonic < deadline {
+                self.seconds += 1;
+            }
+            self.handle(Input::Tick);
+        }
+        assert!(self.closed, "{}: never ends", self.script.path);
+        self.outputs.clear();
+        for input in [
+            Input::Bytes(b"<message from='a@partner.example' to='b@contoso.example'/>"),
+            Input::Tick,
+            Input::End(Reason::Shutdown),
+            Input::Connected,
+            Input::TlsUp(lab::tls("partner.example")),
+            Input::Context(Arc::clone(&self.context)),
+            Input::Eof,
+        ] {
+            let what = format!("{input:?}");
+            self.handle(input);
+            assert!(
+                self.outputs.is_empty(),
+                "{}: after its end, {what} brought {:?}",
+                self.script.path,
+                self.outputs
+            );
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8]) {
+        self.handle(Input::Bytes(bytes));
+    }
+
+    fn handle(&mut self, input: Input<'_>) {
+        self.machine.handle(lab::at(self.seconds), input);
+        let mut written = Vec::new();
+        while let Some(output) = self.machine.poll_output() {
+            assert!(
+                !self.closed,
+                "{}: after its end: {output:?}",
+                self.script.path
+            );
+            if let Output::Send(bytes) = output {
+                written.extend(bytes);
+                continue;
+            }
+            self.take_written(&mut written);
+            let done = match output {
+                Output::Send(_) => continue,
+                Output::StartTls { local, remote } => {
+                    Done::Said(format!("start-tls {local} {remote}"))
+                }
+                Output::Ask(question) => {
+                    let Pair { local, remote } = &question.pair;
+                    let said = format!("ask {local} {remote} {}", question.key);
+                    self.questions.push(question);
+                    Done::Said(said)
+                }
+                Output::Answered(answer) => Done::Said(format!(
+                    "answered {}",
+                    format!("{:?}", answer.verdict()).to_lowercase()
+                )),
+                Output::Authenticated(proof) => Done::Said(format!(
+                    "authenticated {} {} {}",
+                    proof.local,
+                    proof.remote,
+                    proof.method().expect("a method")
+                )),
+                Output::LinkUp(domain) => Done::Said(format!("link-up {}", *domain)),
+                Output::Stanza(stanza) => Done::Stanza(stanza.element.clone()),
+                Output::Refused { reason, answer } => Done::Refused(
+                    reason.code().to_owned(),
+                    answer.map(|answer| answer.element.clone()),
+                ),
+                Output::Record(record) => Done::Record(describe(&record)),
+                Output::Close(reason) => {
+                    self.closed = true;
+                    Done::Said(format!("close {}", reason.code()))
+                }
+            };
+            self.outputs.push_back(done);
+        }
+        self.take_written(&mut written);
+        let ends = self.machine.deadline().is_some() || self.dialect == Dialect::Component;
+        assert!(
+            self.closed || ends,
+            "{}: nothing would end this stream",
+            self.script.path
+        );
+    }
+
+    fn take_written(&mut self, bytes: &mut Vec<u8>) {
+        let sent = sent_in(self.dialect, &std::mem::take(bytes));
+        self.outputs.extend(sent.into_iter().map(Done::Sent));
+    }
+
+    fn event(&mut self, step: &Step) {
+        let text = self.expand(&step.text);
+        let (name, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        match name {
+            "connected" => self.handle(Input::Connected),
+            "tls-up" => {
+                let certificate = rest.strip_prefix("certificate=").expect("certificate=…");
+                self.handle(Input::TlsUp(lab::tls(certificate)));
+            }
+            "tls-failed" => self.handle(Input::End(Reason::TlsFailed {
+                code: "tls-handshake",
+                detail: "alert".to_owned(),
+            })),
+            "answer" => {
+                let answer = lab::answer(&self.question(), rest);
+                self.handle(Input::Answer(answer));
+            }
+            "unreachable" => {
+                let reason = unreachable(rest);
+                let answer = Answer::unreachable(self.question(), &reason);
+                self.handle(Input::Answer(answer));
+            }
+            // An answer to what was never asked: `LOCAL REMOTE STREAM-ID KEY`.
+            "stray-answer" => {
+                let words: Vec<_> = rest.split(' ').collect();
+                let question = Question {
+                    pair: lab::pair(words[0], words[1]),
+                    stream_id: words[2].to_owned(),
+                    key: words[3].to_owned(),
+                };
+                self.handle(Input::Answer(lab::answer(&question, "valid")));
+            }
+            "wait" => {
+                let until = self.seconds + rest.trim_end_matches('s').parse::<u64>().unwrap();
+                while self.seconds < until {
+                    self.seconds += 1;
+                    let now = lab::at(self.seconds).monotonic;
+                    if self.machine.deadline().is_some_and(|due| due <= now) {
+                        self.handle(Input::Tick);
+                    }
+                }
+            }
+            // A tick that is not due: timers may be early, and must change nothing.
+            "tick" => self.handle(Input::Tick),
+            "hang-up" => self.handle(Input::Eof),
+            "deliver" => {
+                let stanza: Validated<Stanza> = lab::from_local(&self.context, rest);
+                self.handle(Input::Deliver(&stanza));
+            }
+            "pong" => self.handle(Input::Pong(rest)),
+            "shutdown" => self.handle(Input::End(Reason::Shutdown)),
+            "replaced" => self.handle(Input::End(Reason::Replaced)),
+            "broken" => self.handle(Input::End(Reason::Transport("reset".to_owned()))),
+            "reload" => {
+                let facts: Vec<_> = rest
+                    .lines()
+                    .filter_map(|line| line.split_once(": "))
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .collect();
+                self.context = context(&facts);
+                self.handle(Input::Context(Arc::clone(&self.context)));
+            }
+            other => panic!("{}: what is {other}?", self.place(step)),
+        }
+    }
+
+    fn question(&mut self) -> Question {
+        assert!(!self.questions.is_empty(), "nothing was asked");
+        self.questions.remove(0)
+    }
+
+    fn sends(&mut self, step: &Step) {
+        let text = self.expand(&step.text);
+        for want in expected(self.dialect, &text) {
+            let got = self.next();
+            let fits =
+                matches!(&got, Some(Done::Sent(got)) if matches(&want, got, &mut self.names));
+            assert!(
+                fits,
+                "{}: expected\n  {want:?}\nnot\n  {got:?}",
+                self.place(step)
+            );
+        }
+    }
+
+    fn decides(&mut self, step: &Step) {
+        let want = self.expand(&step.text);
+        let (name, rest) = want.split_once(' ').unwrap_or((&want, ""));
+        let got = if name == "record" {
+            self.outputs.pop_front()
+        } else {
+            self.next()
+        };
+        let fits = match (name, &got) {
+            ("record", Some(Done::Record(got))) => rest == got,
+            ("stanza", Some(Done::Stanza(got))) => {
+                is_element(&lab::element(self.dialect, rest), got, &mut self.names)
+            }
+            ("refused", Some(Done::Refused(code, answer))) => {
+                let (want, element) = rest.split_once([' ', '\n']).unwrap_or((rest, ""));
+                want == code
+                    && match answer {
+                        None => element.is_empty(),
+                        Some(got) => {
+                            !element.is_empty()
+                                && is_element(
+                                    &lab::element(self.dialect, element),
+                                    got,
+                                    &mut self.names,
+                                )
+                        }
+                    }
+            }
+            (_, Some(Done::Said(got))) => want == *got,
+            _ => false,
+        };
+        assert!(
+            fits,
+            "{}: expected\n  {want}\nnot\n  {got:?}",
+            self.place(step)
+        );
+    }
+
+    /// The next output that a script must mention: records of what other outputs say need not be.
+    fn next(&mut self) -> Option<Done> {
+        while let Some(Done::Record(text)) = self.outputs.front() {
+            if text.starts_with("authenticated") || text == "secured" {
+                self.outputs.pop_front();
+            } else {
+                break;
+            }
+        }
+        self.outputs.pop_front()
+    }
+
+    fn nothing_left(&mut self, line: usize) {
+        let left = self.next();
+        assert!(
+            left.is_none(),
+            "{}:{line}: and then came\n  {left:?}",
+            self.script.path
+        );
+    }
+
+    fn place(&self, step: &Step) -> String {
+        format!("{}:{}", self.script.path, step.line)
+    }
+
+    /// Replaces what stands in braces, where its value is known.
+    fn expand(&self, text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (inside, after) = after.split_once('}').expect("}");
+            out.push_str(before);
+            match self.value(inside) {
+                Some(value) => out.push_str(&value),
+                None => out.push_str(&format!("{{{inside}}}")),
+            }
+            rest = after;
+        }
+        out + rest
+    }
+
+    fn value(&self, inside: &str) -> Option<String> {
+        let words: Vec<_> = inside.split(' ').collect();
+        let known = |word: &str| {
+            self.names
+                .get(word)
+                .cloned()
+                .unwrap_or_else(|| word.to_owned())
+        };
+        Some(match words.as_slice() {
+            ["key", receiving, originating, id] => {
+                lab::dialback_key(receiving, originating, &known(id))
+            }
+            ["digest"] => handshake::digest(&known("id"), lab::LINK_SECRET),
+            ["base64", text] => {
+                use base64::Engine as _;
+                base64::engine::general_purpose::STANDARD.encode(text)
+            }
+            ["features", offered @ ..] => features(offered),
+            ["error", condition] => format!(
+                "<stream:error><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
+            ),
+            ["x", count] => "x".repeat(count.parse().unwrap()),
+            ["peer-stream"] => self.peer_header(),
+            ["edge-stream"] => self.edge_header(),
+            ["new-id"] => "{id}".to_owned(),
+            [name] => self.names.get(*name).cloned()?,
+            _ => panic!("what is {{{inside}}}?"),
+        })
+    }
+
+    /// A header as every well-behaved peer sends it.
+    fn peer_header(&self) -> String {
+        let Pair { local, remote } = &self.pair;
+        match (self.dialect, self.inbound) {
+            (Dialect::Component, _) => header(self.dialect, &format!("to='{local}'")),
+            (_, true) => header(
+                self.dialect,
+                &format!("from='{remote}' to='{local}' version='1.0'"),
+            ),
+            (_, false) => header(
+                self.dialect,
+                &format!("from='{remote}' to='{local}' id='s1' version='1.0'"),
+            ),
+        }
+    }
+
+    /// The header with which the edge answers or opens.
+    fn edge_header(&self) -> String {
+        let Pair { local, remote } = &self.pair;
+        match (self.dialect, self.inbound) {
+            (Dialect::Component, _) => header(self.dialect, &format!("from='{local}' id='{{id}}'")),
+            (_, true) => header(
+                self.dialect,
+                &format!("from='{local}' to='{remote}' id='{{id}}' version='1.0'"),
+            ),
+            (_, false) => header(
+                self.dialect,
+                &format!("from='{local}' to='{remote}' version='1.0'"),
+            ),
+        }
+    }
+}
+
+fn header(dialect: Dialect, attributes: &str) -> String {
+    let prefixes = match dialect {
+        Dialect::Server => " xmlns:db='jabber:server:dialback'",
+        Dialect::Component => "",
+    };
+    format!(
+        "<stream:stream xmlns='{}'{prefixes} xmlns:stream='http://etherx.jabber.org/streams' {attributes}>",
+        dialect.content_namespace()
+    )
+}
+
+fn context(facts: &[(String, String)]) -> Arc<Context> {
+    let mut local = lab::LOCAL;
+    let mut partners = Vec::new();
+    for (name, value) in facts {
+        match name.as_str() {
+            "partner" => partners.push(lab::partner(value)),
+            "local" => local = value,
+            _ => {}
+        }
+    }
+    lab::context(local, partners)
+}
+
+fn features(offered: &[&str]) -> String {
+    let each: String = offered
+        .iter()
+        .map(|name| match *name {
+            "starttls" => "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+            "starttls-required" => {
+                "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>"
+            }
+            "external" => {
+                "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism></mechanisms>"
+            }
+            "plain-and-external" => {
+                "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism><mechanism>EXTERNAL</mechanism></mechanisms>"
+            }
+            "no-mechanism" => "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
+            "dialback" => "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>",
+            "bidi" => "<bidi xmlns='urn:xmpp:features:bidi'/>",
+            "sm" => "<sm xmlns='urn:xmpp:sm:3'><optional/></sm>",
+            "limits" => {
+                "<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>10000</max-bytes></limits>"
+            }
+            "unknown" => "<novelty xmlns='urn:example:novelty'><a><b>c</b></a></novelty>",
+            other => panic!("what is the feature {other}?"),
+        })
+        .collect();
+    format!("<stream:features>{each}</stream:features>")
+}
+
+fn unreachable(word: &str) -> Reason {
+    let detail = "as the script says".to_owned();
+    match word {
+        "no-service" => Reason::NoService(detail),
+        "dns-failed" => Reason::DnsFailed(detail),
+        "connect-failed" => Reason::ConnectFailed(detail),
+        "backing-off" => Reason::BackingOff(Box::new(Reason::ConnectFailed(detail))),
+        "closed" => Reason::PeerClosed,
+        "host-unknown" => Reason::PeerError {
+            condition: Condition::HostUnknown,
+            text: detail,
+        },
+        "timeout" => Reason::EstablishmentTimeout,
+        other => panic!("what is {other}?"),
+    }
+}
+
+fn describe(record: &Record) -> String {
+    match record {
+        Record::Secured { fault: None, .. } => "secured".to_owned(),
+        Record::Secured {
+            fault: Some(fault), ..
+        } => format!("secured {}", fault.code()),
+        Record::Authenticated { pair, method } => {
+            format!("authenticated {} {} {method}", pair.local, pair.remote)
+        }
+        Record::MethodFailed {
+            pair,
+            method,
+            reason,
+        } => format!(
+            "method-failed {} {} {method} {}",
+            pair.local,
+            pair.remote,
+            reason.code()
+        ),
+        Record::DialbackAnswered { pair, valid } => format!(
+            "dialback-answered {} {} {}",
+            pair.local,
+            pair.remote,
+            if *valid { "valid" } else { "invalid" }
+        ),
+        Record::Ignored(reason) => format!("ignored {}", reason.code()),
+    }
+}
