@@ -27,15 +27,15 @@ use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stream::{Context, Input, Machine, Now, Output};
 
-/// What other tasks may tell a stream.
+/// What other tasks may tell a stream. Boxed, because a mailbox keeps room for 32 of them.
 #[derive(Debug)]
 pub enum Command {
     /// The authoritative server's answer.
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// The answer to one of our pings, by the id of its iq.
-    Pong(String),
+    Pong(Box<str>),
     /// End the stream.
-    End(Reason),
+    End(Box<Reason>),
 }
 
 /// Where a stream hears from other tasks.
@@ -209,9 +209,9 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 }
             }
             Some(command) = self.mailbox.1.recv() => match command {
-                Command::Answer(answer) => self.machine.handle(now(), Input::Answer(answer)),
+                Command::Answer(answer) => self.machine.handle(now(), Input::Answer(*answer)),
                 Command::Pong(id) => self.machine.handle(now(), Input::Pong(&id)),
-                Command::End(reason) => self.machine.handle(now(), Input::End(reason)),
+                Command::End(reason) => self.machine.handle(now(), Input::End(*reason)),
             },
             Ok(()) = self.context.changed() => {
                 let context = Arc::clone(&self.context.borrow_and_update());

@@ -355,9 +355,7 @@ impl Hub {
             .get(&pair)
             .and_then(|route| route.stream.as_ref())
         {
-            stream
-                .send(Command::Pong(id.to_owned()))
-                .unwrap_or_default();
+            stream.send(Command::Pong(id.into())).unwrap_or_default();
         }
         true
     }

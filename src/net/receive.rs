@@ -79,7 +79,9 @@ impl Side for Receiving {
                 tokio::spawn(async move {
                     let answer = dial::ask(edge, question).await;
                     // A stream that has ended meanwhile needs no answer.
-                    mailbox.send(Command::Answer(answer)).unwrap_or_default();
+                    mailbox
+                        .send(Command::Answer(Box::new(answer)))
+                        .unwrap_or_default();
                 });
             }
             Output::Send(_)

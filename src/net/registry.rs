@@ -61,7 +61,7 @@ impl Registry {
         for (_, mailbox) in self.lock().values().filter(|(of, _)| *of == kind) {
             // A connection that is gone already needs no telling.
             mailbox
-                .send(Command::End(reason.clone()))
+                .send(Command::End(Box::new(reason.clone())))
                 .unwrap_or_default();
         }
     }
