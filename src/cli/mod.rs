@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod check;
+mod contacts;
 mod demo;
 mod run;
 
@@ -38,6 +39,8 @@ enum Exit {
     Success = 0,
     /// The command line is wrong.
     Usage = 64,
+    /// What the command is about cannot be reached.
+    Unavailable = 69,
     /// The program did not do what it should.
     Software = 70,
     /// The configuration is refused.
@@ -68,6 +71,7 @@ Examples:
 Exit status:
    0  it went well
   64  the command line is wrong
+  69  the contacts cannot be reached or written
   70  a step of the demo came out wrong
   78  the configuration is refused";
 
@@ -75,6 +79,7 @@ Exit status:
 enum Command {
     Run(run::Arguments),
     Check(check::Arguments),
+    Contacts(contacts::Arguments),
     Demo(demo::Arguments),
 }
 
@@ -83,6 +88,7 @@ impl Arguments {
         match self.command {
             Command::Run(arguments) => run::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
+            Command::Contacts(arguments) => contacts::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::contacts;
 use super::dial;
 use super::edge::{Edge, LinkSettings, Settings};
 use super::listen::{Port, accept};
@@ -22,6 +24,7 @@ use crate::ops::systemd::Listeners;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stream::{Context, Timing};
+use crate::store::{Contacts, StoreError};
 
 /// How long stopping may take in all: what is on its way gets this much time.
 pub const DRAIN: Duration = Duration::from_secs(20);
@@ -59,13 +62,19 @@ impl Daemon {
         if let Some(address) = passed.unclaimed().first() {
             return Err(StartError::Unclaimed(*address));
         }
+        let state = config.state_directory.clone();
         let (context, settings) = prepare(config)?;
-        let (edge, wanted) = Edge::new(context, settings, Arc::default());
+        let contacts = open_contacts(&state)?;
+        let (edge, wanted) = Edge::new(context, settings, contacts.clone(), Arc::default());
         let (stop, stopped) = watch::channel(false);
         let mut tasks = vec![
             tokio::spawn(dial::dial_all(Arc::clone(&edge), wanted)),
             tokio::spawn(sweep(Arc::clone(&edge))),
         ];
+        match contacts::listen(&state) {
+            Ok(listener) => tasks.push(tokio::spawn(contacts::serve(listener, contacts))),
+            Err(error) => Line::new(Event::ContactsUnserved).detail(error).log(),
+        }
         let (mut s2s, mut gateway) = (Vec::new(), Vec::new());
         for (port, listener) in bound {
             let address = listener.local_addr().map_err(StartError::Io)?;
@@ -197,6 +206,9 @@ pub enum StartError {
     /// The certificate settings cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsSetupError),
+    /// The contacts cannot be opened.
+    #[error(transparent)]
+    Contacts(#[from] StoreError),
     /// The resolver cannot be set up.
     #[error(transparent)]
     Resolver(#[from] ResolverSetupError),
@@ -215,6 +227,15 @@ async fn bind(passed: &mut Listeners, address: SocketAddr) -> Result<TcpListener
             .await
             .map_err(|error| StartError::Bind(address, error)),
     }
+}
+
+/// Opens what local users have added; a damaged file is told of, loudly.
+fn open_contacts(directory: &Path) -> Result<Contacts, StoreError> {
+    let opened = Contacts::open(directory)?;
+    if let Some(set_aside) = opened.set_aside {
+        Line::new(Event::ContactsSetAside).detail(set_aside).log();
+    }
+    Ok(opened.contacts)
 }
 
 /// Makes what the tasks need out of a checked configuration.

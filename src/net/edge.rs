@@ -17,6 +17,7 @@ use crate::proto::auth::Pair;
 use crate::proto::jid::Domain;
 use crate::proto::policy::AdmissionLimits;
 use crate::proto::stream::{Context, IdSource};
+use crate::store::Contacts;
 
 /// Most dialback questions that are asked at once, by all streams together.
 const MAX_QUESTIONS: usize = 64;
@@ -32,6 +33,8 @@ pub struct Edge {
     pub registry: Arc<Registry>,
     /// The count of connections from outside.
     pub door: Arc<Door>,
+    /// Whom local users have added.
+    pub contacts: Contacts,
     /// What machines decide by.
     pub context: watch::Sender<Arc<Context>>,
     /// What the shell needs besides, replaced whole on a reload.
@@ -76,7 +79,12 @@ pub type Wanted = mpsc::UnboundedReceiver<(Pair, Arc<Queue>)>;
 impl Edge {
     /// An edge without connections, and what its dialler is to listen to.
     #[must_use]
-    pub fn new(context: Context, settings: Settings, ledger: Arc<Ledger>) -> (Arc<Self>, Wanted) {
+    pub fn new(
+        context: Context,
+        settings: Settings,
+        contacts: Contacts,
+        ledger: Arc<Ledger>,
+    ) -> (Arc<Self>, Wanted) {
         let (context, observer) = watch::channel(Arc::new(context));
         let (wish, wanted) = mpsc::unbounded_channel();
         let edge = Self {
@@ -84,6 +92,7 @@ impl Edge {
             ledger,
             registry: Arc::default(),
             door: Arc::default(),
+            contacts,
             context,
             settings: ArcSwap::from_pointee(settings),
             questions: Semaphore::new(MAX_QUESTIONS),

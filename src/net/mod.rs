@@ -9,6 +9,7 @@
 pub mod admission;
 pub mod backoff;
 pub mod connect;
+pub mod contacts;
 pub mod daemon;
 pub mod dial;
 pub mod driver;

@@ -73,6 +73,10 @@ events! {
     Drained, "drained", INFO, "edge stopped";
     /// The time to stop was up, or a second signal came: what was still queued is in `detail`.
     DrainCutShort, "drain-cut-short", WARN, "edge stopped before all was delivered";
+    /// The file of contacts was damaged: it is kept under the name in `detail`, and the contacts begin empty.
+    ContactsSetAside, "contacts-set-aside", ERROR, "damaged contacts set aside";
+    /// `xmpp-edge contacts` cannot reach the running edge; all else works.
+    ContactsUnserved, "contacts-unserved", WARN, "contacts cannot be edited";
     /// Message bodies are being logged (`message-bodies = true`).
     BodiesLogged, "bodies-logged", WARN, "message bodies are being logged";
     /// A listener could not take a connection; it goes on after a pause.

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::HashSet;
 
-use crate::proto::jid::Jid;
+use crate::proto::jid::BareJid;
 
 /// A local account and the remote account it has added, both bare and in normal form.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -12,8 +12,8 @@ pub struct Contact(Box<str>);
 impl Contact {
     /// The contact of two addresses, whatever their resources.
     #[must_use]
-    pub fn new(local: &Jid, remote: &Jid) -> Self {
-        let (local, remote) = (local.normal_bare(), remote.normal_bare());
+    pub fn new(local: impl Into<BareJid>, remote: impl Into<BareJid>) -> Self {
+        let (local, remote) = (local.into(), remote.into());
         Self(format!("{local}{SEPARATOR}{remote}").into())
     }
 

@@ -14,7 +14,7 @@ use super::disk::{Disk, Plain};
 use super::error::{SetAside, StoreError};
 use super::file::{self, OnDamage};
 use super::writer::{BATCH, Change, Writer};
-use crate::proto::jid::Jid;
+use crate::proto::jid::BareJid;
 
 /// The contacts of all local users. Cheap to clone; the file is closed with the last clone.
 #[derive(Clone)]
@@ -37,23 +37,24 @@ impl Contacts {
     /// # Errors
     /// [`StoreError`], when another process stays in the way, or the operating system does.
     pub fn open(directory: &Path) -> Result<Opened, StoreError> {
-        let directory = Directory::lock(directory, true)?;
+        let directory = Directory::make(directory)?;
         Self::open_with(directory, Plain, OnDamage::SetAside, Limits::DEFAULT)
     }
 
-    /// As [`Contacts::open`], for an administrator's edit: does not wait, and leaves a damaged file to the daemon.
+    /// As [`Contacts::open`], for an administrator's edit: does not wait, makes no directory (it
+    /// would be the administrator's own), and leaves a damaged file to the daemon.
     ///
     /// # Errors
     /// [`StoreError`]; among others [`StoreError::Locked`] while a daemon runs.
     pub fn open_for_edit(directory: &Path) -> Result<Self, StoreError> {
-        let directory = Directory::lock(directory, false)?;
+        let directory = Directory::lock(directory, 0)?;
         Self::open_with(directory, Plain, OnDamage::Refuse, Limits::DEFAULT)
             .map(|opened| opened.contacts)
     }
 
     /// Whether the local account has added the remote one. Asks memory only.
     #[must_use]
-    pub fn contains(&self, local: &Jid, remote: &Jid) -> bool {
+    pub fn contains(&self, local: impl Into<BareJid>, remote: impl Into<BareJid>) -> bool {
         let contact = Contact::new(local, remote);
         let known = self.0.known.read();
         known
@@ -65,7 +66,11 @@ impl Contacts {
     ///
     /// # Errors
     /// [`StoreError`]; then nothing has changed.
-    pub async fn add(&self, local: &Jid, remote: &Jid) -> Result<bool, StoreError> {
+    pub async fn add(
+        &self,
+        local: impl Into<BareJid>,
+        remote: impl Into<BareJid>,
+    ) -> Result<bool, StoreError> {
         self.change(Contact::new(local, remote), true).await
     }
 
@@ -73,7 +78,11 @@ impl Contacts {
     ///
     /// # Errors
     /// [`StoreError`]; then nothing has changed.
-    pub async fn remove(&self, local: &Jid, remote: &Jid) -> Result<bool, StoreError> {
+    pub async fn remove(
+        &self,
+        local: impl Into<BareJid>,
+        remote: impl Into<BareJid>,
+    ) -> Result<bool, StoreError> {
         self.change(Contact::new(local, remote), false).await
     }
 

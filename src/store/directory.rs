@@ -22,23 +22,29 @@ const PATIENCE: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Directory {
-    /// Makes the directory if there is none (mode 0700), and locks it.
-    ///
-    /// The lock is on the directory, not on a file in it: such a file would belong to whoever came
-    /// first, and might be root's.
-    pub(super) fn lock(path: &Path, patient: bool) -> Result<Self, StoreError> {
-        let io = |error| StoreError::io(path, error);
+    /// Makes the directory if there is none (mode 0700), and locks it; waits two seconds for
+    /// another process to go.
+    pub(super) fn make(path: &Path) -> Result<Self, StoreError> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(path)
-            .map_err(io)?;
+            .map_err(|error| StoreError::io(path, error))?;
+        Self::lock(path, PATIENCE)
+    }
+
+    /// Locks the directory; where another process has it, tries so many times more.
+    ///
+    /// The lock is on the directory, not on a file in it: such a file would belong to whoever came
+    /// first, and might be root's.
+    pub(super) fn lock(path: &Path, patience: u32) -> Result<Self, StoreError> {
+        let io = |error| StoreError::io(path, error);
         let handle = File::open(path).map_err(io)?;
         for attempt in 0_u32.. {
             match handle.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::Error(error)) => return Err(io(error)),
-                Err(TryLockError::WouldBlock) if patient && attempt < PATIENCE => {
+                Err(TryLockError::WouldBlock) if attempt < patience => {
                     thread::sleep(PAUSE);
                 }
                 Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(path.to_owned())),

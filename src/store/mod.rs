@@ -14,6 +14,7 @@ mod directory;
 mod disk;
 mod error;
 mod file;
+pub mod protocol;
 mod writer;
 
 pub use contact::Contact;

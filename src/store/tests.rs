@@ -35,7 +35,7 @@ fn open(directory: &Path) -> Contacts {
 }
 
 fn limited(directory: &Path, limits: Limits) -> Contacts {
-    let directory = Directory::lock(directory, true).unwrap();
+    let directory = Directory::make(directory).unwrap();
     Contacts::open_with(directory, Plain, OnDamage::SetAside, limits)
         .unwrap()
         .contacts

@@ -1,6 +1,6 @@
 //! The daemon as a process: what it tells its service manager, how it reloads, what it survives.
 
-mod process;
+pub(crate) mod process;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -40,7 +40,7 @@ primary-domain = "fabrikam.example"
 type = "federated"
 "#;
 
-fn lab() -> Lab {
+pub(crate) fn lab() -> Lab {
     Lab::with(EDGE, PARTNERS)
 }
 

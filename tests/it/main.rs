@@ -8,6 +8,7 @@
 )]
 
 mod check;
+mod contacts;
 mod conversations;
 mod daemon;
 mod demo;

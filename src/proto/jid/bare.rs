@@ -48,6 +48,18 @@ impl Jid {
     }
 }
 
+impl From<&Jid> for BareJid {
+    fn from(jid: &Jid) -> Self {
+        jid.normal_bare()
+    }
+}
+
+impl From<&Self> for BareJid {
+    fn from(bare: &Self) -> Self {
+        bare.clone()
+    }
+}
+
 impl fmt::Display for BareJid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

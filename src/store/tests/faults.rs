@@ -77,7 +77,7 @@ impl StorageBackend for FailingBackend {
 }
 
 fn failing(directory: &std::path::Path, left: &Arc<AtomicI64>) -> Result<Contacts, StoreError> {
-    let directory = Directory::lock(directory, true)?;
+    let directory = Directory::make(directory)?;
     let disk = Failing(Arc::clone(left));
     let opened = Contacts::open_with(directory, disk, OnDamage::SetAside, Limits::DEFAULT)?;
     assert_eq!(opened.set_aside, None);
