@@ -10,7 +10,8 @@ use toml::de::DeTable;
 use super::model::Config;
 use super::problem::{Findings, Place, Problem, Severity, Source};
 use super::reader::Section;
-use super::{Examination, files, gateway, identity, partners, sections};
+use super::{Examination, access, files, gateway, identity, partners, sections};
+use crate::proto::policy::Terms;
 
 /// Reads and checks everything.
 pub(super) fn examine(path: &Path, now: UnixTime) -> Examination {
@@ -45,7 +46,7 @@ fn read(
         // What the partner file says can be judged without this one.
         let file = path.with_file_name("partners.toml");
         let partners = if file.is_file() {
-            partners::read(&file, None, &[], findings).summaries
+            partners::read(&file, None, &[], &Terms::default(), findings).summaries
         } else {
             Vec::new()
         };
@@ -66,11 +67,20 @@ fn read(
             .map_or("partners.toml", |text| &text.value),
     );
     let partners_place = partners_file.map_or_else(|| root.place(), |text| text.place);
-    let partners = partners::read(&partners_path, Some(&partners_place), &locals, findings);
-
     let s2s = sections::s2s(&root);
     let admission = sections::admission(&root);
     let (tls, identities) = identity::read(&root, &locals, now);
+    let mut defaults = Terms {
+        connection_limit: s2s.partner_connection_limit,
+        max_stanza_bytes: s2s.max_stanza_bytes,
+        ..Terms::default()
+    };
+    if let Some(tls) = &tls {
+        defaults.minimum_tls = tls.minimum_version;
+    }
+    let place = Some(&partners_place);
+    let partners = partners::read(&partners_path, place, &locals, &defaults, findings);
+    let access = access::read(&root, &locals);
     let dialback = sections::dialback(&root, &state_directory);
     let dns = sections::dns(&root);
     let gateway = gateway::read(&root, now);
@@ -89,7 +99,7 @@ fn read(
             dns,
             gateway: gateway?,
             log: log?,
-            rules: partners.rules?,
+            rules: partners.rules?.with_access(access),
         })
     };
     (config(), partners.summaries)

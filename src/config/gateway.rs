@@ -34,6 +34,7 @@ pub(super) fn read(root: &Section<'_>, now: UnixTime) -> Option<Gateway> {
         Duration::from_secs(30),
         Duration::ZERO..=Duration::from_secs(3600),
     );
+    let annotate = section.flag("annotate", false).value;
     let tls = section.section("tls");
     let transport = if plaintext.value {
         check_plaintext(&section, &plaintext, &listen, &tls);
@@ -47,6 +48,7 @@ pub(super) fn read(root: &Section<'_>, now: UnixTime) -> Option<Gateway> {
         secret: secret?,
         transport: transport?,
         reconnect_grace,
+        annotate,
     })
 }
 

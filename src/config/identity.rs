@@ -11,6 +11,7 @@ use super::files;
 use super::model::{Identities, Tls};
 use super::problem::{Place, Problem};
 use super::reader::{Item, Section};
+use super::terms::TLS_VERSIONS;
 use super::trust;
 use crate::proto::auth::chain::{Anchors, TlsVersion};
 use crate::proto::jid::Domain;
@@ -42,10 +43,7 @@ pub(super) fn read(
         certificate::check_names(&section, certified, place, &rest);
     }
     let minimum_version = section
-        .choice(
-            "minimum-version",
-            &[("1.2", TlsVersion::Tls12), ("1.3", TlsVersion::Tls13)],
-        )
+        .choice("minimum-version", &TLS_VERSIONS)
         .map_or(TlsVersion::Tls12, |version| version.value);
     let anchors = match section.text("trust-anchors") {
         Some(name) => anchors(&section, &name),

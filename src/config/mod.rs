@@ -4,6 +4,7 @@
 //! The way of a value: `reader` takes it from the TOML tree with its place, one file for each
 //! section gives it meaning, [`model`](Config) is what the daemon sees.
 
+mod access;
 mod advice;
 mod certificate;
 mod edge;
@@ -17,6 +18,7 @@ mod reader;
 pub mod report;
 mod secret;
 mod sections;
+mod terms;
 mod trust;
 mod value;
 

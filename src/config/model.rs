@@ -50,6 +50,8 @@ pub struct S2s {
     pub listen: Vec<SocketAddr>,
     /// How many streams may live at once.
     pub connection_limit: usize,
+    /// How many streams may live with one partner, where its entry does not say.
+    pub partner_connection_limit: usize,
     /// How long a stream may take until it is authenticated.
     pub establishment_timeout: Duration,
     /// How long a stream may be without stanzas before it is closed.
@@ -110,6 +112,8 @@ pub struct Gateway {
     pub transport: Transport,
     /// How long stanzas wait for an absent gateway before they are bounced.
     pub reconnect_grace: Duration,
+    /// Whether each stanza tells the gateway which partner it is from.
+    pub annotate: bool,
 }
 
 /// What the internal link runs on.

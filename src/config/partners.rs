@@ -5,9 +5,11 @@ use std::path::Path;
 use super::advice::Combination;
 use super::problem::{Findings, Place, Problem};
 use super::reader::{Item, Section};
-use super::{edge, files, identity, sections, value};
+use super::{edge, files, identity, sections, terms, value};
 use crate::proto::jid::Domain;
-use crate::proto::policy::{Claim, DomainPattern, Methods, Partner, Rules, RulesError, Terms};
+use crate::proto::policy::{
+    Claim, DomainPattern, Methods, Partner, PartnerType, Rules, RulesError, Terms,
+};
 
 /// What `check` shows of a partner.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +37,7 @@ pub(super) fn read(
     path: &Path,
     place: Option<&Place>,
     locals: &[Item<Domain>],
+    defaults: &Terms,
     findings: &Findings,
 ) -> Partners {
     let hint = "make the file, even an empty one, or name another one in `partners`";
@@ -47,9 +50,18 @@ pub(super) fn read(
         return nothing;
     };
     let root = Section::root(&source, findings, &table);
-    let entries: Vec<_> = root.sections("partner").iter().filter_map(entry).collect();
+    let sections = root.sections("partner");
+    let entries: Vec<_> = sections
+        .iter()
+        .filter_map(|section| entry(section, defaults))
+        .collect();
+    let default_section = root.section("default-partner");
+    let default_partner = default_section
+        .is_present()
+        .then(|| default_partner(&default_section, defaults))
+        .flatten();
     root.finish();
-    if !table.contains_key("partner") && path.is_file() {
+    if !table.contains_key("partner") && default_partner.is_none() && path.is_file() {
         findings.add(Problem::warning(
             "no-partners",
             &Place::start(&source),
@@ -69,7 +81,8 @@ pub(super) fn read(
                 findings.add(clash(&error, &entries, locals, &root));
             }
         })
-        .ok();
+        .ok()
+        .map(|rules| rules.with_default_partner(default_partner));
     Partners { rules, summaries }
 }
 
@@ -88,14 +101,13 @@ fn summary(partner: &Partner) -> PartnerSummary {
     }
 }
 
-fn entry(section: &Section<'_>) -> Option<Entry> {
+fn entry(section: &Section<'_>, defaults: &Terms) -> Option<Entry> {
     let findings = section.findings;
     let mark = findings.len();
     let primary_text = section.required_text("primary-domain", "fabrikam.com");
     let primary = primary_text
         .as_ref()
         .and_then(|text| sections::domain(section, text));
-    let description = section.text("description").map(|text| text.value);
     let additional: Vec<_> = section
         .texts("additional-domains")
         .map(|texts| texts.value)
@@ -103,15 +115,10 @@ fn entry(section: &Section<'_>) -> Option<Entry> {
         .into_iter()
         .filter_map(|text| Some((pattern(section, &text)?, text.place)))
         .collect();
-    partner_type(section);
-    let combination = Combination::read(section);
-    let keep_alive = section.flag("keep-alive", true).value;
     let hint = "write a name or address and a port: \"xmpp.fabrikam.com:5269\"";
     let texts = section.texts("route");
     let route = section.parse_each(texts, "bad-route", hint, value::host_port);
-    let anchors = section
-        .text("trust-anchors")
-        .and_then(|file| identity::anchors(section, &file));
+    let settled = settle(section, defaults);
     section.finish();
 
     let (primary_text, primary) = (primary_text?, primary?);
@@ -120,20 +127,60 @@ fn entry(section: &Section<'_>) -> Option<Entry> {
     places.extend(additional.iter().cloned());
     Some(Entry {
         partner: Partner {
-            primary,
-            description: description.unwrap_or_default(),
             additional: additional.into_iter().map(|(pattern, _)| pattern).collect(),
-            tls: combination.tls,
-            sasl: combination.sasl,
-            dialback: combination.dialback,
-            keep_alive,
             route: route.into_iter().map(|item| item.value).collect(),
-            anchors,
-            terms: Terms::default(),
-            line: section.place().line(),
+            ..settled(primary)
         },
         places,
     })
+}
+
+/// What counters and logs call everybody whom `[default-partner]` covers: no domain can be so.
+const DEFAULT_NAME: &str = "default-partner";
+
+/// `[default-partner]`: the same keys, without domains and a way to them.
+fn default_partner(section: &Section<'_>, defaults: &Terms) -> Option<Partner> {
+    let mark = section.findings.len();
+    let partner = settle(section, defaults)(Domain::parse(DEFAULT_NAME).ok()?);
+    section.finish();
+    if section.findings.len() > mark {
+        return None;
+    }
+    if partner.terms.partner_type == PartnerType::Federated {
+        section.findings.add(Problem::warning(
+            "open-federation",
+            &section.place(),
+            "every domain on the Internet counts as an organisation like ours",
+            "set type = \"public-unverified\", so that strangers reach only those who added them; \
+             or list the partners, and remove [default-partner]",
+        ));
+    }
+    Some(partner)
+}
+
+/// Reads the keys that both kinds of section have; the rest of a partner is its name.
+fn settle(section: &Section<'_>, defaults: &Terms) -> impl FnOnce(Domain) -> Partner {
+    let description = section.text("description").map(|text| text.value);
+    let terms = terms::read(section, defaults);
+    let combination = Combination::read(section);
+    let keep_alive = section.flag("keep-alive", true).value;
+    let anchors = section
+        .text("trust-anchors")
+        .and_then(|file| identity::anchors(section, &file));
+    let line = section.place().line();
+    move |primary| Partner {
+        primary,
+        description: description.unwrap_or_default(),
+        additional: Vec::new(),
+        tls: combination.tls,
+        sasl: combination.sasl,
+        dialback: combination.dialback,
+        keep_alive,
+        route: Vec::new(),
+        anchors,
+        terms,
+        line,
+    }
 }
 
 /// `additional-domains`: a domain, or `*.` and a domain.
@@ -157,33 +204,6 @@ fn pattern(section: &Section<'_>, text: &Item<String>) -> Option<DomainPattern> 
         return None;
     }
     Some(DomainPattern::Subdomains(domain))
-}
-
-fn partner_type(section: &Section<'_>) {
-    let Some(text) = section.required_text("type", "federated") else {
-        return;
-    };
-    let word = text.value.as_str();
-    if word == "federated" {
-        return;
-    }
-    let problem = if matches!(word, "public-verified" | "public-unverified") {
-        Problem::error(
-            "not-available",
-            &text.place,
-            format!("type = \"{word}\" is not available in this version"),
-            "use type = \"federated\", if this partner's users may be trusted as an \
-             organisation's own; else leave the partner out",
-        )
-    } else {
-        Problem::error(
-            "unknown-value",
-            &text.place,
-            format!("`type` cannot be \"{}\"", word.escape_debug()),
-            "use type = \"federated\", the one type of this version",
-        )
-    };
-    section.findings.add(problem);
 }
 
 fn clash(

@@ -9,7 +9,7 @@ use super::model::{Dns, Log, S2s};
 use super::problem::Problem;
 use super::reader::{Item, Section};
 use super::secret::DialbackSource;
-use super::value;
+use super::{terms, value};
 use crate::ops::logging::{Filter, Format};
 use crate::proto::auth::dialback_key::DialbackSecret;
 use crate::proto::jid::Domain;
@@ -88,7 +88,8 @@ pub(super) fn s2s(root: &Section<'_>) -> S2s {
             .into_iter()
             .map(|item| item.value)
             .collect(),
-        connection_limit: section.number("connection-limit", 1000, 1..=1_000_000),
+        connection_limit: section.number("connection-limit", 1000, 1..=terms::MOST),
+        partner_connection_limit: section.number("partner-connection-limit", 20, 1..=terms::MOST),
         establishment_timeout: section.duration(
             "stream-establishment-timeout",
             60 * second,
@@ -104,8 +105,7 @@ pub(super) fn s2s(root: &Section<'_>) -> S2s {
             300 * second,
             second..=86400 * second,
         ),
-        // RFC 6120 §13.12: no limit may be below 10 000 bytes.
-        max_stanza_bytes: section.number("max-stanza-bytes", 262_144, 10_000..=16_777_216),
+        max_stanza_bytes: terms::max_stanza_bytes(&section, 262_144),
     };
     section.finish();
     s2s

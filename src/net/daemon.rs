@@ -295,7 +295,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
             keep_alive: config.s2s.keep_alive_interval,
         },
         max_stanza_bytes: config.s2s.max_stanza_bytes,
-        annotate: false,
+        annotate: config.gateway.annotate,
     };
     Ok((context, settings))
 }

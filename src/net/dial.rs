@@ -125,6 +125,11 @@ async fn reach(
 ) -> Result<Ended<Dialling>, Reason> {
     // Policy is asked before anything leaves this host.
     let partner = permitted(edge, pair)?;
+    if matches!(purpose, Purpose::Carry) {
+        let limit = edge.settings.load().connection_limit;
+        let rules = &edge.context().rules;
+        edge.registry.has_room(&pair.remote, rules, limit)?;
+    }
     let mut failure = None;
     for target in places(edge, pair, &partner).await? {
         let mut try_external = true;
@@ -236,6 +241,11 @@ async fn negotiate(
     let ids = fresh_ids().map_err(|error| Reason::Transport(error.to_string()))?;
     let mailbox = mpsc::unbounded_channel();
     let registered = edge.registry.register(Kind::Outbound, mailbox.0.clone());
+    // A question is short, and whoever waits for its answer is counted already.
+    if matches!(purpose, Purpose::Carry) {
+        let limit = edge.settings.load().connection_limit;
+        registered.claim(&pair.remote, &edge.context().rules, limit)?;
+    }
     let journal = Journal::new(
         Arc::clone(&edge.ledger),
         registered.id(),
@@ -296,7 +306,8 @@ impl Side for Dialling {
         remote: &Domain,
     ) -> Result<(Transport, TlsFacts), TlsFault> {
         let name = server_name(remote)?;
-        let config = self.edge.settings.load().tls.client(local, None);
+        let minimum = self.edge.minimum_tls(remote);
+        let config = self.edge.settings.load().tls.client(local, minimum);
         transport.connect_tls(config, name).await
     }
 

@@ -14,6 +14,7 @@ use super::resolve::DnsResolver;
 use super::tls::TlsConfigs;
 use crate::ops::counters::Ledger;
 use crate::proto::auth::Pair;
+use crate::proto::auth::chain::TlsVersion;
 use crate::proto::jid::Domain;
 use crate::proto::policy::AdmissionLimits;
 use crate::proto::stream::{Context, IdSource};
@@ -88,7 +89,7 @@ impl Edge {
         let (context, observer) = watch::channel(Arc::new(context));
         let (wish, wanted) = mpsc::unbounded_channel();
         let edge = Self {
-            hub: Hub::new(Arc::clone(&ledger), observer, wish),
+            hub: Hub::new(Arc::clone(&ledger), observer, contacts.clone(), wish),
             ledger,
             registry: Arc::default(),
             door: Arc::default(),
@@ -106,10 +107,21 @@ impl Edge {
         Arc::clone(&self.context.borrow())
     }
 
-    /// Puts a new configuration in force.
+    /// The oldest TLS that a partner's own entry admits, if it is a partner.
+    #[must_use]
+    pub fn minimum_tls(&self, remote: &Domain) -> Option<TlsVersion> {
+        let context = self.context.borrow();
+        let partner = context.rules.partner_of(remote)?;
+        Some(partner.terms.minimum_tls)
+    }
+
+    /// Puts a new configuration in force: every stream judges itself again, and those that the
+    /// limits leave no room for are told to end.
     pub fn replace(&self, context: Context, settings: Settings) {
+        let context = Arc::new(context);
         self.settings.store(Arc::new(settings));
-        self.context.send_replace(Arc::new(context));
+        self.context.send_replace(Arc::clone(&context));
+        self.registry.enforce(&context.rules);
         self.hub.backoff.clear();
     }
 }

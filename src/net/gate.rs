@@ -8,14 +8,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::proto::jid::Domain;
-use crate::proto::policy::contact::Link;
+use crate::proto::policy::contact::{Change, Halves, Subscription};
 use crate::proto::policy::{Budget, Conversations, Initiative, Terms};
 use crate::proto::stanza::{Addressed, Refused, Remembered, Stanza, Validated, permit};
 use crate::proto::stream::Context;
+use crate::store::{Contacts, StoreError};
 
 /// The gate that every stanza passes, whichever way it goes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gate {
+    contacts: Contacts,
+    halves: Mutex<Halves>,
     conversations: Mutex<Conversations>,
     budgets: Mutex<HashMap<Domain, Budget>>,
 }
@@ -24,6 +27,17 @@ pub struct Gate {
 const MAX_BUDGETS: usize = 4096;
 
 impl Gate {
+    /// A gate that knows these contacts.
+    #[must_use]
+    pub fn new(contacts: Contacts) -> Self {
+        Self {
+            contacts,
+            halves: Mutex::default(),
+            conversations: Mutex::default(),
+            budgets: Mutex::default(),
+        }
+    }
+
     /// Asks policy about a stanza.
     ///
     /// # Errors
@@ -42,8 +56,15 @@ impl Gate {
         let one_sided = terms.initiative != Initiative::Both;
         let mut remembered = Remembered::default();
         let mut conversation = None;
+        if one_sided || !terms.partner_type.comes_unasked() {
+            let (local, remote) = (addressed.local(), addressed.remote());
+            remembered.is_contact = self.contacts.contains(local, remote);
+        }
         if one_sided {
-            let link = link(&addressed);
+            let link = (
+                addressed.local().normal_bare(),
+                addressed.remote().normal_bare(),
+            );
             remembered.is_open = lock(&self.conversations).is_open(&link, now);
             let may_open = terms.initiative.admits(addressed.direction());
             if remembered.is_open || (may_open && !addressed.is_answer()) {
@@ -55,6 +76,26 @@ impl Gate {
             lock(&self.conversations).heard(link, now);
         }
         Ok(stanza)
+    }
+
+    /// Takes in what a stanza that passed outward says about a contact. It is on the disk when this
+    /// returns, so the answer of the other side finds it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then what is remembered has not changed.
+    pub async fn learn(&self, stanza: &Validated<Stanza>) -> Result<(), StoreError> {
+        let Some(said) = Subscription::of(stanza) else {
+            return Ok(());
+        };
+        let is_contact = self.contacts.contains(&stanza.from, &stanza.to);
+        let link = (stanza.from.normal_bare(), stanza.to.normal_bare());
+        let change = lock(&self.halves).observe(link, said, is_contact);
+        match change {
+            Some(Change::Add) => self.contacts.add(&stanza.from, &stanza.to).await?,
+            Some(Change::Remove) => self.contacts.remove(&stanza.from, &stanza.to).await?,
+            None => false,
+        };
+        Ok(())
     }
 
     /// Takes one stanza from a partner's budget: how long to wait before its streams are read on.
@@ -72,11 +113,6 @@ impl Gate {
         }
         budget.take(now)
     }
-}
-
-fn link(addressed: &Addressed) -> Link {
-    let (local, remote) = (addressed.local(), addressed.remote());
-    (local.normal_bare(), remote.normal_bare())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -22,6 +22,7 @@ use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stanza::{Addressed, Kind, Stanza, Validated, bounce};
 use crate::proto::stream::{Context, PING_PREFIX};
+use crate::store::Contacts;
 
 /// The meeting point.
 #[derive(Debug)]
@@ -54,12 +55,13 @@ impl Hub {
     pub fn new(
         ledger: Arc<Ledger>,
         context: watch::Receiver<Arc<Context>>,
+        contacts: Contacts,
         wanted: mpsc::UnboundedSender<(Pair, Arc<Queue>)>,
     ) -> Self {
         Self {
             ledger,
             context,
-            gate: Gate::default(),
+            gate: Gate::new(contacts),
             quiet: Mutex::default(),
             hurry: watch::Sender::new(false),
             backoff: Backoff::default(),
@@ -98,13 +100,30 @@ impl Hub {
     }
 
     /// A gateway's stanza; never waits for a partner, because one slow partner must not hold up
-    /// the link.
-    pub fn from_gateway(&self, addressed: Addressed) {
+    /// the link. It does wait for the disk, where it says that a user has added somebody.
+    pub async fn from_gateway(&self, addressed: Addressed) {
         let context = Arc::clone(&self.context.borrow());
         let accepted = self.accept(&addressed);
-        if let Some(parcel) = self.judge(addressed, accepted, &context) {
-            self.send_out(parcel);
+        let Some(parcel) = self.judge(addressed, accepted, &context) else {
+            return;
+        };
+        if let Err(error) = self.gate.learn(&parcel.stanza).await {
+            let remote = parcel.stanza.to.domain();
+            let reason = Reason::ContactNotKept(error.to_string());
+            Line::new(Event::ContactNotKept)
+                .partner(&self.partner_of(remote))
+                .local(parcel.stanza.from.domain())
+                .remote(remote)
+                .reason(reason.code())
+                .detail(&reason)
+                .log();
+            let partner = context.rules.partner_of(remote);
+            // The answer would be refused: better the user knows now.
+            if partner.is_some_and(|partner| !partner.terms.partner_type.comes_unasked()) {
+                return self.bounce(parcel, &reason);
+            }
         }
+        self.send_out(parcel);
     }
 
     /// The edge is stopping: nothing is slowed any more.

@@ -119,7 +119,7 @@ impl Side for Serving {
 
     async fn act(&mut self, output: Output, _mailbox: &Mailbox) {
         match output {
-            Output::Stanza(stanza) => self.edge.hub.from_gateway(stanza),
+            Output::Stanza(stanza) => self.edge.hub.from_gateway(stanza).await,
             Output::LinkUp(domain) => {
                 let queue = self.edge.hub.inbox(&domain);
                 queue.attach(self.id);

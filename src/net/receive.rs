@@ -12,7 +12,7 @@ use super::driver::{Command, Driver, Mailbox, Side, now};
 use super::edge::{Edge, fresh_ids};
 use super::journal::Journal;
 use super::queue::{Consumer, Queue};
-use super::registry::Kind;
+use super::registry::{Kind, Registered};
 use super::tls::TlsFault;
 use super::transport::Transport;
 use crate::ops::events::Direction;
@@ -36,6 +36,7 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
         edge,
         journal,
         admitted,
+        registered,
     };
     let driver = Driver::new(Transport::Clear(stream), machine, side, mailbox, context);
     let ended = Box::pin(driver.run()).await;
@@ -47,6 +48,7 @@ struct Receiving {
     edge: Arc<Edge>,
     journal: Journal,
     admitted: Admitted,
+    registered: Registered,
 }
 
 impl Side for Receiving {
@@ -54,9 +56,10 @@ impl Side for Receiving {
         &mut self,
         transport: Transport,
         local: &Domain,
-        _remote: &Domain,
+        remote: &Domain,
     ) -> Result<(Transport, TlsFacts), TlsFault> {
-        let config = self.edge.settings.load().tls.server(local, None);
+        let minimum = self.edge.minimum_tls(remote);
+        let config = self.edge.settings.load().tls.server(local, minimum);
         transport.accept_tls(config).await
     }
 
@@ -69,7 +72,17 @@ impl Side for Receiving {
                     self.edge.hub.answer(*answer);
                 }
             }
-            Output::Authenticated(_) => self.admitted.authenticated(),
+            Output::Authenticated(pair) => {
+                self.admitted.authenticated();
+                let rules = &self.edge.context().rules;
+                let limit = self.edge.settings.load().connection_limit;
+                if let Err(reason) = self.registered.claim(&pair.remote, rules, limit) {
+                    // A stream that has ended meanwhile needs no telling.
+                    mailbox
+                        .send(Command::End(Box::new(reason)))
+                        .unwrap_or_default();
+                }
+            }
             Output::Record(record) => {
                 let hub = &self.edge.hub;
                 self.journal.record(record, |remote| hub.partner_of(remote));

@@ -1,13 +1,14 @@
-//! The connections that live now: counted, and told to end when the edge stops.
+//! The connections that live now: counted, held to the limits, and told to end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use super::driver::{Command, Mailbox};
-use crate::proto::policy::Reason;
+use crate::proto::jid::Domain;
+use crate::proto::policy::{Reason, Rules};
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +25,31 @@ pub enum Kind {
 #[derive(Debug, Default)]
 pub struct Registry {
     next: AtomicU64,
-    live: Mutex<HashMap<u64, (Kind, Mailbox)>>,
+    live: Mutex<HashMap<u64, Live>>,
     changed: Notify,
+}
+
+#[derive(Debug)]
+struct Live {
+    kind: Kind,
+    mailbox: Mailbox,
+    /// The partners' domains that the stream was proven for, or was opened to.
+    remotes: Vec<Domain>,
+}
+
+impl Live {
+    fn is_of(&self, account: &Domain, rules: &Rules) -> bool {
+        self.remotes
+            .iter()
+            .any(|remote| rules.account_of(remote) == *account)
+    }
+
+    fn end(&self, reason: Reason) {
+        // A connection that is gone already needs no telling.
+        self.mailbox
+            .send(Command::End(Box::new(reason)))
+            .unwrap_or_default();
+    }
 }
 
 /// A place in the registry, given up when dropped.
@@ -40,7 +64,12 @@ impl Registry {
     #[must_use]
     pub fn register(self: &Arc<Self>, kind: Kind, mailbox: Mailbox) -> Registered {
         let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
-        self.lock().insert(id, (kind, mailbox));
+        let live = Live {
+            kind,
+            mailbox,
+            remotes: Vec::new(),
+        };
+        self.lock().insert(id, live);
         Registered {
             registry: Arc::clone(self),
             id,
@@ -52,17 +81,50 @@ impl Registry {
     pub fn count(&self, kinds: &[Kind]) -> usize {
         self.lock()
             .values()
-            .filter(|(kind, _)| kinds.contains(kind))
+            .filter(|live| kinds.contains(&live.kind))
             .count()
     }
 
     /// Tells all connections of a kind to end.
     pub fn end_all(&self, kind: Kind, reason: &Reason) {
-        for (_, mailbox) in self.lock().values().filter(|(of, _)| *of == kind) {
-            // A connection that is gone already needs no telling.
-            mailbox
-                .send(Command::End(Box::new(reason.clone())))
-                .unwrap_or_default();
+        for live in self.lock().values().filter(|live| live.kind == kind) {
+            live.end(reason.clone());
+        }
+    }
+
+    /// Whether one more stream with the partner of `remote` may live.
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub fn has_room(&self, remote: &Domain, rules: &Rules, limit: usize) -> Result<(), Reason> {
+        room(&self.lock(), remote, rules, limit)
+    }
+
+    /// After a reload: tells the newest streams to end that the new limits leave no room for.
+    pub fn enforce(&self, rules: &Rules) {
+        let live = self.lock();
+        let mut newest_last: Vec<_> = live.iter().collect();
+        newest_last.sort_by_key(|(id, _)| **id);
+        let mut counts: HashMap<Domain, usize> = HashMap::new();
+        for (_, stream) in newest_last {
+            let accounts: BTreeSet<_> = stream
+                .remotes
+                .iter()
+                .map(|remote| rules.account_of(remote))
+                .collect();
+            for account in accounts {
+                let Some(partner) = rules.partner_of(&account) else {
+                    continue;
+                };
+                let limit = partner.terms.connection_limit;
+                let count = counts.entry(account).or_default();
+                *count += 1;
+                if *count > limit {
+                    let reason = Reason::TooManyPartnerStreams(limit);
+                    stream.end(Reason::PolicyChanged(Box::new(reason)));
+                    break;
+                }
+            }
         }
     }
 
@@ -77,7 +139,7 @@ impl Registry {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, (Kind, Mailbox)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Live>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -88,6 +150,50 @@ impl Registered {
     pub fn id(&self) -> u64 {
         self.id
     }
+}
+
+impl Registered {
+    /// Counts the connection as a stream with the partner of `remote`.
+    ///
+    /// # Errors
+    /// The limit that is reached; then it is not counted.
+    pub fn claim(&self, remote: &Domain, rules: &Rules, limit: usize) -> Result<(), Reason> {
+        let mut live = self.registry.lock();
+        let account = rules.account_of(remote);
+        if !live
+            .get(&self.id)
+            .is_some_and(|own| own.is_of(&account, rules))
+        {
+            room(&live, remote, rules, limit)?;
+        }
+        if let Some(own) = live.get_mut(&self.id) {
+            own.remotes.push(remote.clone());
+        }
+        Ok(())
+    }
+}
+
+/// Streams that have proven nothing are not counted, or strangers could use up a partner's room.
+fn room(
+    live: &HashMap<u64, Live>,
+    remote: &Domain,
+    rules: &Rules,
+    limit: usize,
+) -> Result<(), Reason> {
+    if live.values().filter(|it| !it.remotes.is_empty()).count() >= limit {
+        return Err(Reason::TooManyStreams);
+    }
+    let Some(partner) = rules.partner_of(remote) else {
+        return Ok(());
+    };
+    let account = rules.account_of(remote);
+    let own = live.values().filter(|it| it.is_of(&account, rules)).count();
+    if own >= partner.terms.connection_limit {
+        return Err(Reason::TooManyPartnerStreams(
+            partner.terms.connection_limit,
+        ));
+    }
+    Ok(())
 }
 
 impl Drop for Registered {

@@ -79,6 +79,8 @@ events! {
     ContactsUnserved, "contacts-unserved", WARN, "contacts cannot be edited";
     /// Message bodies are being logged (`message-bodies = true`).
     BodiesLogged, "bodies-logged", WARN, "message bodies are being logged";
+    /// That a local user added or removed a contact could not be written to the disk.
+    ContactNotKept, "contact-not-kept", ERROR, "contact not kept";
     /// A listener could not take a connection; it goes on after a pause.
     AcceptError, "accept-error", WARN, "connection not accepted";
     /// A connection was turned away by the caps for the unauthenticated.

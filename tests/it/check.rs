@@ -3,6 +3,7 @@
 mod meaning;
 mod mistakes;
 mod screens;
+mod terms;
 
 use crate::lab::{EDGE, Lab, PARTNERS};
 use mistakes::{COMBINATIONS, DOUBTS, FILES, FORM, Mistake, TOGETHER, VALUES};
@@ -62,6 +63,11 @@ fn mistakes_of_values() {
 #[test]
 fn settings_that_do_not_go_together() {
     all_are(TOGETHER, Severity::Error);
+}
+
+#[test]
+fn mistakes_in_the_terms_of_a_partner() {
+    all_are(terms::TERMS, Severity::Error);
 }
 
 #[test]

@@ -90,6 +90,8 @@ pub enum Reason {
     TooManyPending,
     /// A limit on connections is reached.
     TooManyStreams,
+    /// As many streams live with this partner as its `connection-limit` allows.
+    TooManyPartnerStreams(usize),
     /// A limit on what has not proven anything yet is reached: its key under `[admission]`.
     TooManyStrangers(&'static str),
     /// Too much was sent before anything was proven.
@@ -254,6 +256,11 @@ impl Reason {
             Self::TooManyAttempts => ("too-many-attempts", "policy-violation", TIMEOUT),
             Self::TooManyPending => ("too-many-pending", "resource-constraint", CONSTRAINT),
             Self::TooManyStreams => ("too-many-streams", "resource-constraint", CONSTRAINT),
+            Self::TooManyPartnerStreams(_) => (
+                "too-many-partner-streams",
+                "resource-constraint",
+                CONSTRAINT,
+            ),
             Self::TooManyStrangers(key) => (key, "resource-constraint", CONSTRAINT),
             Self::TooMuchUnproven => ("too-much-unproven", "policy-violation", TIMEOUT),
             Self::Finished => ("finished", "undefined-condition", TIMEOUT),
@@ -372,6 +379,9 @@ impl fmt::Display for Reason {
             }
             Self::TooMuchUnproven => {
                 f.write_str("too much was sent before the stream was authenticated")
+            }
+            Self::TooManyPartnerStreams(limit) => {
+                write!(f, "the partner's connection-limit of {limit} streams is reached")
             }
             Self::TooManyStreams => f.write_str("a limit on simultaneous streams is reached"),
             Self::Finished => f.write_str("the stream has served its purpose"),

@@ -6,8 +6,12 @@ use xmpp_edge::config::{Config, DialbackSource, Transport};
 use xmpp_edge::ops::logging::Format;
 use xmpp_edge::proto::auth::chain::TlsVersion;
 use xmpp_edge::proto::auth::identity::Names;
-use xmpp_edge::proto::jid::Domain;
-use xmpp_edge::proto::policy::{AdmissionLimits, Method, Negotiation};
+use xmpp_edge::proto::jid::{Domain, Jid};
+use xmpp_edge::proto::policy::{
+    Access, AdmissionLimits, Initiative, Kinds, Method, Negotiation, PartnerType, Payload, Terms,
+};
+use xmpp_edge::proto::stanza::Kind;
+use xmpp_edge::proto::xml::Ns;
 
 use crate::lab::Lab;
 
@@ -19,6 +23,7 @@ state-directory = "var"
 [s2s]
 listen = ["127.0.0.1:1", "[::1]:2"]
 connection-limit = 3
+partner-connection-limit = 2
 stream-establishment-timeout = "4s"
 stream-inactivity-timeout = "50s"
 keep-alive-interval = "6s"
@@ -52,12 +57,17 @@ allow-private-addresses = true
 listen = ["192.0.2.8:9"]
 secret-file = "gateway.secret"
 reconnect-grace = "250ms"
+annotate = true
 
 [gateway.tls]
 certificate-chain = "internal.pem"
 private-key = "internal.key"
 client-trust-anchors = "ca.pem"
 client-names = ["gateway.contoso.example"]
+
+[access]
+default = "deny"
+exceptions = ["CEO@contoso.example"]
 
 [log]
 format = "json"
@@ -69,13 +79,28 @@ const PARTNERS: &str = r#"# The first line.
 primary-domain = "Fabrikam.example"
 description = "Fabrikam"
 additional-domains = ["corp.fabrikam.example", "*.rooms.fabrikam.example"]
-type = "federated"
+type = "public-unverified"
+direction = "outbound"
+connection-limit = 7
+minimum-tls-version = "1.3"
+max-stanza-bytes = 80000
+stanza-rate = 9
+kinds = ["message", "iq"]
+allow-namespaces = ["urn:a", "urn:b"]
+deny-namespaces = ["urn:c"]
 tls = "optional"
 sasl = "not-supported"
 dialback = true
 keep-alive = false
 route = ["xmpp.fabrikam.example:10", "[2001:db8::1]:11"]
 trust-anchors = "ca.pem"
+
+[[partner]]
+primary-domain = "litware.example"
+type = "public-verified"
+
+[default-partner]
+type = "public-unverified"
 "#;
 
 fn domain(text: &str) -> Domain {
@@ -105,6 +130,7 @@ fn the_edge_file() {
         ["127.0.0.1:1", "[::1]:2"].map(|it| it.parse().unwrap())
     );
     assert_eq!(s2s.connection_limit, 3);
+    assert_eq!(s2s.partner_connection_limit, 2);
     assert_eq!(s2s.establishment_timeout, Duration::from_secs(4));
     assert_eq!(s2s.inactivity_timeout, Duration::from_secs(50));
     assert_eq!(s2s.keep_alive_interval, Duration::from_secs(6));
@@ -139,6 +165,11 @@ fn the_edge_file() {
     assert_eq!(gateway.listen, ["192.0.2.8:9".parse().unwrap()]);
     assert_eq!(gateway.secret.expose(), b"0123456789abcdef");
     assert_eq!(gateway.reconnect_grace, Duration::from_millis(250));
+    assert!(gateway.annotate);
+    for (user, admitted) in [("ceo@contoso.example", true), ("a@contoso.example", false)] {
+        let user = Jid::parse(user).unwrap();
+        assert_eq!(config.rules.access().admits(&user), admitted, "{user}");
+    }
     let Transport::Tls(tls) = &gateway.transport else {
         panic!("{:?}", gateway.transport);
     };
@@ -187,6 +218,69 @@ fn a_partner() {
     assert_eq!(route, ["xmpp.fabrikam.example:10", "[2001:db8::1]:11"]);
     assert_eq!(partner.anchors.as_ref().unwrap().len(), 1);
     assert_eq!(partner.line, 2);
+    let namespaces = |names: &[&str]| names.iter().map(|name| Ns::from(*name)).collect();
+    assert_eq!(
+        partner.terms,
+        Terms {
+            partner_type: PartnerType::PublicUnverified,
+            initiative: Initiative::Outbound,
+            kinds: Kinds::of(&[Kind::Message, Kind::Iq]),
+            payload: Payload {
+                allow: namespaces(&["urn:a", "urn:b"]),
+                deny: namespaces(&["urn:c"]),
+            },
+            connection_limit: 7,
+            minimum_tls: TlsVersion::Tls13,
+            max_stanza_bytes: 80_000,
+            stanza_rate: 9,
+        }
+    );
+}
+
+/// What `edge.toml` says for all partners holds where an entry says nothing.
+#[test]
+fn partners_without_terms_of_their_own() {
+    let config = load(EDGE);
+    let general = |partner_type| Terms {
+        partner_type,
+        connection_limit: 2,
+        minimum_tls: TlsVersion::Tls13,
+        max_stanza_bytes: 70_000,
+        ..Terms::default()
+    };
+    let terms = |name| &config.rules.partner_of(&domain(name)).unwrap().terms;
+    assert_eq!(
+        terms("litware.example"),
+        &general(PartnerType::PublicVerified)
+    );
+    assert_eq!(
+        terms("anyone.example"),
+        &general(PartnerType::PublicUnverified)
+    );
+    // The edge itself is nobody's partner.
+    assert!(
+        config
+            .rules
+            .partner_of(&domain("contoso.example"))
+            .is_none()
+    );
+    let account = |name| config.rules.account_of(&domain(name)).to_string();
+    assert_eq!(account("x.rooms.fabrikam.example"), "fabrikam.example");
+    assert_eq!(account("anyone.example"), "anyone.example");
+}
+
+/// The general minimum cannot be undercut.
+#[test]
+fn an_older_tls_than_everybodys_has_no_effect() {
+    let lab = Lab::with(EDGE, "");
+    let partners = PARTNERS.replace("version = \"1.3\"", "version = \"1.2\"");
+    lab.write("others.toml", &partners, 0o600);
+    let examination = lab.examine();
+    let codes: Vec<_> = examination.problems.iter().map(|it| it.code).collect();
+    assert_eq!(codes, ["minimum-without-effect"]);
+    let rules = examination.config.unwrap().rules;
+    let partner = rules.partner_of(&domain("fabrikam.example")).unwrap();
+    assert_eq!(partner.terms.minimum_tls, TlsVersion::Tls13);
 }
 
 #[test]
@@ -223,4 +317,9 @@ fn what_is_left_out_has_its_default() {
         (Negotiation::Required, Negotiation::Required, false, true)
     );
     assert!(partner.route.is_empty() && partner.anchors.is_none());
+    assert_eq!(partner.terms, Terms::default());
+    assert_eq!(s2s.partner_connection_limit, 20);
+    assert!(!config.gateway.annotate);
+    assert_eq!(config.rules.access(), &Access::default());
+    assert!(config.rules.default_partner().is_none());
 }

@@ -8,11 +8,15 @@ pub(super) struct Mistake {
     pub(super) want: &'static [&'static str],
 }
 
-const fn mistake(from: &'static str, to: &'static str, want: &'static [&'static str]) -> Mistake {
+pub(super) const fn mistake(
+    from: &'static str,
+    to: &'static str,
+    want: &'static [&'static str],
+) -> Mistake {
     Mistake { from, to, want }
 }
 
-const FEDERATED: &str = r#"type = "federated""#;
+pub(super) const FEDERATED: &str = r#"type = "federated""#;
 const LISTEN: &str = r#"listen = ["127.0.0.1:23456"]"#;
 const CHAIN: &str = r#"certificate-chain = "edge.pem"
 private-key = "edge.key""#;
@@ -51,6 +55,11 @@ pub(super) const COMBINATIONS: &[Mistake] = &[
 
 /// The seven combinations that are weaker, or emptier, than they look.
 pub(super) const DOUBTS: &[Mistake] = &[
+    mistake(
+        "[[partner]]",
+        "[default-partner]\ntype = \"federated\"\n[[partner]]",
+        &["partners.toml:1:1 open-federation"],
+    ),
     mistake(
         FEDERATED,
         "type = \"federated\"\ndialback = true",
@@ -125,7 +134,7 @@ pub(super) const FORM: &[Mistake] = &[
     mistake("[tls]", "[metrics]\n[tls]", &["edge.toml:4:2 unknown-key"]),
     mistake(
         PLAINTEXT,
-        "plaintext = true\nannotate = true",
+        "plaintext = true\nanotate = true",
         &["edge.toml:13:1 unknown-key"],
     ),
     mistake(
@@ -135,8 +144,8 @@ pub(super) const FORM: &[Mistake] = &[
     ),
     mistake(
         "[[partner]]",
-        "[default-partner]\n[[partner]]",
-        &["partners.toml:1:2 unknown-key"],
+        "[default-partner]\ntype = \"public-unverified\"\nroute = []\n[[partner]]",
+        &["partners.toml:3:1 unknown-key"],
     ),
     mistake(
         "[[partner]]",
@@ -248,11 +257,6 @@ pub(super) const VALUES: &[Mistake] = &[
         FEDERATED,
         "type = \"federated\"\nsasl = \"optinal\"",
         &["partners.toml:4:8 unknown-value"],
-    ),
-    mistake(
-        FEDERATED,
-        "type = \"public-verified\"",
-        &["partners.toml:3:8 not-available"],
     ),
     mistake(
         FEDERATED,
