@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 from lab import plan
 from lab.case import Case, check
 
-# Without tabs and newlines in attributes: both servers lose those by themselves when they write a stanza anew.
+# Without tabs and newlines in attributes: Prosody loses those by itself when it writes a stanza anew.
 PAYLOAD = """
 <p:data xmlns:p='urn:example:lab' xmlns:r='urn:example:attribute' p:name='ж' r:quotes='"&apos;&lt;&amp;'
   plain='z'>text &lt;&amp;]]&gt; before<inner xmlns='urn:example:inner' xml:lang='is'>þorn 🎻 &#x1F600;</inner
