@@ -144,6 +144,8 @@ impl<E: Into<Error>> From<E> for Fault {
             // What the operating system did not say, the content did: cut short, no magic number.
             Error::Io(error) if error.raw_os_error().is_some() => Self::Io(error),
             Error::DatabaseAlreadyOpen => Self::Locked,
+            // redb says no more of an error of the disk that came before.
+            error @ Error::PreviousIo => Self::Io(io::Error::other(error.to_string())),
             error => Self::Damage(error.to_string()),
         }
     }
@@ -184,6 +186,8 @@ fn read(file: File, disk: &impl Disk) -> Result<Existing, Fault> {
         contacts.push(contact.ok_or_else(|| Fault::Damage("an entry is no contact".to_owned()))?);
     }
     drop(table);
+    // Opening made a commit in two phases; see `Store::write`.
+    store.write([])?;
     Ok((store, contacts))
 }
 

@@ -113,6 +113,8 @@ async fn a_full_disk_costs_only_what_was_refused() {
         let before = contacts.list();
         drop(contacts);
         assert_eq!(open(directory.path()).list(), before, "after {calls} calls");
+        // A full disk is no damage.
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
         if result.is_ok() {
             break;
         }
@@ -131,6 +133,26 @@ fn a_disk_that_is_full_from_the_start_is_an_error() {
         drop(opened);
         assert_eq!(open(directory.path()).list(), []);
         if succeeded {
+            break;
+        }
+    }
+}
+
+/// However far an opening comes, it neither takes a full disk for damage nor does any.
+#[tokio::test]
+async fn a_disk_that_is_full_when_it_is_opened_harms_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (local, remote) = numbered(1);
+    open(directory.path()).add(&local, &remote).await.unwrap();
+    for calls in 0.. {
+        let left = Arc::new(AtomicI64::new(calls));
+        let opened = failing(directory.path(), &left);
+        let succeeded = opened.is_ok();
+        drop(opened);
+        assert!(open(directory.path()).contains(&local, &remote), "{calls}");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        if succeeded {
+            assert!(calls > 3, "{calls}");
             break;
         }
     }
