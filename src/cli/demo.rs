@@ -11,6 +11,7 @@ mod files;
 mod gateway;
 mod keep;
 mod names;
+mod program;
 mod screen;
 mod stage;
 mod step;
@@ -23,6 +24,7 @@ use tokio::runtime;
 use tokio::time::{interval, timeout};
 
 use self::cast::PARTNERS;
+use self::program::program;
 use self::screen::{Ink, Screen};
 use self::stage::Stage;
 use self::step::Step;
@@ -90,7 +92,7 @@ async fn perform(keep: bool, begin: Instant) -> Result<bool, Trouble> {
     if keep {
         keep::keep(screen, &stage, &mut signals).await?;
     } else {
-        screen.say(NEXT);
+        next(screen);
     }
     // A second signal while the streams are closed is for those in a hurry.
     tokio::select! {
@@ -106,11 +108,21 @@ edges of their own. Real sockets, TLS and DNS; all of it on loopback.
 
    gateway --- edge of contoso.example <=== TLS ===> a partner's edge --- users";
 
-const NEXT: &str = "
-Next:
-   xmpp-edge demo --keep            leaves it running and says how to talk to it
-   xmpp-edge check --config FILE    lints a configuration before it is used
-   README.md and docs/              how to set up an edge of your own";
+fn next(screen: Screen) {
+    let directory = std::env::current_dir().ok();
+    let program = program(directory.as_deref());
+    screen.heading("Next");
+    for (title, command) in [
+        ("Leave it running, and talk to it:", "demo --keep"),
+        (
+            "Check a configuration before it is used:",
+            "check --config FILE",
+        ),
+    ] {
+        screen.say(&format!("   {title}\n     {program} {command}"));
+    }
+    screen.say("   Set up an edge of your own: see README.md and docs/");
+}
 
 async fn play(screen: Screen, stage: &Stage) -> Result<bool, Trouble> {
     let mut right = true;

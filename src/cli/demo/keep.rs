@@ -4,6 +4,7 @@ use std::process;
 
 use super::cast::OURS;
 use super::files;
+use super::program::program;
 use super::screen::{Ink, Screen};
 use super::stage::Stage;
 use super::trouble::Trouble;
@@ -48,38 +49,39 @@ pub(super) async fn keep(
 
 fn instructions(screen: Screen, stage: &Stage) {
     let ours = &stage.ours;
-    let directory = ours.files.directory.display();
-    let all = stage.directory().display();
+    let directory = stage.directory().display();
     let (s2s, link) = (ours.edge.s2s, ours.edge.gateway);
     let process = process::id();
-    screen.heading("It is still running. Talk to it");
+    let program = program(None);
+    screen.heading("It is still running. Talk to it from another terminal");
     let items = [
+        ("All its files are here:", format!("cd {directory}")),
         (
             "See what a partner sees (openssl has no option for from; this puts it in):",
             format!(
                 "openssl s_client -connect {s2s} -starttls xmpp-server \\\n    \
                  -xmpphost \"{OURS}' from='fabrikam.example\" \\\n    \
-                 -CAfile {all}/authority.pem"
+                 -CAfile authority.pem"
             ),
         ),
         (
             "Be the gateway yourself (XEP-0114; the newest link takes over):",
-            format!(
-                "pip install slixmpp\n\
-                 python3 {all}/component.py bob@fabrikam.example Hello\n\
-                 python3 {all}/component.py sid@stranger.example Hello"
-            ),
+            "pip install slixmpp\n\
+             python3 component.py bob@fabrikam.example Hello\n\
+             python3 component.py sid@stranger.example Hello"
+                .to_owned(),
         ),
         (
-            "Or connect your own component:",
-            format!("{link}, for {OURS}, with the secret in\n{directory}/gateway.secret"),
+            "Or connect your own component; the secret is in a file:",
+            format!("{link}, for {OURS}\ncat {OURS}/gateway.secret"),
         ),
         (
             "Admit the stranger, without a restart, and write to him again:",
             format!(
-                "printf '[[partner]]\\nprimary-domain = \"stranger.example\"\\ntype = \"federated\"\\n' \\\n    \
-                 >> {directory}/partners.toml\n\
-                 xmpp-edge check --config {directory}/edge.toml\n\
+                "printf '[[partner]]\\nprimary-domain = \"stranger.example\"\\n' \\\n    \
+                 >> {OURS}/partners.toml\n\
+                 printf 'type = \"federated\"\\n' >> {OURS}/partners.toml\n\
+                 {program} check \\\n    --config {OURS}/edge.toml\n\
                  kill -HUP {process}"
             ),
         ),
