@@ -1,6 +1,7 @@
 //! The machines of `proto::stream`, as the other side meets them.
 
 mod compare;
+mod headers;
 mod lab;
 mod script;
 mod stage;
@@ -24,7 +25,9 @@ fn every_conversation_goes_the_same_byte_by_byte() {
 fn every_conversation_goes_the_same_wherever_it_is_cut_in_two() {
     each(may_be_cut, |scripts, script| {
         let longest = stage(scripts, script).longest(script);
-        (1..longest).map(Cut::At).collect()
+        // Of what is long only to be too long, the middle is all the same.
+        let ends = |byte: &usize| *byte < 300 || longest - byte < 300;
+        (1..longest).filter(ends).map(Cut::At).collect()
     });
 }
 
@@ -38,9 +41,7 @@ fn each(
     for script in scripts.values().filter(|script| fits(script)) {
         let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             for cut in cuts(&scripts, script) {
-                let mut stage = stage(&scripts, script);
-                stage.play(script, cut);
-                stage.end();
+                run(&scripts, script, cut);
             }
         }));
         if played.is_err() {
@@ -51,6 +52,12 @@ fn each(
         failed.is_empty(),
         "these went otherwise than written: {failed:#?}"
     );
+}
+
+fn run(scripts: &HashMap<String, Script>, script: &Script, cut: Cut) {
+    let mut stage = stage(scripts, script);
+    stage.play(script, cut);
+    stage.end();
 }
 
 /// The stage on which a script begins: empty, or where another has left it.

@@ -75,11 +75,7 @@ impl Component {
                 Ok(Some(Event::Element(element))) => self.element(element),
                 Ok(Some(Event::Close)) => return self.closed_by_peer(),
                 Ok(None) => return,
-                // While closing, that ends the wait.
-                Err(reason) if matches!(self.state, State::Closing(..)) => {
-                    return self.gone(reason);
-                }
-                Err(reason) => Err(reason),
+                Err(reason) => return self.fail(now, reason),
             };
             if let Err(reason) = outcome {
                 self.begin_closing(now, reason, None);
@@ -184,10 +180,11 @@ impl Component {
         longest.max(self.context.max_stanza_bytes).saturating_mul(4)
     }
 
-    /// Ends the link for a reason that did not come from its bytes.
+    /// Ends the link.
     fn fail(&mut self, now: Now, reason: Reason) {
         match std::mem::replace(&mut self.state, State::Closed) {
-            // The grace of the close that is under way is short already.
+            // What closes already closes for its first reason. If nothing can be read any more, the
+            // grace is still the other side's, to read why.
             state @ (State::Closing(..) | State::Closed) => self.state = state,
             State::Open(proof) if reason == Reason::Shutdown => {
                 self.begin_closing(now, reason, Some(proof));

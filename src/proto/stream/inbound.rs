@@ -94,7 +94,7 @@ impl Inbound {
             match self.wire.next_event() {
                 Ok(Some(event)) => self.advance(now, |state, cx| state.handle(cx, event)),
                 Ok(None) => return,
-                Err(reason) => return self.unreadable(now, reason),
+                Err(reason) => return self.fail(now, reason),
             }
         }
     }
@@ -119,10 +119,11 @@ impl Inbound {
         }
     }
 
-    /// Ends the stream for a reason that did not come from its bytes.
+    /// Ends the stream.
     fn fail(&mut self, now: Now, reason: Reason) {
         match std::mem::replace(&mut self.state, State::Closed) {
-            // The grace of the close that is under way is short already.
+            // What closes already closes for its first reason. If nothing can be read any more, the
+            // grace is still the other side's, to read why.
             state @ (State::Closing(..) | State::Closed) => self.state = state,
             // No XML can be written while TLS is being set up.
             State::ExpectTls(_) => self.wire.push(Output::Close(reason)),
@@ -132,15 +133,6 @@ impl Inbound {
             State::Negotiating(_) | State::ExpectHeader(_) => {
                 self.begin_closing(now, reason, None);
             }
-        }
-    }
-
-    /// What comes can no longer be read: while closing, that ends the wait.
-    fn unreadable(&mut self, now: Now, reason: Reason) {
-        if matches!(self.state, State::Closing(..)) {
-            self.gone(reason);
-        } else {
-            self.fail(now, reason);
         }
     }
 

@@ -122,7 +122,7 @@ impl Outbound {
             match self.wire.next_event() {
                 Ok(Some(event)) => self.event(now, event),
                 Ok(None) => return,
-                Err(reason) => return self.unreadable(now, reason),
+                Err(reason) => return self.fail(now, reason),
             }
         }
     }
@@ -481,23 +481,15 @@ impl Outbound {
         }
     }
 
-    /// Ends the stream for a reason that did not come from its bytes.
+    /// Ends the stream.
     fn fail(&mut self, now: Now, reason: Reason) {
         match self.state {
-            // The grace of the close that is under way is short already.
+            // What closes already closes for its first reason. If nothing can be read any more, the
+            // grace is still the other side's, to read why.
             State::Closing(_) | State::Closed => {}
             // There is no stream yet, or no XML can be written while TLS is being set up.
             State::Connecting | State::ExpectTls => self.gone(reason),
             _ => self.begin_closing(now, reason),
-        }
-    }
-
-    /// What comes can no longer be read: while closing, that ends the wait.
-    fn unreadable(&mut self, now: Now, reason: Reason) {
-        if matches!(self.state, State::Closing(_)) {
-            self.gone(reason);
-        } else {
-            self.fail(now, reason);
         }
     }
 

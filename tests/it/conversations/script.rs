@@ -47,7 +47,8 @@ impl Script {
             .collect()
     }
 
-    fn parse(path: &str, text: &str) -> Self {
+    /// Reads a script.
+    pub(crate) fn parse(path: &str, text: &str) -> Self {
         let mut script = Self {
             path: path.to_owned(),
             facts: Vec::new(),

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use xmpp_edge::proto::auth::Pair;
+use xmpp_edge::proto::auth::chain::TlsVersion;
 use xmpp_edge::proto::auth::dialback::{Answer, Question};
 use xmpp_edge::proto::auth::handshake;
 use xmpp_edge::proto::policy::Reason;
@@ -142,10 +143,11 @@ impl<'s> Stage<'s> {
         self.nothing_left(last);
     }
 
-    /// The length of the longest `P:` step.
+    /// The length of the longest `P:` step that is this script's own.
     pub(crate) fn longest(&self, script: &Script) -> usize {
         let steps = script.steps.iter().filter(|step| step.who == Who::Peer);
         steps
+            .filter(|step| !step.text.starts_with("{peer-stream}"))
             .map(|step| self.expand(&step.text).len())
             .max()
             .unwrap_or_default()
@@ -254,12 +256,17 @@ impl<'s> Stage<'s> {
 
     fn event(&mut self, step: &Step) {
         let text = self.expand(&step.text);
-        let (name, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        let (name, rest) = text.split_once([' ', '\n']).unwrap_or((&text, ""));
         match name {
             "connected" => self.handle(Input::Connected),
             "tls-up" => {
-                let certificate = rest.strip_prefix("certificate=").expect("certificate=…");
-                self.handle(Input::TlsUp(lab::tls(certificate)));
+                let (version, certificate) =
+                    rest.rsplit_once("certificate=").expect("certificate=…");
+                let mut facts = lab::tls(certificate);
+                if version == "version=1.2 " {
+                    facts.version = TlsVersion::Tls12;
+                }
+                self.handle(Input::TlsUp(facts));
             }
             "tls-failed" => self.handle(Input::End(Reason::TlsFailed {
                 code: "tls-handshake",
@@ -437,6 +444,7 @@ impl<'s> Stage<'s> {
             ["error", condition] => format!(
                 "<stream:error><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
             ),
+            ["space"] => " \n\t ".to_owned(),
             ["x", count] => "x".repeat(count.parse().unwrap()),
             ["peer-stream"] => self.peer_header(),
             ["edge-stream"] => self.edge_header(),

@@ -52,7 +52,7 @@ impl ExpectHeader {
         cx: &mut Cx<'_>,
         header: &Header,
     ) -> Result<Box<Negotiating>, Reason> {
-        *cx.claimed = Claimed::by(header);
+        cx.claimed.note(header);
         header::check(header, Dialect::Server)?;
         header::check_version(header)?;
         // RFC 6120 §4.7.1, §4.7.2: between servers both addresses are required.
@@ -119,11 +119,11 @@ pub(super) struct Claimed {
 }
 
 impl Claimed {
-    fn by(header: &Header) -> Self {
-        Self {
-            local: header::domain(header, "to").ok().flatten(),
-            remote: header::domain(header, "from").ok().flatten(),
-        }
+    /// Takes what a header says; what it does not say stays as it was.
+    fn note(&mut self, header: &Header) {
+        let address = |name| header::domain(header, name).ok().flatten();
+        self.local = address("to").or_else(|| self.local.take());
+        self.remote = address("from").or_else(|| self.remote.take());
     }
 
     /// Sends our header in answer.
