@@ -121,7 +121,8 @@ impl Daemon {
     pub fn reload(&self, config: Config) -> Result<String, StartError> {
         let before = self.edge.context();
         let (context, settings) = prepare(config)?;
-        let difference = difference(&before, &context);
+        let running = self.edge.settings.load_full();
+        let difference = difference((&before, &running), (&context, &settings));
         self.edge.replace(context, settings);
         Ok(difference)
     }
@@ -272,7 +273,17 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
             (Some(config), names)
         }
     };
+    let shown = std::iter::once(config.identities.default_identity())
+        .chain(
+            config
+                .domains
+                .iter()
+                .map(|local| config.identities.of(local)),
+        )
+        .map(|identity| identity.cert.clone())
+        .collect();
     let settings = Settings {
+        shown,
         tls: TlsConfigs::new(default, others, config.tls.minimum_version)?,
         resolver: Arc::new(DnsResolver::new(&config.dns.nameservers)?),
         allow_private_addresses: config.dns.allow_private_addresses,
@@ -300,39 +311,30 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
     Ok((context, settings))
 }
 
-/// What a reload changes for partners, in one line.
-fn difference(before: &Context, after: &Context) -> String {
-    let names = |context: &Context| -> Vec<String> {
-        let partners = context.rules.partners().iter();
-        partners
-            .map(|partner| partner.primary.to_string())
-            .collect()
-    };
-    let (old, new) = (names(before), names(after));
-    let changed: Vec<_> = after
-        .rules
-        .partners()
-        .iter()
-        .filter(|partner| {
-            before.rules.partners().iter().any(|was| {
-                was.primary == partner.primary && format!("{was:?}") != format!("{partner:?}")
-            })
-        })
-        .map(|partner| format!("~{}", partner.primary))
+/// What a reload changes, in one line.
+fn difference(before: (&Context, &Settings), after: (&Context, &Settings)) -> String {
+    let (old, new) = (before.0, after.0);
+    let partners = old.rules.difference(&new.rules);
+    let (old_shell, new_shell) = (before.1, after.1);
+    let others = [
+        ("trust anchors", old.anchors != new.anchors),
+        ("certificates", old_shell.shown != new_shell.shown),
+        (
+            "the link's secret",
+            old_shell.link.secret != new_shell.link.secret,
+        ),
+        ("annotate", old.annotate != new.annotate),
+    ];
+    let others = others.into_iter().filter(|(_, differs)| *differs);
+    let all: Vec<_> = Some(partners.as_str())
+        .filter(|text| !text.is_empty())
+        .into_iter()
+        .chain(others.map(|(name, _)| name))
         .collect();
-    let added = new
-        .iter()
-        .filter(|name| !old.contains(name))
-        .map(|name| format!("+{name}"));
-    let removed = old
-        .iter()
-        .filter(|name| !new.contains(name))
-        .map(|name| format!("-{name}"));
-    let all: Vec<_> = added.chain(removed).chain(changed).collect();
     if all.is_empty() {
-        "partners unchanged".to_owned()
+        "no partner, certificate or secret has changed".to_owned()
     } else {
-        format!("partners: {}", all.join(" "))
+        all.join(", ")
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use rustls::pki_types::CertificateDer;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::admission::Door;
@@ -49,6 +50,8 @@ pub struct Edge {
 pub struct Settings {
     /// TLS with partners.
     pub tls: TlsConfigs,
+    /// The chains that partners see, by the order of the local domains.
+    pub shown: Vec<Vec<CertificateDer<'static>>>,
     /// How names are looked up.
     pub resolver: Arc<DnsResolver>,
     /// Whether DNS may lead to loopback, link-local or private space.

@@ -13,6 +13,7 @@ mod conversations;
 mod daemon;
 mod demo;
 mod docs;
+mod federation;
 mod lab;
 #[path = "../pki/mod.rs"]
 mod pki;

@@ -5,6 +5,7 @@ mod admission;
 mod budget;
 pub mod contact;
 mod conversations;
+mod difference;
 mod direction;
 mod method;
 mod partner;

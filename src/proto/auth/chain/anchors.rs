@@ -11,6 +11,15 @@ pub struct Anchors {
     certificates: HashSet<CertificateDer<'static>>,
 }
 
+/// Two sets are equal when the same certificates are in them.
+impl PartialEq for Anchors {
+    fn eq(&self, other: &Self) -> bool {
+        self.certificates == other.certificates
+    }
+}
+
+impl Eq for Anchors {}
+
 impl Anchors {
     /// Takes certificates as anchors, and gives back those that cannot be read.
     pub fn from_der(

@@ -1,0 +1,9 @@
+//! Policy on the wire: a running edge between a gateway and scripted partners, on loopback.
+
+mod diary;
+mod methods;
+mod partner;
+mod reload;
+mod stage;
+mod stanzas;
+mod wire;
