@@ -71,6 +71,8 @@ impl Component {
         self.wire.feed(bytes);
         while !matches!(self.state, State::Closed) {
             let outcome = match self.wire.next_event() {
+                // What is being closed is not opened again.
+                Ok(Some(Event::Header(_))) if matches!(self.state, State::Closing(..)) => Ok(()),
                 Ok(Some(Event::Header(header))) => self.header(&header),
                 Ok(Some(Event::Element(element))) => self.element(element),
                 Ok(Some(Event::Close)) => return self.closed_by_peer(),
