@@ -1,0 +1,112 @@
+//! Our reader and writer against two parsers of other hands.
+
+mod expat;
+#[path = "../../../../src/proto/xml/tests/oracle.rs"]
+mod oracle;
+mod tree;
+
+pub use tree::Tree;
+
+use xmpp_edge::proto::xml::{
+    Attribute, Dialect, Element, Event, Fault, Limits, Node, Ns, Reader, writer,
+};
+
+/// A server's header, before arbitrary bytes.
+pub const HEADER: &[u8] = b"<stream:stream xmlns='jabber:server' \
+    xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' \
+    from='a.example' to='b.example' version='1.0'>";
+
+/// What the reader made of some bytes.
+#[derive(Debug, PartialEq)]
+pub struct Reading {
+    events: Vec<Event>,
+    fault: Option<Fault>,
+    /// Whether no frame was left unfinished: judgement on one is passed at its end.
+    is_whole: bool,
+}
+
+/// Gives bytes to a reader, in pieces of this size.
+pub fn read(dialect: Dialect, limits: Limits, bytes: &[u8], size: usize) -> Reading {
+    let mut reader = Reader::new(dialect, limits);
+    let mut events = Vec::new();
+    let mut fault = None;
+    for piece in bytes.chunks(size.max(1)) {
+        reader.feed(piece);
+        while fault.is_none() {
+            match reader.next() {
+                Ok(Some(event)) => events.push(event),
+                Ok(None) => break,
+                Err(found) => fault = Some(found),
+            }
+        }
+    }
+    Reading {
+        events,
+        is_whole: fault.is_none() && reader.is_drained(),
+        fault,
+    }
+}
+
+/// What we accept, the others accept, and for the same; and so it is with what we write of it.
+pub fn agree(dialect: Dialect, bytes: &[u8]) {
+    let limits = Limits::authenticated(64 * 1024);
+    let reading = read(dialect, limits, bytes, bytes.len());
+    let ours = oracle::elements(&reading.events, dialect);
+    let shown = String::from_utf8_lossy(bytes);
+    for (parser, (theirs, error)) in others(dialect, bytes) {
+        assert!(
+            theirs.starts_with(&ours),
+            "{parser}: {ours:?} for us, {theirs:?} for them: {shown}"
+        );
+        // Where we see no fault, neither do they, and they find no element that we do not.
+        if reading.is_whole {
+            assert_eq!(error, None, "{parser}: {shown}");
+            assert_eq!(theirs.len(), ours.len(), "{parser}: {shown}");
+        }
+    }
+    for event in &reading.events {
+        if let Event::Element(element) = event {
+            round_trip(dialect, element);
+        }
+    }
+}
+
+/// What is written is read back as it was, by us and by the others.
+pub fn round_trip(dialect: Dialect, element: &Element) {
+    let bytes = readable(dialect, element);
+    let shown = String::from_utf8_lossy(&bytes);
+    for (parser, (theirs, error)) in others(dialect, &bytes) {
+        assert_eq!(error, None, "{parser}: {shown}");
+        assert_eq!(
+            theirs,
+            [oracle::plain(element, dialect)],
+            "{parser}: {shown}"
+        );
+    }
+}
+
+/// What is written is read back as it was, by us; returns what is written, after a header.
+pub fn readable(dialect: Dialect, element: &Element) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    writer::write_header(dialect, &[], &mut bytes);
+    writer::write_element(dialect, element, &mut bytes);
+    let limits = Limits {
+        element_bytes: usize::MAX,
+        ..Limits::authenticated(1024 * 1024)
+    };
+    let Reading { events, fault, .. } = read(dialect, limits, &bytes, bytes.len());
+    let shown = String::from_utf8_lossy(&bytes);
+    assert_eq!(fault, None, "{shown}");
+    let last = events.last();
+    assert_eq!(last, Some(&Event::Element(element.clone())), "{shown}");
+    bytes
+}
+
+/// What one of the others makes of a stream: the root's children, and the error at the end, if any.
+type Theirs = (Vec<oracle::Plain>, Option<String>);
+
+fn others(dialect: Dialect, bytes: &[u8]) -> [(&'static str, Theirs); 2] {
+    let (theirs, result) = oracle::parse(bytes, dialect);
+    let rxml = (theirs, result.err().map(|error| error.to_string()));
+    [("rxml", rxml), ("expat", expat::parse(bytes, dialect))]
+}
