@@ -8,7 +8,7 @@ use crate::proto::jid::{Domain, Jid};
 use crate::proto::policy::{Decision, Direction, Facts, Method, Reason, Rules, evaluate};
 use crate::proto::xml::{Element, Ns};
 
-/// A well-formed stanza whose sender is who it says: [`permit`](super::permit) decides whether it
+/// A well-formed stanza whose sender is who it says: [`permit`](super::permit()) decides whether it
 /// passes, and nothing else can be done with it.
 #[derive(Clone, Debug)]
 pub struct Addressed {
