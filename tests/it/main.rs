@@ -15,6 +15,7 @@ mod demo;
 mod docs;
 mod federation;
 mod lab;
+mod partners_guide;
 #[path = "../pki/mod.rs"]
 mod pki;
 mod purity;
