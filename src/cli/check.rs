@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use rustls::pki_types::UnixTime;
 
 use super::{ConfigFile, Exit};
-use crate::config::{Config, Examination, PartnerSummary, Problem, Severity, report};
+use crate::config::{Config, Examination, PartnerSummary, Problem, ROOM_LABELS, Severity, report};
 use crate::proto::auth::certificate::{CertFacts, utc};
 use crate::proto::jid::Domain;
 use crate::proto::policy::Method;
@@ -79,6 +79,9 @@ fn text(examination: &Examination, colours: bool) -> String {
         locals(&mut text, config);
     }
     partners(&mut text, examination);
+    if examination.config.is_some() {
+        rooms(&mut text, examination);
+    }
     for problem in &examination.problems {
         text.push_str(&report::render(problem, colours));
         text.push_str("\n\n");
@@ -125,6 +128,37 @@ fn partners(text: &mut String, examination: &Examination) {
         for pattern in &partner.additional {
             row(text, width, &format!("  {pattern}"), "", "");
         }
+    }
+    text.push('\n');
+}
+
+/// Most partners that a hint names.
+const NAMED: usize = 3;
+
+/// Rooms have a domain of their own, which nothing implies.
+fn rooms(text: &mut String, examination: &Examination) {
+    let without: Vec<_> = examination
+        .partners
+        .iter()
+        .filter(|partner| !partner.has_rooms)
+        .map(|partner| partner.primary.as_str())
+        .collect();
+    if without.is_empty() {
+        return;
+    }
+    let labels: Vec<_> = ROOM_LABELS
+        .iter()
+        .map(|label| format!("{label}."))
+        .collect();
+    text.push_str(&format!(
+        "No domain of rooms is listed ({}) for:\n",
+        labels.join(", ")
+    ));
+    for domain in without.iter().take(NAMED) {
+        text.push_str(&format!("  {domain}\n"));
+    }
+    if without.len() > NAMED {
+        text.push_str(&format!("  and {} more\n", without.len() - NAMED));
     }
     text.push('\n');
 }

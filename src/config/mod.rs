@@ -27,7 +27,7 @@ use std::path::Path;
 use rustls::pki_types::UnixTime;
 
 pub use model::{Config, Dns, Gateway, GatewayTls, Identities, Log, S2s, Tls, Transport};
-pub use partners::PartnerSummary;
+pub use partners::{PartnerSummary, ROOM_LABELS};
 pub use problem::{Place, Problem, Problems, Severity, Source};
 pub use secret::{DialbackFileError, DialbackSource, Secret, SecretError};
 

@@ -22,7 +22,12 @@ pub struct PartnerSummary {
     pub additional: Vec<DomainPattern>,
     /// What its settings leave.
     pub methods: Methods,
+    /// Whether any domain that rooms commonly have is covered.
+    pub has_rooms: bool,
 }
+
+/// The labels that servers commonly put before their domain for rooms.
+pub const ROOM_LABELS: [&str; 4] = ["conference", "rooms", "muc", "chat"];
 
 /// What the file says.
 pub(super) struct Partners {
@@ -98,6 +103,18 @@ fn summary(partner: &Partner) -> PartnerSummary {
         description: partner.description.clone(),
         additional: partner.additional.clone(),
         methods: partner.methods(),
+        has_rooms: partner.patterns().any(|pattern| is_of_rooms(&pattern)),
+    }
+}
+
+/// Whether a domain looks as if it were, or held, rooms. A wildcard covers them at any rate.
+fn is_of_rooms(pattern: &DomainPattern) -> bool {
+    match pattern {
+        DomainPattern::Subdomains(_) => true,
+        DomainPattern::Exact(domain) => {
+            let first = domain.as_str().split('.').next();
+            first.is_some_and(|label| ROOM_LABELS.contains(&label))
+        }
     }
 }
 

@@ -230,6 +230,15 @@ impl Hub {
         }
     }
 
+    /// Whether a line about a partner and a reason is to be written, or there have been enough.
+    #[must_use]
+    pub fn is_line_due(&self, partner: &Domain, reason: &Reason) -> bool {
+        let mut quiet = lock(&self.quiet);
+        quiet
+            .admit(partner, reason.code(), Instant::now())
+            .is_some()
+    }
+
     /// The queue to a local domain's gateway.
     #[must_use]
     pub fn inbox(&self, local: &Domain) -> Arc<Queue> {

@@ -112,9 +112,18 @@ impl Journal {
         }
     }
 
-    /// A stanza was refused; the stream goes on.
-    pub fn stanza_refused(&self, reason: &Reason, answered: bool) {
+    /// A stanza was refused; the stream goes on. `is_due` says whether a line about this partner
+    /// and this reason is to be written, or whether there have been enough.
+    pub fn stanza_refused(
+        &self,
+        reason: &Reason,
+        answered: bool,
+        is_due: impl FnOnce(&Domain) -> bool,
+    ) {
         self.ledger.count(reason.code());
+        if !self.partner.as_ref().is_none_or(is_due) {
+            return;
+        }
         let event = if answered {
             Event::StanzaBounced
         } else {

@@ -67,7 +67,10 @@ impl Side for Receiving {
         match output {
             Output::Stanza(stanza) => self.edge.hub.from_partner(stanza).await,
             Output::Refused { reason, answer } => {
-                self.journal.stanza_refused(&reason, answer.is_some());
+                let hub = &self.edge.hub;
+                let is_due = |partner: &Domain| hub.is_line_due(partner, &reason);
+                self.journal
+                    .stanza_refused(&reason, answer.is_some(), is_due);
                 if let Some(answer) = answer {
                     self.edge.hub.answer(*answer);
                 }

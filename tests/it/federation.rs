@@ -4,6 +4,7 @@ mod diary;
 mod methods;
 mod partner;
 mod reload;
+mod sequences;
 mod stage;
 mod stanzas;
 mod wire;

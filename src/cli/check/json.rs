@@ -22,6 +22,8 @@ struct ReportedPartner<'e> {
     description: &'e str,
     additional_domains: Vec<String>,
     methods: Vec<&'static str>,
+    /// Whether any domain that rooms commonly have is covered.
+    rooms_covered: bool,
     warnings: Vec<ReportedProblem<'e>>,
 }
 
@@ -50,6 +52,7 @@ pub(super) fn render(examination: &Examination) -> String {
                 description: &partner.description,
                 additional_domains: partner.additional.iter().map(ToString::to_string).collect(),
                 methods: partner.methods.iter().map(Method::as_str).collect(),
+                rooms_covered: partner.has_rooms,
                 warnings: select(&|it| {
                     it.severity == Severity::Warning
                         && it.partner.as_ref() == Some(&partner.primary)

@@ -23,6 +23,9 @@ litware.example   sasl-external, tls-dialback, tcp-dialback  warning
 chat.a-long-name.northwind.example
                   sasl-external, tls-dialback
 
+No domain of rooms is listed (conference., rooms., muc., chat.) for:
+  fabrikam.example
+
 warning[clear-text-admitted]: sasl = "required" does not protect this partner:
                               dialback in the clear is admitted
  --> partners.toml:9:7
@@ -170,6 +173,7 @@ fn scripts_read_json() {
             "description": "",
             "additional-domains": ["*.rooms.litware.example"],
             "methods": ["sasl-external", "tls-dialback", "tcp-dialback"],
+            "rooms-covered": true,
             "warnings": [{
                 "code": "clear-text-admitted",
                 "message": "sasl = \"required\" does not protect this partner: dialback in the \

@@ -105,6 +105,24 @@ async fn a_lower_limit_ends_the_newest_streams() {
     }
 }
 
+/// What the edge shows is read anew, and streams that have seen the old one stay.
+#[tokio::test]
+async fn a_new_certificate_is_shown_without_a_restart() {
+    let entries = entry(TWO[0], "");
+    let stage = Stage::new(&TWO, &entries).await;
+    let mut old = stage.enter(TWO[0]).await.unwrap().0;
+    assert_eq!(
+        stage.reload(&entries),
+        "no partner, certificate or secret has changed"
+    );
+    stage.renew_certificate();
+    assert_eq!(stage.reload(&entries), "certificates");
+    let new = stage.enter(TWO[0]).await.unwrap().0;
+    assert_ne!(old.certificate(), new.certificate());
+    old.send(&message(TWO[0], "i1")).await;
+    stage.inside.find(&["id='i1'"]).await;
+}
+
 /// Stanza policy is that of the moment, on streams that are older than it.
 #[tokio::test]
 async fn new_terms_hold_on_live_streams() {

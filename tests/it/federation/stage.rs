@@ -44,6 +44,7 @@ annotate = true
 
 pub(crate) struct Stage {
     lab: Lab,
+    authority: Authority,
     pub(crate) daemon: Daemon,
     /// What the partners' servers have received, each line with domain and method.
     pub(crate) outside: Arc<Diary>,
@@ -92,6 +93,7 @@ impl Stage {
         let gateway = gateway(daemon.gateway[0], Arc::clone(&inside)).await;
         Self {
             lab,
+            authority,
             daemon,
             outside,
             inside,
@@ -107,6 +109,14 @@ impl Stage {
     pub(crate) fn reload(&self, entries: &str) -> String {
         let config = read(&self.lab, &self.edge, entries, self.route);
         self.daemon.reload(config).unwrap()
+    }
+
+    /// Puts another certificate where the edge's own is.
+    pub(crate) fn renew_certificate(&self) {
+        let own = Leaf::new(&["contoso.example"]).server_only();
+        let own = self.authority.issue(own);
+        self.lab.write("own.pem", &own.chain_pem(), 0o600);
+        self.lab.write("own.key", own.key_pem(), 0o600);
     }
 
     /// Opens a stream as a partner's server.

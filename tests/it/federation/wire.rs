@@ -101,6 +101,15 @@ impl Wire {
         matches!(self.channel, Channel::Tls(_))
     }
 
+    /// The certificate that the other side has shown.
+    pub(crate) fn certificate(&self) -> Option<Vec<u8>> {
+        let Channel::Tls(stream) = &self.channel else {
+            return None;
+        };
+        let (_, connection) = stream.get_ref();
+        Some(connection.peer_certificates()?.first()?.to_vec())
+    }
+
     pub(crate) async fn connect_tls(&mut self, tls: &Tls) -> io::Result<()> {
         let name = ServerName::try_from("contoso.example").unwrap();
         let stream = TlsConnector::from(Arc::clone(&tls.client))
