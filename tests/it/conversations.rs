@@ -3,6 +3,7 @@
 mod compare;
 mod headers;
 mod lab;
+mod pairs;
 mod script;
 mod stage;
 

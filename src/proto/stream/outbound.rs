@@ -15,22 +15,22 @@
 
 mod negotiation;
 mod open;
+mod steps;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use self::negotiation::{Encryption, Step, next_step};
+use self::negotiation::Encryption;
 use self::open::{Due, Open};
-use super::close::{Closing, one_line, peer_error};
-use super::features::Offered;
+use super::close::{Closing, peer_error};
 use super::wire::Wire;
 use super::{Context, IdSource, Input, Machine, Now, Output, Record, header};
 use crate::proto::auth::chain::{CertReport, TlsFacts, judge};
-use crate::proto::auth::dialback::{Answer, Message, Question, Requested, read, request};
-use crate::proto::auth::{Authenticated, Pair, external};
+use crate::proto::auth::dialback::{Question, Requested};
+use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
 use crate::proto::xml::writer::write_close;
-use crate::proto::xml::{Dialect, Element, Event, Header, Limits, Ns};
+use crate::proto::xml::{Dialect, Event, Limits};
 
 pub use open::PING_PREFIX;
 
@@ -155,221 +155,6 @@ impl Outbound {
             ],
         );
         self.state = State::ExpectHeader(channel);
-    }
-
-    fn header(&mut self, header: &Header) -> Result<(), Reason> {
-        let State::ExpectHeader(channel) = std::mem::replace(&mut self.state, State::Closed) else {
-            return Err(Reason::InvalidNamespace);
-        };
-        header::check(header, Dialect::Server)?;
-        header::check_version(header)?;
-        // RFC 6120 §4.7.1: an answer in another name is not an answer to us.
-        if header::domain(header, "from")?.is_some_and(|from| from != self.pair.remote) {
-            return Err(Reason::HeaderChanged("from"));
-        }
-        // RFC 6120 §4.7.3: the receiving entity gives the stream its id.
-        let stream_id = header
-            .attribute("id")
-            .filter(|id| !id.is_empty())
-            .ok_or(Reason::MissingStreamId)?
-            .to_owned();
-        self.state = State::ExpectFeatures(Channel {
-            stream_id,
-            ..channel
-        });
-        Ok(())
-    }
-
-    fn element(&mut self, now: Now, element: &Element) -> Result<(), Reason> {
-        match std::mem::replace(&mut self.state, State::Closed) {
-            State::ExpectFeatures(channel) => {
-                let offered = Offered::read(element).ok_or_else(|| unexpected(element))?;
-                self.features(now, channel, offered)
-            }
-            State::ExpectProceed if element.is(&Ns::TLS, "proceed") => {
-                self.wire.begin_tls()?;
-                self.wire.push(Output::StartTls {
-                    local: self.pair.local.clone(),
-                    remote: self.pair.remote.clone(),
-                });
-                self.state = State::ExpectTls;
-                Ok(())
-            }
-            State::ExpectProceed if element.is(&Ns::TLS, "failure") => Err(Reason::TlsRefused),
-            State::ExpectSasl(channel, challenged) if *element.ns() == Ns::SASL => {
-                self.sasl(channel, challenged, element)
-            }
-            State::ExpectDialback(channel, requested) if *element.ns() == Ns::DIALBACK => {
-                self.dialback(now, channel, requested, element)
-            }
-            State::ExpectAnswer(question) if *element.ns() == Ns::DIALBACK => {
-                self.answer(now, question, element)
-            }
-            State::Open(open) => {
-                // RFC 6120 §4.5: this stream is one-way; without bidi nothing is carried back.
-                if *element.ns() == Ns::CONTENT {
-                    return Err(Reason::NotAuthorized);
-                }
-                self.wire.record(Record::Ignored(unexpected(element)));
-                self.state = State::Open(open);
-                Ok(())
-            }
-            _ => Err(unexpected(element)),
-        }
-    }
-
-    fn features(&mut self, now: Now, channel: Channel, offered: Offered) -> Result<(), Reason> {
-        if let Some(proof) = channel.proven.clone() {
-            return self.open(now, proof);
-        }
-        let partner = Arc::clone(self.partner(None)?);
-        let asking = matches!(self.purpose, Purpose::Ask(_));
-        match next_step(
-            &partner,
-            asking,
-            &channel.encryption,
-            offered,
-            self.try_external,
-        )? {
-            Step::StartTls => {
-                self.wire.send(&Element::new(Ns::TLS, "starttls"));
-                self.state = State::ExpectProceed;
-            }
-            Step::External => {
-                let response = external::initial_response(&self.pair.local);
-                self.wire.send(
-                    &Element::new(Ns::SASL, "auth")
-                        .with_attribute("mechanism", external::MECHANISM)
-                        .with_text(&response),
-                );
-                self.state = State::ExpectSasl(channel, false);
-            }
-            Step::Dialback(method) => self.request(channel, method),
-            Step::Ask => self.ask(),
-        }
-        Ok(())
-    }
-
-    /// XEP-0220 §2.1.1: we want to send as `local`, here is the key for this very stream.
-    fn request(&mut self, channel: Channel, method: Method) {
-        let Pair { local, remote } = &self.pair;
-        let key = self
-            .context
-            .dialback
-            .generate(remote, local, &channel.stream_id);
-        self.wire
-            .send(&request("result", local, remote, None, &key));
-        let requested = Requested::new(self.pair.clone(), method);
-        self.state = State::ExpectDialback(channel, requested);
-    }
-
-    /// XEP-0220 §2.1.2: is this key yours?
-    fn ask(&mut self) {
-        let Purpose::Ask(question) = self.purpose.clone() else {
-            return;
-        };
-        let Pair { local, remote } = &question.pair;
-        let id = Some(question.stream_id.as_str());
-        self.wire
-            .send(&request("verify", local, remote, id, &question.key));
-        self.state = State::ExpectAnswer(question);
-    }
-
-    fn sasl(
-        &mut self,
-        mut channel: Channel,
-        challenged: bool,
-        element: &Element,
-    ) -> Result<(), Reason> {
-        match element.name() {
-            "success" => {
-                let report = channel
-                    .encryption
-                    .report()
-                    .ok_or_else(|| unexpected(element))?;
-                let proof =
-                    external::prove(self.pair.clone(), report).map_err(Reason::Certificate)?;
-                channel.proven = Some(proof);
-                self.wire.restart();
-                self.send_header(channel);
-                Ok(())
-            }
-            // RFC 6120 §6.4.2: what was sent with <auth/> may be asked for again, but not for ever.
-            "challenge" if !challenged => {
-                let response = external::initial_response(&self.pair.local);
-                self.wire
-                    .send(&Element::new(Ns::SASL, "response").with_text(&response));
-                self.state = State::ExpectSasl(channel, true);
-                Ok(())
-            }
-            "failure" => {
-                let condition = element
-                    .children()
-                    .find(|child| child.name() != "text")
-                    .map_or("no condition", Element::name);
-                let text = element
-                    .child(&Ns::SASL, "text")
-                    .map(|text| format!(" ({})", text.text()))
-                    .unwrap_or_default();
-                let reason = Reason::ExternalRefused(one_line(&format!("{condition}{text}")));
-                // XEP-0178 §3, step 11: the stream may go on, and dialback may do instead.
-                if !self.partner(None)?.methods().contains(Method::TlsDialback) {
-                    return Err(reason);
-                }
-                self.wire.record(Record::MethodFailed {
-                    pair: self.pair.clone(),
-                    method: Method::SaslExternal,
-                    reason,
-                });
-                self.request(channel, Method::TlsDialback);
-                Ok(())
-            }
-            _ => Err(unexpected(element)),
-        }
-    }
-
-    fn dialback(
-        &mut self,
-        now: Now,
-        channel: Channel,
-        requested: Requested,
-        element: &Element,
-    ) -> Result<(), Reason> {
-        if let Message::Result(verdict, claim) = read(element)? {
-            match requested.close(&verdict, &claim) {
-                Ok(proof) => self.open(now, proof)?,
-                Err(Err(reason)) => return Err(reason),
-                // Not our question: nothing changes.
-                Err(Ok(requested)) => {
-                    self.wire.record(Record::Ignored(unexpected(element)));
-                    self.state = State::ExpectDialback(channel, requested);
-                }
-            }
-        } else {
-            self.wire.record(Record::Ignored(unexpected(element)));
-            self.state = State::ExpectDialback(channel, requested);
-        }
-        Ok(())
-    }
-
-    fn answer(&mut self, now: Now, question: Question, element: &Element) -> Result<(), Reason> {
-        match read(element)? {
-            // XEP-0220 §2.2.2: from, to and id say which question is answered.
-            Message::Answer(verdict, claim, id)
-                if claim.from == question.pair.remote
-                    && claim.to == question.pair.local
-                    && id == question.stream_id =>
-            {
-                let answer = Answer::assertion(question, verdict);
-                self.wire.push(Output::Answered(answer));
-                self.begin_closing(now, Reason::Finished);
-            }
-            _ => {
-                self.wire.record(Record::Ignored(unexpected(element)));
-                self.state = State::ExpectAnswer(question);
-            }
-        }
-        Ok(())
     }
 
     fn open(&mut self, now: Now, proof: Authenticated<Pair>) -> Result<(), Reason> {
@@ -576,8 +361,4 @@ impl Machine for Outbound {
     fn is_open(&self) -> bool {
         matches!(self.state, State::Open(_))
     }
-}
-
-fn unexpected(element: &Element) -> Reason {
-    Reason::UnexpectedElement(element.name().to_owned())
 }
