@@ -4,6 +4,7 @@ mod compare;
 mod headers;
 mod lab;
 mod pairs;
+mod properties;
 mod script;
 mod stage;
 
