@@ -210,7 +210,7 @@ impl Reason {
         const BAD_REQUEST: (&str, &str) = ("modify", "bad-request");
         const CONSTRAINT: (&str, &str) = ("wait", "resource-constraint");
         const VIOLATION: (&str, &str) = ("modify", "policy-violation");
-        const INTERNAL: (&str, &str) = ("wait", "internal-server-error");
+        const INTERNAL: (&str, &str) = ("cancel", "internal-server-error");
         const UNAVAILABLE: (&str, &str) = ("cancel", "service-unavailable");
         match self {
             Self::UnknownLocalDomain(_) => ("unknown-local-domain", "host-unknown", NOT_ALLOWED),
@@ -436,3 +436,6 @@ impl fmt::Display for Reason {
 }
 
 impl std::error::Error for Reason {}
+
+#[cfg(test)]
+mod tests;
