@@ -152,7 +152,7 @@ proptest! {
         let context = rules_of(rules);
         let pair = lab::pair("contoso.example", "partner.example");
         let purpose = if asks {
-            Purpose::Ask(Question { pair: pair.clone(), stream_id: "s".to_owned(), key: "k".to_owned() })
+            Purpose::Ask(Question { pair, stream_id: "s".to_owned(), key: "k".to_owned() })
         } else {
             Purpose::Carry
         };
