@@ -11,7 +11,7 @@ use crate::proto::policy::{
     Claim, DomainPattern, Methods, Partner, PartnerType, Rules, RulesError, Terms,
 };
 
-/// What `check` shows of a partner.
+/// What `check` shows of a partner, and of `[default-partner]` by that name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartnerSummary {
     /// The domain that names the partner.
@@ -20,6 +20,8 @@ pub struct PartnerSummary {
     pub description: String,
     /// The domains beside the primary one.
     pub additional: Vec<DomainPattern>,
+    /// How far it is trusted.
+    pub partner_type: PartnerType,
     /// What its settings leave.
     pub methods: Methods,
     /// Whether any domain that rooms commonly have is covered.
@@ -76,7 +78,9 @@ pub(super) fn read(
     }
     let summaries = entries
         .iter()
-        .map(|entry| summary(&entry.partner))
+        .map(|entry| &entry.partner)
+        .chain(&default_partner)
+        .map(summary)
         .collect();
     let local = locals.iter().map(|local| local.value.clone()).collect();
     let partners = entries.iter().map(|entry| entry.partner.clone()).collect();
@@ -102,8 +106,11 @@ fn summary(partner: &Partner) -> PartnerSummary {
         primary: partner.primary.clone(),
         description: partner.description.clone(),
         additional: partner.additional.clone(),
+        partner_type: partner.terms.partner_type,
         methods: partner.methods(),
-        has_rooms: partner.patterns().any(|pattern| is_of_rooms(&pattern)),
+        // Everybody has every domain under [default-partner].
+        has_rooms: partner.primary.as_str() == DEFAULT_NAME
+            || partner.patterns().any(|pattern| is_of_rooms(&pattern)),
     }
 }
 

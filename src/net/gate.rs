@@ -48,15 +48,18 @@ impl Gate {
         context: &Context,
     ) -> Result<Validated<Stanza>, Refused> {
         let now = Instant::now();
-        let terms = context
-            .rules
-            .partner_of(addressed.remote().domain())
-            .map(|partner| partner.terms.clone())
-            .unwrap_or_default();
-        let one_sided = terms.initiative != Initiative::Both;
+        let partner = context.rules.partner_of(addressed.remote().domain());
+        let (initiative, comes_unasked) = match partner {
+            Some(partner) => {
+                let terms = &partner.terms;
+                (terms.initiative, terms.partner_type.comes_unasked())
+            }
+            None => (Initiative::Both, true),
+        };
+        let one_sided = initiative != Initiative::Both;
         let mut remembered = Remembered::default();
         let mut conversation = None;
-        if one_sided || !terms.partner_type.comes_unasked() {
+        if one_sided || !comes_unasked {
             let (local, remote) = (addressed.local(), addressed.remote());
             remembered.is_contact = self.contacts.contains(local, remote);
         }
@@ -66,7 +69,7 @@ impl Gate {
                 addressed.remote().normal_bare(),
             );
             remembered.is_open = lock(&self.conversations).is_open(&link, now);
-            let may_open = terms.initiative.admits(addressed.direction());
+            let may_open = initiative.admits(addressed.direction());
             if remembered.is_open || (may_open && !addressed.is_answer()) {
                 conversation = Some(link);
             }

@@ -21,6 +21,7 @@ struct ReportedPartner<'e> {
     primary_domain: &'e str,
     description: &'e str,
     additional_domains: Vec<String>,
+    r#type: &'static str,
     methods: Vec<&'static str>,
     /// Whether any domain that rooms commonly have is covered.
     rooms_covered: bool,
@@ -51,6 +52,7 @@ pub(super) fn render(examination: &Examination) -> String {
                 primary_domain: partner.primary.as_str(),
                 description: &partner.description,
                 additional_domains: partner.additional.iter().map(ToString::to_string).collect(),
+                r#type: partner.partner_type.as_str(),
                 methods: partner.methods.iter().map(Method::as_str).collect(),
                 rooms_covered: partner.has_rooms,
                 warnings: select(&|it| {

@@ -73,3 +73,60 @@ fn changed(was: &Partner, is: &Partner) -> Vec<&'static str> {
     let different = keys.into_iter().filter(|(_, differs)| *differs);
     different.map(|(key, _)| key).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Access, Negotiation, PartnerType, Terms};
+    use super::*;
+    use crate::proto::jid::Domain;
+
+    fn partner(name: &str) -> Partner {
+        Partner {
+            primary: Domain::parse(name).unwrap(),
+            description: String::new(),
+            additional: Vec::new(),
+            tls: Negotiation::Required,
+            sasl: Negotiation::Required,
+            dialback: false,
+            keep_alive: true,
+            route: Vec::new(),
+            anchors: None,
+            terms: Terms::default(),
+            line: 1,
+        }
+    }
+
+    fn rules(partners: Vec<Partner>) -> Rules {
+        Rules::new(vec![Domain::parse("contoso.example").unwrap()], partners).unwrap()
+    }
+
+    #[test]
+    fn what_is_new_gone_or_changed_is_named() {
+        let mut changed = partner("b.example");
+        changed.terms.stanza_rate = 1;
+        changed.dialback = true;
+        let mut moved = partner("d.example");
+        moved.line = 7;
+        let before = rules(
+            ["a", "b", "d"]
+                .map(|it| partner(&format!("{it}.example")))
+                .into(),
+        );
+        let after = rules(vec![partner("c.example"), moved, changed]);
+        assert_eq!(
+            before.difference(&after),
+            "+c.example, ~b.example (dialback, stanza-rate), -a.example"
+        );
+        // Order and lines mean nothing.
+        assert_eq!(after.difference(&after.clone()), "");
+        let mut default = partner("default-partner");
+        default.terms.partner_type = PartnerType::PublicUnverified;
+        let open = before.clone().with_default_partner(Some(default));
+        assert_eq!(before.difference(&open), "+default-partner");
+        let closed = before.clone().with_access(Access {
+            default: false,
+            ..Access::default()
+        });
+        assert_eq!(before.difference(&closed), "access");
+    }
+}

@@ -172,6 +172,7 @@ fn scripts_read_json() {
             "primary-domain": "litware.example",
             "description": "",
             "additional-domains": ["*.rooms.litware.example"],
+            "type": "federated",
             "methods": ["sasl-external", "tls-dialback", "tcp-dialback"],
             "rooms-covered": true,
             "warnings": [{
@@ -189,6 +190,17 @@ fn scripts_read_json() {
     assert_eq!(
         (&report["warnings"], &report["errors"]),
         (&json!([]), &json!([]))
+    );
+}
+
+#[test]
+fn open_federation_is_shown_as_a_partner() {
+    let lab = Lab::with(EDGE, "[default-partner]\ntype = \"public-unverified\"\n");
+    let (status, output, _) = lab.run(&CHECK);
+    assert_eq!(status, 0);
+    assert!(
+        output.contains("\ndefault-partner  sasl-external\n\nThe configuration can be used"),
+        "{output}"
     );
 }
 

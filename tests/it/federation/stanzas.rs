@@ -71,6 +71,8 @@ async fn a_stranger_is_heard_once_the_local_user_has_added_them() {
     .await;
     stage.outside.find(&["id='s4'", "policy-violation"]).await;
     assert!(stage.is_balanced());
+    let total = stage.daemon.edge().ledger.total();
+    assert_eq!((total.bounced, total.dropped), (4, 0));
 }
 
 #[tokio::test]
