@@ -93,11 +93,16 @@ impl Side for Receiving {
             Output::Ask(question) => {
                 let (edge, mailbox) = (Arc::clone(&self.edge), mailbox.clone());
                 tokio::spawn(async move {
-                    let answer = dial::ask(edge, question).await;
-                    // A stream that has ended meanwhile needs no answer.
-                    mailbox
-                        .send(Command::Answer(Box::new(answer)))
-                        .unwrap_or_default();
+                    // A stream that has ended meanwhile needs no answer, and must not go on asking:
+                    // who comes and goes would keep everybody else's questions waiting.
+                    tokio::select! {
+                        () = mailbox.closed() => {}
+                        answer = dial::ask(edge, question) => {
+                            mailbox
+                                .send(Command::Answer(Box::new(answer)))
+                                .unwrap_or_default();
+                        }
+                    }
                 });
             }
             Output::Send(_)

@@ -53,7 +53,7 @@ fn header(from: &str) -> String {
 }
 
 /// Sends text and reads until the other side closes, or `until` has come.
-fn converse(mut stream: &TcpStream, text: &str, until: &str) -> String {
+pub(crate) fn converse(mut stream: &TcpStream, text: &str, until: &str) -> String {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(text.as_bytes()).unwrap();
     let mut answer = String::new();
@@ -69,7 +69,7 @@ fn converse(mut stream: &TcpStream, text: &str, until: &str) -> String {
 }
 
 /// Opens a link and proves it.
-fn link(daemon: &Daemon) -> TcpStream {
+pub(crate) fn link(daemon: &Daemon) -> TcpStream {
     let stream = TcpStream::connect(daemon.gateway).unwrap();
     let header = "<stream:stream xmlns='jabber:component:accept' \
                   xmlns:stream='http://etherx.jabber.org/streams' to='contoso.example'>";

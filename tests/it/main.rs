@@ -14,6 +14,7 @@ mod daemon;
 mod demo;
 mod docs;
 mod federation;
+mod hostile;
 mod lab;
 mod partners_guide;
 #[path = "../pki/mod.rs"]

@@ -102,15 +102,22 @@ impl Daemon {
 
     /// Waits for the end.
     pub(crate) fn ends_with(self, status: i32) {
+        self.ends_with_log(status);
+    }
+
+    /// Waits for the end; returns what of the log nobody has asked for.
+    pub(crate) fn ends_with_log(self, status: i32) -> Vec<String> {
         let deadline = Instant::now() + PATIENCE;
+        let mut lines = Vec::new();
         loop {
             let ended = self.child.borrow_mut().try_wait().unwrap();
             if let Some(ended) = ended {
                 assert_eq!(ended.code(), Some(status));
-                return;
+                lines.extend(self.log.iter());
+                return lines;
             }
             // The log closes when the process ends; whichever comes first.
-            let _line = self.log.recv_timeout(Duration::from_millis(20));
+            lines.extend(self.log.recv_timeout(Duration::from_millis(20)));
             assert!(Instant::now() < deadline, "the daemon does not end");
         }
     }

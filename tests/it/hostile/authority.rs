@@ -1,0 +1,62 @@
+//! A partner's own server, which calls every dialback key good.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+/// It serves as long as the tests run.
+pub(super) struct Authority {
+    pub(super) address: SocketAddr,
+}
+
+impl Authority {
+    pub(super) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                std::thread::spawn(move || serve(stream));
+            }
+        });
+        Self { address }
+    }
+}
+
+const HEADER: &str = "<stream:stream xmlns='jabber:server' \
+    xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' \
+    from='fabrikam.example' to='contoso.example' id='theirs' version='1.0'><stream:features/>";
+
+/// Answers the header, then each request in its turn, until the edge has enough.
+fn serve(mut stream: TcpStream) {
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let mut heard = String::new();
+    let mut buffer = [0; 4096];
+    let mut said_header = false;
+    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+        heard.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        let mut answer = String::new();
+        if !said_header && heard.contains("<stream:stream") {
+            said_header = true;
+            answer.push_str(HEADER);
+        }
+        for name in ["verify", "result"] {
+            while let Some((before, after)) = heard.split_once(&format!("<db:{name} ")) {
+                let Some((attributes, rest)) = after.split_once('>') else {
+                    break;
+                };
+                let id = attributes.split("id='").nth(1);
+                let id = id.and_then(|id| id.split('\'').next()).unwrap_or_default();
+                answer.push_str(&format!(
+                    "<db:{name} from='fabrikam.example' to='contoso.example' id='{id}' type='valid'/>"
+                ));
+                heard = format!("{before}{rest}");
+            }
+        }
+        let is_over = heard.contains("</stream:stream>");
+        if stream.write_all(answer.as_bytes()).is_err() || is_over {
+            return;
+        }
+    }
+}
