@@ -68,10 +68,12 @@ fn name(u: &mut Unstructured<'_>) -> Result<&'static str> {
 }
 
 fn namespace(u: &mut Unstructured<'_>) -> Result<Ns> {
-    match u.ratio(1, 8)? {
-        true => text(u).map(|text| Ns::from(text.as_str())),
-        false => u.choose(&NAMESPACES).map(|name| Ns::from(*name)),
-    }
+    let ns = match u.ratio(1, 8)? {
+        true => Ns::from(text(u)?.as_str()),
+        false => Ns::from(*u.choose(&NAMESPACES)?),
+    };
+    // Nothing can be in the namespace of declarations (Namespaces in XML 1.0 §3).
+    Ok(if ns == Ns::XMLNS { Ns::NONE } else { ns })
 }
 
 /// Text that XML can carry (XML 1.0 §2.2).
