@@ -21,6 +21,7 @@ use super::tls::{Credential, TlsConfigs, TlsSetupError, link};
 use crate::config::{Config, DialbackFileError, Transport};
 use crate::ops::events::{Event, Line};
 use crate::ops::systemd::Listeners;
+use crate::proto::auth::handshake::LinkSecret;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stream::{Context, Timing};
@@ -291,7 +292,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
         connection_limit: config.s2s.connection_limit,
         reconnect_grace: config.gateway.reconnect_grace,
         link: LinkSettings {
-            secret: Arc::new(zeroize::Zeroizing::new(secret)),
+            secret: Arc::new(LinkSecret::new(secret)),
             tls: link_tls,
             client_names,
         },

@@ -246,12 +246,12 @@ async fn negotiate(
         let limit = edge.settings.load().connection_limit;
         registered.claim(&pair.remote, &edge.context().rules, limit)?;
     }
-    let journal = Journal::new(
+    let journal = Journal::outbound(
         Arc::clone(&edge.ledger),
+        Arc::clone(&edge.quiet),
         registered.id(),
-        Direction::Outbound,
         address,
-        Some((pair.clone(), partner.primary.clone())),
+        (pair.clone(), partner.primary.clone()),
     );
     let machine = Outbound::new(
         edge.context(),
@@ -268,7 +268,8 @@ async fn negotiate(
         side(journal),
         mailbox,
         context,
-    );
+    )
+    .with_stall(edge.context().timing.establishment);
     let ended = Box::pin(driver.run()).await;
     ended.side.journal.end(&ended.reason);
     Ok(ended)
@@ -332,7 +333,7 @@ impl Side for Dialling {
                     self.external_refused = true;
                 }
                 let hub = &self.edge.hub;
-                self.journal.record(record, |remote| hub.partner_of(remote));
+                self.journal.record(record, |remote| hub.partner(remote));
             }
             Output::Send(_)
             | Output::StartTls { .. }

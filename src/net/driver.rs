@@ -67,6 +67,7 @@ pub struct Driver<M, S> {
     mailbox: (Mailbox, mpsc::UnboundedReceiver<Command>),
     context: watch::Receiver<Arc<Context>>,
     outbox: Outbox,
+    stall: Duration,
 }
 
 /// How a stream ended.
@@ -82,12 +83,14 @@ pub struct Ended<S> {
     pub untouched: Vec<Parcel>,
 }
 
-/// The other side may be this slow to read before the stream is given up.
+/// A gateway may be this slow to read before its link is given up.
 const WRITE_STALL: Duration = Duration::from_secs(60);
 /// How much may wait to be written before reading pauses.
 const OUT_BYTES: usize = 256 << 10;
 /// How long the last bytes and the goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(5);
+/// Shorter than this, a pause in reading is not worth a word.
+const NOTICEABLE: Duration = Duration::from_millis(1);
 
 /// Both clocks, now.
 #[must_use]
@@ -118,7 +121,14 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             mailbox,
             context,
             outbox: Outbox::default(),
+            stall: WRITE_STALL,
         }
+    }
+
+    /// How long the other side may read nothing before the stream is given up.
+    #[must_use]
+    pub fn with_stall(self, stall: Duration) -> Self {
+        Self { stall, ..self }
     }
 
     /// Runs the stream to its end.
@@ -146,13 +156,21 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 
     /// Acts on all outputs; the reason, if the stream is over.
     async fn drain(&mut self) -> Result<Option<Reason>, TlsFault> {
+        let mut held = Duration::ZERO;
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Send(bytes) => self.outbox.append(bytes),
                 Output::StartTls { local, remote } => self.start_tls(&local, &remote).await?,
                 Output::Close(reason) => return Ok(Some(reason)),
-                other => self.side.act(other, &self.mailbox.0).await,
+                other => {
+                    let begun = Instant::now();
+                    self.side.act(other, &self.mailbox.0).await;
+                    held += begun.elapsed();
+                }
             }
+        }
+        if held >= NOTICEABLE {
+            self.machine.handle(now(), Input::Held(held));
         }
         Ok(None)
     }
@@ -181,7 +199,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             .side
             .queue()
             .filter(|_| self.machine.is_open() && self.outbox.is_idle());
-        let stalled = self.outbox.stalled_at();
+        let stalled = self.outbox.stalled_at(self.stall);
         let deadline = self.machine.deadline();
         let machine = &mut self.machine;
         let wanted = Wanted {
@@ -318,10 +336,10 @@ impl Outbox {
         !self.dirty
     }
 
-    fn stalled_at(&self) -> Option<Instant> {
+    fn stalled_at(&self, stall: Duration) -> Option<Instant> {
         self.progress
             .filter(|_| self.dirty)
-            .map(|since| since + WRITE_STALL)
+            .map(|since| since + stall)
     }
 
     fn written(&mut self, count: usize) {

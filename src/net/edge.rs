@@ -10,12 +10,15 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use super::admission::Door;
 use super::hub::Hub;
 use super::queue::Queue;
+use super::quiet::Quiet;
 use super::registry::Registry;
 use super::resolve::DnsResolver;
 use super::tls::TlsConfigs;
+use super::turnstile::Turnstile;
 use crate::ops::counters::Ledger;
 use crate::proto::auth::Pair;
 use crate::proto::auth::chain::TlsVersion;
+use crate::proto::auth::handshake::LinkSecret;
 use crate::proto::jid::Domain;
 use crate::proto::policy::AdmissionLimits;
 use crate::proto::stream::{Context, IdSource};
@@ -35,6 +38,12 @@ pub struct Edge {
     pub registry: Arc<Registry>,
     /// The count of connections from outside.
     pub door: Arc<Door>,
+    /// The count of connections to the gateway's port that have proven nothing yet.
+    pub link_door: Arc<Door>,
+    /// Bounds what the handshakes of strangers may compute at once.
+    pub turnstile: Turnstile,
+    /// What was logged lately.
+    pub quiet: Arc<Quiet>,
     /// Whom local users have added.
     pub contacts: Contacts,
     /// What machines decide by.
@@ -70,7 +79,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct LinkSettings {
     /// The secret of XEP-0114.
-    pub secret: Arc<zeroize::Zeroizing<String>>,
+    pub secret: Arc<LinkSecret>,
     /// Mutual TLS; `None` for plain TCP on loopback.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Names of which a gateway's certificate must have one; empty: any.
@@ -91,11 +100,21 @@ impl Edge {
     ) -> (Arc<Self>, Wanted) {
         let (context, observer) = watch::channel(Arc::new(context));
         let (wish, wanted) = mpsc::unbounded_channel();
+        let quiet = Arc::<Quiet>::default();
         let edge = Self {
-            hub: Hub::new(Arc::clone(&ledger), observer, contacts.clone(), wish),
+            hub: Hub::new(
+                Arc::clone(&ledger),
+                Arc::clone(&quiet),
+                observer,
+                contacts.clone(),
+                wish,
+            ),
             ledger,
             registry: Arc::default(),
             door: Arc::default(),
+            link_door: Arc::default(),
+            turnstile: Turnstile::default(),
+            quiet,
             contacts,
             context,
             settings: ArcSwap::from_pointee(settings),

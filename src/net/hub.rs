@@ -30,7 +30,7 @@ pub struct Hub {
     ledger: Arc<Ledger>,
     context: watch::Receiver<Arc<Context>>,
     gate: Gate,
-    quiet: Mutex<Quiet>,
+    quiet: Arc<Quiet>,
     /// Set when the edge stops.
     hurry: watch::Sender<bool>,
     /// Partners that are not to be tried now.
@@ -54,6 +54,7 @@ impl Hub {
     #[must_use]
     pub fn new(
         ledger: Arc<Ledger>,
+        quiet: Arc<Quiet>,
         context: watch::Receiver<Arc<Context>>,
         contacts: Contacts,
         wanted: mpsc::UnboundedSender<(Pair, Arc<Queue>)>,
@@ -62,7 +63,7 @@ impl Hub {
             ledger,
             context,
             gate: Gate::new(contacts),
-            quiet: Mutex::default(),
+            quiet,
             hurry: watch::Sender::new(false),
             backoff: Backoff::default(),
             inward: Mutex::default(),
@@ -210,33 +211,20 @@ impl Hub {
             Event::StanzaDropped
         };
         let partner = self.partner_of(&pair.remote);
-        let line = lock(&self.quiet).admit(&partner, reason.code(), Instant::now());
+        let line = self.quiet.admit(&partner, reason.code(), Instant::now());
         if let Some(left_out) = line {
-            let line = Line::new(event)
+            Line::new(event)
                 .direction(direction)
                 .partner(&partner)
                 .local(&pair.local)
                 .remote(&pair.remote)
-                .reason(reason.code());
-            match left_out {
-                0 => line.detail(reason).log(),
-                more => line
-                    .detail(format_args!("{reason} (and {more} more like it)"))
-                    .log(),
-            }
+                .reason(reason.code())
+                .and_more(reason, left_out)
+                .log();
         }
         if let Some(answer) = answer {
             self.answer(answer);
         }
-    }
-
-    /// Whether a line about a partner and a reason is to be written, or there have been enough.
-    #[must_use]
-    pub fn is_line_due(&self, partner: &Domain, reason: &Reason) -> bool {
-        let mut quiet = lock(&self.quiet);
-        quiet
-            .admit(partner, reason.code(), Instant::now())
-            .is_some()
     }
 
     /// The queue to a local domain's gateway.
@@ -308,14 +296,18 @@ impl Hub {
         }
     }
 
+    /// The partner that a domain belongs to, by its primary one; `None` if it is nobody's.
+    #[must_use]
+    pub fn partner(&self, remote: &Domain) -> Option<Domain> {
+        let context = self.context.borrow();
+        let partner = context.rules.partner_of(remote)?;
+        Some(partner.primary.clone())
+    }
+
     /// The name under which a domain is counted: the partner's primary one.
     #[must_use]
     pub fn partner_of(&self, remote: &Domain) -> Domain {
-        self.context
-            .borrow()
-            .rules
-            .partner_of(remote)
-            .map_or_else(|| remote.clone(), |partner| partner.primary.clone())
+        self.partner(remote).unwrap_or_else(|| remote.clone())
     }
 
     /// Who has a place of its own in a queue: see [`Rules::account_of`].

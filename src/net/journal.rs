@@ -1,8 +1,11 @@
 //! What is written down about one stream: every decision on it, in one line each.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::quiet::Quiet;
 use crate::ops::counters::Ledger;
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
@@ -15,20 +18,54 @@ use crate::proto::stream::Record;
 #[derive(Debug)]
 pub struct Journal {
     ledger: Arc<Ledger>,
+    quiet: Arc<Quiet>,
     stream: u64,
     direction: Direction,
     address: SocketAddr,
+    claim: Claim,
     partner: Option<Domain>,
     pair: Option<Pair>,
     method: Option<Method>,
     tls: Option<TlsVersion>,
 }
 
+/// What the other side said of itself, while nothing else is known of it.
+#[derive(Debug, Default)]
+struct Claim {
+    local: Option<Domain>,
+    remote: Option<String>,
+    /// The partner that the claim would be about.
+    partner: Option<Domain>,
+}
+
 impl Journal {
-    /// Begins a journal; `pair` is known from the start where we opened the stream.
+    /// Begins the journal of a stream that somebody opened.
     #[must_use]
-    pub fn new(
+    pub fn inbound(
         ledger: Arc<Ledger>,
+        quiet: Arc<Quiet>,
+        stream: u64,
+        address: SocketAddr,
+    ) -> Self {
+        Self::new(ledger, quiet, stream, Direction::Inbound, address, None)
+    }
+
+    /// Begins the journal of a stream that we opened, for a pair and to a partner.
+    #[must_use]
+    pub fn outbound(
+        ledger: Arc<Ledger>,
+        quiet: Arc<Quiet>,
+        stream: u64,
+        address: SocketAddr,
+        pair: (Pair, Domain),
+    ) -> Self {
+        let direction = Direction::Outbound;
+        Self::new(ledger, quiet, stream, direction, address, Some(pair))
+    }
+
+    fn new(
+        ledger: Arc<Ledger>,
+        quiet: Arc<Quiet>,
         stream: u64,
         direction: Direction,
         address: SocketAddr,
@@ -37,9 +74,11 @@ impl Journal {
         let (pair, partner) = pair.unzip();
         let journal = Self {
             ledger,
+            quiet,
             stream,
             direction,
             address,
+            claim: Claim::default(),
             partner,
             pair,
             method: None,
@@ -55,9 +94,17 @@ impl Journal {
         self.stream
     }
 
-    /// Writes down what a machine reports; `partner` names who it is about.
-    pub fn record(&mut self, record: Record, partner: impl Fn(&Domain) -> Domain) {
+    /// Writes down what a machine reports; `partner` names the partner that a domain belongs to.
+    pub fn record(&mut self, record: Record, partner: impl Fn(&Domain) -> Option<Domain>) {
         match record {
+            Record::Claimed { local, remote } => {
+                let domain = remote.as_deref().and_then(|text| Domain::parse(text).ok());
+                self.claim = Claim {
+                    local,
+                    remote,
+                    partner: domain.as_ref().and_then(partner),
+                };
+            }
             Record::Secured {
                 version,
                 fault,
@@ -67,10 +114,8 @@ impl Journal {
                 self.concerns(pair, partner);
                 if let Some(fault) = fault {
                     self.ledger.count(fault.code());
-                    self.line(Event::CertificateRejected)
-                        .reason(fault.code())
-                        .detail(fault)
-                        .log();
+                    let line = self.line(Event::CertificateRejected);
+                    self.tell(line, fault.code(), &fault);
                 }
             }
             Record::Authenticated { pair, method } => {
@@ -84,18 +129,15 @@ impl Journal {
                 reason,
             } => {
                 self.ledger.count(reason.code());
-                let mut line = Line::new(Event::MethodFailed)
-                    .stream(self.stream)
-                    .direction(self.direction)
-                    .peer_address(self.address)
-                    .partner(&partner(&pair.remote))
+                let mut line = self
+                    .bare_line(Event::MethodFailed)
                     .local(&pair.local)
                     .remote(&pair.remote)
                     .method(method);
-                if let Some(tls) = self.tls {
-                    line = line.tls(tls.as_str());
+                if let Some(partner) = partner(&pair.remote) {
+                    line = line.partner(&partner);
                 }
-                line.reason(reason.code()).detail(reason).log();
+                self.tell(line, reason.code(), &reason);
             }
             Record::DialbackAnswered { pair, valid } => {
                 let detail = if valid { "valid" } else { "invalid" };
@@ -104,32 +146,25 @@ impl Journal {
             }
             Record::Ignored(reason) => {
                 self.ledger.count(reason.code());
-                self.line(Event::InputIgnored)
-                    .reason(reason.code())
-                    .detail(reason)
-                    .log();
+                let line = self.line(Event::InputIgnored);
+                self.tell(line, reason.code(), &reason);
             }
         }
     }
 
-    /// A stanza was refused; the stream goes on. `is_due` says whether a line about this partner
-    /// and this reason is to be written, or whether there have been enough.
-    pub fn stanza_refused(
-        &self,
-        reason: &Reason,
-        answered: bool,
-        is_due: impl FnOnce(&Domain) -> bool,
-    ) {
+    /// A stanza between this pair, if it says so much, was refused; the stream goes on.
+    pub fn stanza_refused(&self, reason: &Reason, pair: Option<&Pair>, answered: bool) {
         self.ledger.count(reason.code());
-        if !self.partner.as_ref().is_none_or(is_due) {
-            return;
-        }
         let event = if answered {
             Event::StanzaBounced
         } else {
             Event::StanzaDropped
         };
-        self.line(event).reason(reason.code()).detail(reason).log();
+        let mut line = self.line(event);
+        if let Some(pair) = pair {
+            line = line.local(&pair.local).remote(&pair.remote);
+        }
+        self.tell(line, reason.code(), reason);
     }
 
     /// The stream is over.
@@ -139,31 +174,71 @@ impl Journal {
             (None, _) => Event::StreamRefused,
         };
         self.ledger.count(reason.code());
-        self.line(event).reason(reason.code()).detail(reason).log();
+        let line = self.line(event);
+        if self.method.is_some() {
+            // There are only so many streams of partners, and each ends once.
+            line.reason(reason.code()).detail(reason).log();
+        } else {
+            self.tell(line, reason.code(), reason);
+        }
     }
 
-    fn concerns(&mut self, pair: Pair, partner: impl Fn(&Domain) -> Domain) {
-        self.partner = Some(partner(&pair.remote));
+    fn concerns(&mut self, pair: Pair, partner: impl Fn(&Domain) -> Option<Domain>) {
+        self.partner = partner(&pair.remote);
         self.pair = Some(pair);
     }
 
-    fn line(&self, event: Event) -> Line {
-        let mut line = Line::new(event)
-            .stream(self.stream)
-            .direction(self.direction)
-            .peer_address(self.address);
-        if let Some(partner) = &self.partner {
-            line = line.partner(partner);
+    /// Writes a line with its reason, unless too many like it were written lately.
+    fn tell(&self, line: Line, code: &'static str, detail: &dyn fmt::Display) {
+        let now = Instant::now();
+        let left_out = match (self.direction, self.method, &self.partner) {
+            (Direction::Inbound, Some(_), Some(partner)) => self.quiet.admit(partner, code, now),
+            (Direction::Inbound, ..) => {
+                let claimed = self.partner.as_ref().or(self.claim.partner.as_ref());
+                let address = self.address.ip();
+                self.quiet.admit_stranger(claimed, address, code, now)
+            }
+            // How often we open streams is up to us.
+            (Direction::Outbound, ..) => Some(0),
+        };
+        if let Some(left_out) = left_out {
+            line.reason(code).and_more(detail, left_out).log();
         }
-        if let Some(pair) = &self.pair {
-            line = line.local(&pair.local).remote(&pair.remote);
+    }
+
+    fn line(&self, event: Event) -> Line {
+        let mut line = self.bare_line(event);
+        match (&self.partner, &self.pair) {
+            (partner, Some(pair)) => {
+                line = line.local(&pair.local).remote(&pair.remote);
+                if let Some(partner) = partner {
+                    line = line.partner(partner);
+                }
+            }
+            (_, None) => {
+                if let Some(local) = &self.claim.local {
+                    line = line.local(local);
+                }
+                if let Some(remote) = &self.claim.remote {
+                    line = line.claimed(remote);
+                }
+            }
         }
         if let Some(method) = self.method {
             line = line.method(method);
         }
-        if let Some(tls) = self.tls {
-            line = line.tls(tls.as_str());
-        }
         line
+    }
+
+    /// What is the same in all lines about this connection.
+    fn bare_line(&self, event: Event) -> Line {
+        let line = Line::new(event)
+            .stream(self.stream)
+            .direction(self.direction)
+            .peer_address(self.address);
+        match self.tls {
+            Some(tls) => line.tls(tls.as_str()),
+            None => line,
+        }
     }
 }

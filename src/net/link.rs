@@ -1,26 +1,30 @@
 //! A gateway's link: the shell around [`Component`].
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::admission::Admitted;
 use super::driver::{Driver, Mailbox, Side, now};
 use super::edge::{Edge, fresh_ids};
 use super::queue::{Consumer, Parcel, Queue};
 use super::registry::Kind;
 use super::tls::{TlsFault, is_wanted_gateway};
 use super::transport::Transport;
-use crate::ops::events::{Event, Line};
+use crate::ops::events::{Direction, Event, Line};
+use crate::proto::auth::Pair;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stream::{Component, Output};
 
 /// Serves a connection that a gateway opened, to its end.
-pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr) {
+pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admitted: Admitted) {
     let Ok(ids) = fresh_ids() else {
         edge.ledger.count("no-randomness");
         return;
@@ -36,7 +40,7 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr) {
         Ok(transport) => transport,
         Err((code, detail)) => {
             edge.ledger.count(code);
-            line(Event::LinkRefused).reason(code).detail(detail).log();
+            refused(&edge, line(Event::LinkRefused), address, code, &detail);
             return;
         }
     };
@@ -47,6 +51,7 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr) {
         edge: Arc::clone(&edge),
         id: registered.id(),
         address,
+        admitted,
         taken: None,
     };
     let driver = Driver::new(transport, machine, side, mailbox, context);
@@ -54,10 +59,8 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr) {
     let reason = ended.reason;
     edge.ledger.count(reason.code());
     let Some((domain, queue)) = ended.side.taken else {
-        line(Event::LinkRefused)
-            .reason(reason.code())
-            .detail(reason)
-            .log();
+        let code = reason.code();
+        refused(&edge, line(Event::LinkRefused), address, code, &reason);
         return;
     };
     // What never left waits for the next link; what may have left is not sent twice.
@@ -71,6 +74,14 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr) {
         .reason(reason.code())
         .detail(reason)
         .log();
+}
+
+/// Writes that somebody was refused, unless too many were lately.
+fn refused(edge: &Edge, line: Line, from: SocketAddr, code: &'static str, detail: &dyn Display) {
+    let now = Instant::now();
+    if let Some(left_out) = edge.quiet.admit_stranger(None, from.ip(), code, now) {
+        line.reason(code).and_more(detail, left_out).log();
+    }
 }
 
 /// Mutual TLS before the first byte of XML, where the link has TLS.
@@ -102,8 +113,37 @@ struct Serving {
     edge: Arc<Edge>,
     id: u64,
     address: SocketAddr,
+    admitted: Admitted,
     /// The domain this link serves, and the queue it takes from, once it has proven itself.
     taken: Option<(Domain, Arc<Queue>)>,
+}
+
+impl Serving {
+    /// A stanza was refused; its sender was told.
+    fn refused(&self, reason: &Reason, pair: Option<&Pair>) {
+        let code = reason.code();
+        self.edge.ledger.count(code);
+        let Some((domain, _)) = &self.taken else {
+            return;
+        };
+        // What users inside get wrong, they may get wrong often.
+        let about = pair.map_or(domain, |pair| &pair.remote);
+        let Some(left_out) = self.edge.quiet.admit(about, code, Instant::now()) else {
+            return;
+        };
+        let mut line = Line::new(Event::StanzaBounced)
+            .direction(Direction::Outbound)
+            .stream(self.id)
+            .local(domain)
+            .reason(code);
+        if let Some(pair) = pair {
+            line = line.remote(&pair.remote);
+            if let Some(partner) = self.edge.hub.partner(&pair.remote) {
+                line = line.partner(&partner);
+            }
+        }
+        line.and_more(reason, left_out).log();
+    }
 }
 
 impl Side for Serving {
@@ -121,6 +161,7 @@ impl Side for Serving {
         match output {
             Output::Stanza(stanza) => self.edge.hub.from_gateway(stanza).await,
             Output::LinkUp(domain) => {
+                self.admitted.authenticated();
                 let queue = self.edge.hub.inbox(&domain);
                 queue.attach(self.id);
                 self.taken = Some(((*domain).clone(), queue));
@@ -130,17 +171,16 @@ impl Side for Serving {
                     .local(&domain)
                     .log();
             }
-            Output::Refused { reason, answer } => {
+            Output::Refused {
+                reason,
+                pair,
+                answer,
+            } => {
                 // Only what could not be answered on the link itself, which is closing.
                 if let Some(answer) = answer {
                     self.edge.hub.answer(*answer);
                 }
-                self.edge.ledger.count(reason.code());
-                Line::new(Event::StanzaBounced)
-                    .stream(self.id)
-                    .reason(reason.code())
-                    .detail(reason)
-                    .log();
+                self.refused(&reason, pair.as_deref());
             }
             Output::Record(_)
             | Output::Send(_)

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -11,7 +11,7 @@ use super::connect::{expect_progress, tune};
 use super::edge::Edge;
 use super::{link, receive};
 use crate::ops::events::{Event, Line};
-use crate::proto::policy::Reason;
+use crate::proto::policy::{AdmissionLimits, Reason};
 
 /// The pause after a failed accept: out of descriptors, say, which only time can mend.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -79,17 +79,31 @@ fn admit(edge: &Arc<Edge>, stream: TcpStream, address: SocketAddr, port: Port) {
             }
         }
         Port::Gateways => {
-            tokio::spawn(link::serve(Arc::clone(edge), stream, address));
+            // Many domains' gateways may well be one host: only their number in all is bounded.
+            let limits = AdmissionLimits {
+                unauthenticated: edge.settings.load().admission.unauthenticated,
+                ..AdmissionLimits::NONE
+            };
+            match edge.link_door.admit(address.ip(), &limits) {
+                Ok(admitted) => {
+                    tokio::spawn(link::serve(Arc::clone(edge), stream, address, admitted));
+                }
+                Err(reason) => turn_away(edge, address, reason),
+            }
         }
     }
 }
 
 /// A connection beyond the limits is closed without a word: an answer would cost what it is about.
 fn turn_away(edge: &Edge, address: SocketAddr, reason: Reason) {
-    edge.ledger.count(reason.code());
-    Line::new(Event::AdmissionRefused)
-        .peer_address(address)
-        .reason(reason.code())
-        .detail(reason)
-        .log();
+    let code = reason.code();
+    edge.ledger.count(code);
+    let now = Instant::now();
+    if let Some(left_out) = edge.quiet.admit_stranger(None, address.ip(), code, now) {
+        Line::new(Event::AdmissionRefused)
+            .peer_address(address)
+            .reason(code)
+            .and_more(reason, left_out)
+            .log();
+    }
 }

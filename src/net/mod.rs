@@ -26,3 +26,4 @@ pub mod registry;
 pub mod resolve;
 pub mod tls;
 pub mod transport;
+pub mod turnstile;

@@ -15,7 +15,6 @@ use super::queue::{Consumer, Queue};
 use super::registry::{Kind, Registered};
 use super::tls::TlsFault;
 use super::transport::Transport;
-use crate::ops::events::Direction;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::jid::Domain;
 use crate::proto::stream::{Inbound, Output};
@@ -29,7 +28,8 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
     let mailbox = mpsc::unbounded_channel();
     let registered = edge.registry.register(Kind::Inbound, mailbox.0.clone());
     let ledger = Arc::clone(&edge.ledger);
-    let journal = Journal::new(ledger, registered.id(), Direction::Inbound, address, None);
+    let quiet = Arc::clone(&edge.quiet);
+    let journal = Journal::inbound(ledger, quiet, registered.id(), address);
     let machine = Inbound::new(edge.context(), ids, now());
     let context = edge.context.subscribe();
     let side = Receiving {
@@ -38,7 +38,9 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
         admitted,
         registered,
     };
-    let driver = Driver::new(Transport::Clear(stream), machine, side, mailbox, context);
+    let stall = side.edge.context().timing.establishment;
+    let driver =
+        Driver::new(Transport::Clear(stream), machine, side, mailbox, context).with_stall(stall);
     let ended = Box::pin(driver.run()).await;
     ended.side.journal.end(&ended.reason);
 }
@@ -60,17 +62,19 @@ impl Side for Receiving {
     ) -> Result<(Transport, TlsFacts), TlsFault> {
         let minimum = self.edge.minimum_tls(remote);
         let config = self.edge.settings.load().tls.server(local, minimum);
-        transport.accept_tls(config).await
+        self.edge.turnstile.pass(transport.accept_tls(config)).await
     }
 
     async fn act(&mut self, output: Output, mailbox: &Mailbox) {
         match output {
             Output::Stanza(stanza) => self.edge.hub.from_partner(stanza).await,
-            Output::Refused { reason, answer } => {
-                let hub = &self.edge.hub;
-                let is_due = |partner: &Domain| hub.is_line_due(partner, &reason);
+            Output::Refused {
+                reason,
+                pair,
+                answer,
+            } => {
                 self.journal
-                    .stanza_refused(&reason, answer.is_some(), is_due);
+                    .stanza_refused(&reason, pair.as_deref(), answer.is_some());
                 if let Some(answer) = answer {
                     self.edge.hub.answer(*answer);
                 }
@@ -88,7 +92,7 @@ impl Side for Receiving {
             }
             Output::Record(record) => {
                 let hub = &self.edge.hub;
-                self.journal.record(record, |remote| hub.partner_of(remote));
+                self.journal.record(record, |remote| hub.partner(remote));
             }
             Output::Ask(question) => {
                 let (edge, mailbox) = (Arc::clone(&self.edge), mailbox.clone());

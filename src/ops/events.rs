@@ -224,6 +224,14 @@ impl Line {
         self
     }
 
+    /// The detail, and how many lines like this one were left out before it.
+    pub fn and_more(self, detail: impl fmt::Display, left_out: u64) -> Self {
+        match left_out {
+            0 => self.detail(detail),
+            more => self.detail(format_args!("{detail} (and {more} more like it)")),
+        }
+    }
+
     /// The whole line in words: description, then each field that is set.
     #[must_use]
     pub fn message(&self) -> String {

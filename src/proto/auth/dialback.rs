@@ -4,6 +4,8 @@
 //! once. What was never asked changes nothing: that is the whole defence against unsolicited
 //! answers (CVE-2012-3525).
 
+use std::fmt;
+
 use super::{Authenticated, Pair};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Reason};
@@ -29,7 +31,7 @@ pub enum Message {
 pub type StreamId = String;
 
 /// Two domains and a key (empty in answers).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The domain that the element comes from.
     pub from: Domain,
@@ -51,7 +53,7 @@ pub enum Verdict {
 }
 
 /// A question to the authoritative server of a partner's domain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Question {
     /// Who wants to talk to whom.
     pub pair: Pair,
@@ -105,6 +107,25 @@ impl Answer {
     #[must_use]
     pub fn verdict(&self) -> &Verdict {
         &self.verdict
+    }
+}
+
+/// Whoever has the key may send in the name of `from`: it is not for anybody's eyes.
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim")
+            .field("from", &self.from)
+            .field("to", &self.to)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Question")
+            .field("pair", &self.pair)
+            .field("stream_id", &self.stream_id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,10 +1,35 @@
 //! The handshake of XEP-0114: a gateway proves that it knows the link's secret.
 
+use std::fmt;
+
 use sha1::{Digest as _, Sha1};
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
 use super::Authenticated;
 use crate::proto::jid::Domain;
+
+/// The secret of the link. It has no text form, and is erased when it is dropped.
+#[derive(PartialEq, Eq)]
+pub struct LinkSecret(Zeroizing<String>);
+
+impl LinkSecret {
+    /// Takes the secret as it stands in its file.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    pub(in crate::proto) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for LinkSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LinkSecret(..)")
+    }
+}
 
 /// The digest that a gateway must send: SHA-1 of stream id and secret, in lower-case hex.
 ///
@@ -34,6 +59,12 @@ pub fn prove(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_secret_has_no_text_form() {
+        let secret = LinkSecret::new("0123456789abcdef".to_owned());
+        assert_eq!(format!("{secret:?}"), "LinkSecret(..)");
+    }
 
     #[test]
     fn only_the_right_digest_proves_a_link() {

@@ -19,6 +19,16 @@ pub struct AdmissionLimits {
     pub per_address: usize,
 }
 
+impl AdmissionLimits {
+    /// Everybody is admitted.
+    pub const NONE: Self = Self {
+        unauthenticated: 0,
+        unauthenticated_per_address: 0,
+        unauthenticated_per_prefix: 0,
+        per_address: 0,
+    };
+}
+
 /// What `[admission]` says by default: 50 from a host is more than any server opens at once, and
 /// 5000 unproven streams stay within 100 MiB.
 impl Default for AdmissionLimits {
@@ -37,7 +47,7 @@ impl Default for AdmissionLimits {
 pub struct Admission {
     unauthenticated: usize,
     addresses: HashMap<IpAddr, Counts>,
-    prefixes: HashMap<Prefix, usize>,
+    networks: HashMap<Network, usize>,
 }
 
 #[derive(Debug, Default)]
@@ -46,11 +56,31 @@ struct Counts {
     all: usize,
 }
 
-/// The network that one attacker may well have whole.
+/// The network that one attacker may well have whole: /24 of IPv4, /56 of IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Network(Prefix);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Prefix {
     V4([u8; 3]),
     V6([u8; 7]),
+}
+
+impl Network {
+    /// The network of an address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V4(address) => {
+                let [a, b, c, _] = address.octets();
+                Prefix::V4([a, b, c])
+            }
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, g, ..] = address.octets();
+                Prefix::V6([a, b, c, d, e, f, g])
+            }
+        })
+    }
 }
 
 impl Admission {
@@ -60,12 +90,12 @@ impl Admission {
     /// [`Reason::TooManyStrangers`] names the limit that is reached; then nothing is counted.
     pub fn enter(&mut self, address: IpAddr, limits: &AdmissionLimits) -> Result<(), Reason> {
         let address = address.to_canonical();
-        let prefix = prefix_of(address);
+        let network = Network::of(address);
         let (of_address, all) = self
             .addresses
             .get(&address)
             .map_or((0, 0), |counts| (counts.unauthenticated, counts.all));
-        let of_prefix = self.prefixes.get(&prefix).copied().unwrap_or_default();
+        let of_prefix = self.networks.get(&network).copied().unwrap_or_default();
         for (count, limit, name) in [
             (
                 self.unauthenticated,
@@ -91,7 +121,7 @@ impl Admission {
         let counts = self.addresses.entry(address).or_default();
         counts.unauthenticated += 1;
         counts.all += 1;
-        *self.prefixes.entry(prefix).or_default() += 1;
+        *self.networks.entry(network).or_default() += 1;
         self.unauthenticated += 1;
         Ok(())
     }
@@ -103,11 +133,11 @@ impl Admission {
         if let Some(counts) = self.addresses.get_mut(&address) {
             counts.unauthenticated = counts.unauthenticated.saturating_sub(1);
         }
-        let prefix = prefix_of(address);
-        if let Some(count) = self.prefixes.get_mut(&prefix) {
+        let network = Network::of(address);
+        if let Some(count) = self.networks.get_mut(&network) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                self.prefixes.remove(&prefix);
+                self.networks.remove(&network);
             }
         }
     }
@@ -130,19 +160,6 @@ impl Admission {
     #[must_use]
     pub fn unauthenticated(&self) -> usize {
         self.unauthenticated
-    }
-}
-
-fn prefix_of(address: IpAddr) -> Prefix {
-    match address {
-        IpAddr::V4(address) => {
-            let [a, b, c, _] = address.octets();
-            Prefix::V4([a, b, c])
-        }
-        IpAddr::V6(address) => {
-            let [a, b, c, d, e, f, g, ..] = address.octets();
-            Prefix::V6([a, b, c, d, e, f, g])
-        }
     }
 }
 
@@ -212,15 +229,9 @@ mod tests {
         fn when_all_have_left_nothing_is_remembered(
             visits in proptest::collection::vec((any::<[u8; 4]>(), any::<bool>()), 0..200)
         ) {
-            let no_limits = AdmissionLimits {
-                unauthenticated: 0,
-                unauthenticated_per_address: 0,
-                unauthenticated_per_prefix: 0,
-                per_address: 0,
-            };
             let mut admission = Admission::default();
             for (address, authenticated) in &visits {
-                admission.enter(IpAddr::from(*address), &no_limits).unwrap();
+                admission.enter(IpAddr::from(*address), &AdmissionLimits::NONE).unwrap();
                 if *authenticated {
                     admission.authenticated(IpAddr::from(*address));
                 }
@@ -230,7 +241,7 @@ mod tests {
             }
             prop_assert_eq!(admission.unauthenticated, 0);
             prop_assert!(admission.addresses.is_empty());
-            prop_assert!(admission.prefixes.is_empty());
+            prop_assert!(admission.networks.is_empty());
         }
     }
 }

@@ -80,6 +80,8 @@ pub enum Reason {
     TlsNotOffered,
     /// The stream was not ready in time.
     EstablishmentTimeout,
+    /// A stanza was begun, and not finished in time.
+    StanzaUnfinished,
     /// A ping found no answer.
     PingTimeout,
     /// No stanza passed for the configured time.
@@ -251,6 +253,7 @@ impl Reason {
             Self::PlaintextInjection => ("plaintext-injection", "policy-violation", TIMEOUT),
             Self::TlsNotOffered => ("tls-not-offered", "policy-violation", TIMEOUT),
             Self::EstablishmentTimeout => ("establishment-timeout", "connection-timeout", TIMEOUT),
+            Self::StanzaUnfinished => ("stanza-unfinished", "connection-timeout", TIMEOUT),
             Self::PingTimeout => ("ping-timeout", "connection-timeout", TIMEOUT),
             Self::Idle => ("idle", "connection-timeout", TIMEOUT),
             Self::TooManyAttempts => ("too-many-attempts", "policy-violation", TIMEOUT),
@@ -367,6 +370,7 @@ impl fmt::Display for Reason {
             }
             Self::TlsNotOffered => f.write_str("TLS was asked for where it is not offered"),
             Self::EstablishmentTimeout => f.write_str("the stream was not ready in time"),
+            Self::StanzaUnfinished => f.write_str("a stanza was begun and not finished in time"),
             Self::PingTimeout => f.write_str("a ping was not answered"),
             Self::Idle => f.write_str("no stanza passed for the inactivity timeout"),
             Self::TooManyAttempts => f.write_str("too many failed attempts to authenticate"),

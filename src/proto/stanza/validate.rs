@@ -70,6 +70,8 @@ pub enum Refusal {
     Stanza {
         /// Why.
         reason: Reason,
+        /// Between whom, as far as the stanza says so.
+        pair: Option<Box<Pair>>,
         /// The answer, if this kind of stanza may be answered.
         answer: Option<Box<Validated<Stanza>>>,
     },
@@ -138,7 +140,7 @@ pub fn from_gateway(
     };
     let remote = stanza.to.domain();
     if rules.is_local(remote) {
-        return Err(refusal(&stanza, Reason::BothLocal));
+        return Err(refusal(&stanza, None, Reason::BothLocal));
     }
     accepted(&stanza, Facts::of_pair(proven, remote), rules)?;
     Ok(Addressed {
@@ -186,6 +188,7 @@ fn to_nobody(kind: Kind, from: Jid, element: Element, link: &Domain, reason: Rea
                 to,
                 element,
             },
+            None,
             reason,
         ),
         Err(_) => Refusal::Stream(reason),
@@ -195,17 +198,22 @@ fn to_nobody(kind: Kind, from: Jid, element: Element, link: &Domain, reason: Rea
 /// The rules of the kind, then whether the two domains may talk at all.
 fn accepted(stanza: &Stanza, facts: Facts<'_>, rules: &Rules) -> Result<(), Refusal> {
     if let Err(what) = well_formed(stanza) {
-        return Err(refusal(stanza, Reason::MalformedStanza(what)));
+        return Err(refusal(stanza, Some(facts), Reason::MalformedStanza(what)));
     }
     match evaluate(facts, rules) {
         Decision::Allow(_) => Ok(()),
-        Decision::Refuse(reason) => Err(refusal(stanza, reason)),
+        Decision::Refuse(reason) => Err(refusal(stanza, Some(facts), reason)),
     }
 }
 
-fn refusal(stanza: &Stanza, reason: Reason) -> Refusal {
+fn refusal(stanza: &Stanza, facts: Option<Facts<'_>>, reason: Reason) -> Refusal {
+    let pair = facts.map(|facts| Pair {
+        local: facts.local.clone(),
+        remote: facts.remote.clone(),
+    });
     Refusal::Stanza {
         answer: bounce(stanza, &reason).map(Box::new),
+        pair: pair.map(Box::new),
         reason,
     }
 }

@@ -9,12 +9,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use zeroize::Zeroizing;
-
 use super::close::{Closing, peer_error};
 use super::wire::Wire;
 use super::{Context, IdSource, Input, Machine, Now, Output, header};
-use crate::proto::auth::{Authenticated, handshake};
+use crate::proto::auth::Authenticated;
+use crate::proto::auth::handshake::{self, LinkSecret};
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stanza::{Refusal, from_gateway};
@@ -27,7 +26,7 @@ pub struct Component {
     context: Arc<Context>,
     wire: Wire,
     ids: IdSource,
-    secret: Arc<Zeroizing<String>>,
+    secret: Arc<LinkSecret>,
     establishment: Instant,
     state: State,
 }
@@ -48,12 +47,7 @@ enum State {
 impl Component {
     /// A connection was accepted on the link's port; `secret` is the one of XEP-0114.
     #[must_use]
-    pub fn new(
-        context: Arc<Context>,
-        ids: IdSource,
-        secret: Arc<Zeroizing<String>>,
-        now: Now,
-    ) -> Self {
+    pub fn new(context: Arc<Context>, ids: IdSource, secret: Arc<LinkSecret>, now: Now) -> Self {
         Self {
             wire: Wire::new(Dialect::Component, Limits::UNAUTHENTICATED),
             ids,
@@ -137,7 +131,7 @@ impl Component {
             return Err(Reason::NotAuthorized);
         }
         // XEP-0114 §3: a wrong digest ends the stream.
-        let proof = handshake::prove(domain, stream_id, &self.secret, &element.text())
+        let proof = handshake::prove(domain, stream_id, self.secret.expose(), &element.text())
             .ok_or(Reason::LinkSecret)?;
         self.set_limits();
         self.wire.send(&Element::new(Ns::CONTENT, "handshake"));
@@ -154,7 +148,11 @@ impl Component {
         match from_gateway(element, proof, &self.context.rules) {
             Ok(stanza) => self.wire.push(Output::Stanza(stanza)),
             Err(Refusal::Stream(reason)) => return Err(reason),
-            Err(Refusal::Stanza { reason, answer }) => {
+            Err(Refusal::Stanza {
+                reason,
+                pair,
+                answer,
+            }) => {
                 // The sender is at the other end of this very link: behind our closing tag the
                 // shell has to find another way to it.
                 let answer = match answer {
@@ -164,7 +162,11 @@ impl Component {
                     }
                     answer => answer,
                 };
-                self.wire.push(Output::Refused { reason, answer });
+                self.wire.push(Output::Refused {
+                    reason,
+                    pair,
+                    answer,
+                });
             }
         }
         Ok(())
@@ -259,7 +261,11 @@ impl Machine for Component {
                 Reason::Transport(_) => self.gone(reason),
                 reason => self.fail(now, reason),
             },
-            Input::Connected | Input::TlsUp(_) | Input::Answer(_) | Input::Pong(_) => {}
+            Input::Connected
+            | Input::TlsUp(_)
+            | Input::Answer(_)
+            | Input::Pong(_)
+            | Input::Held(_) => {}
         }
     }
 

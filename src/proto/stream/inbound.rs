@@ -45,6 +45,8 @@ pub struct Inbound {
     establishment: Instant,
     /// What was read before a pair was proven, in bytes.
     unproven: usize,
+    /// Since when something is there that is not yet whole.
+    begun: Option<Instant>,
     /// Whom the last header named, for a header of ours that only carries an error.
     claimed: Claimed,
     state: State,
@@ -70,6 +72,7 @@ impl Inbound {
             establishment: now.monotonic + context.timing.establishment,
             context,
             unproven: 0,
+            begun: None,
             claimed: Claimed::default(),
             state: State::ExpectHeader(Box::default()),
         }
@@ -82,9 +85,15 @@ impl Inbound {
             State::ExpectTls(_) => return self.gone(Reason::PlaintextInjection),
             _ => {}
         }
-        if self.is_unproven() {
+        // Behind our closing tag nothing but the other one is waited for, and not at any price.
+        let only_closing = matches!(self.state, State::Closing(_, None));
+        if only_closing || self.is_unproven() {
             self.unproven += bytes.len();
             if self.unproven > MAX_UNPROVEN_BYTES {
+                if only_closing {
+                    return self.gone(Reason::TooMuchUnproven);
+                }
+                self.unproven = 0;
                 return self.fail(now, Reason::TooMuchUnproven);
             }
         }
@@ -92,7 +101,14 @@ impl Inbound {
         // After `<proceed/>` the next byte belongs to TLS.
         while !matches!(self.state, State::ExpectTls(_) | State::Closed) {
             match self.wire.next_event() {
-                Ok(Some(event)) => self.advance(now, |state, cx| state.handle(cx, event)),
+                Ok(Some(event)) => {
+                    self.begun = None;
+                    self.advance(now, |state, cx| state.handle(cx, event));
+                }
+                Ok(None) if self.wire.is_unfinished() => {
+                    self.begun.get_or_insert(now.monotonic);
+                    return;
+                }
                 Ok(None) => return,
                 Err(reason) => return self.fail(now, reason),
             }
@@ -156,6 +172,12 @@ impl Inbound {
         }
     }
 
+    /// When a stanza that was begun must be whole: whoever has proven a pair may send much, but
+    /// not keep it here in pieces.
+    fn stanza_due(&self) -> Option<Instant> {
+        Some(self.begun? + self.context.timing.establishment)
+    }
+
     /// Whether nothing has been proven yet.
     fn is_unproven(&self) -> bool {
         match &self.state {
@@ -180,7 +202,15 @@ impl Machine for Inbound {
                 }
                 match self.state {
                     State::Closing(..) => self.gone(Reason::PeerClosed),
-                    _ if self.is_open() => self.fail(now, Reason::Idle),
+                    _ if self.is_open() => {
+                        let stuck = self.stanza_due().is_some_and(|due| due <= now.monotonic);
+                        let reason = if stuck {
+                            Reason::StanzaUnfinished
+                        } else {
+                            Reason::Idle
+                        };
+                        self.fail(now, reason);
+                    }
                     _ => self.fail(now, Reason::EstablishmentTimeout),
                 }
             }
@@ -199,6 +229,12 @@ impl Machine for Inbound {
                 Reason::Transport(_) | Reason::TlsFailed { .. } => self.gone(reason),
                 reason => self.fail(now, reason),
             },
+            Input::Held(time) => {
+                self.begun = self.begun.map(|begun| begun + time);
+                if let State::Negotiating(open) = &mut self.state {
+                    open.last_stanza += time;
+                }
+            }
             // A partner's stream is one-way (RFC 6120 §4.5), and it is the partner who speaks.
             Input::Connected | Input::Deliver(_) | Input::Pong(_) => {}
         }
@@ -212,7 +248,10 @@ impl Machine for Inbound {
         match &self.state {
             State::ExpectHeader(_) | State::ExpectTls(_) => Some(self.establishment),
             State::Negotiating(open) if open.proven.is_empty() => Some(self.establishment),
-            State::Negotiating(open) => Some(open.last_stanza + self.context.timing.inactivity),
+            State::Negotiating(open) => {
+                let idle = open.last_stanza + self.context.timing.inactivity;
+                Some(self.stanza_due().map_or(idle, |due| due.min(idle)))
+            }
             State::Closing(closing, _) => Some(closing.deadline()),
             State::Closed => None,
         }

@@ -70,7 +70,8 @@ pub struct Context {
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// From the connection to the first authenticated pair.
+    /// From the connection to the first authenticated pair; from the first byte of a stanza to its
+    /// last; and how long a partner may read nothing of what is written.
     pub establishment: Duration,
     /// Without a stanza, until an authenticated stream is closed.
     pub inactivity: Duration,
@@ -102,6 +103,9 @@ pub enum Input<'a> {
     Tick,
     /// The authoritative server's answer to an [`Output::Ask`].
     Answer(Answer),
+    /// For so long the shell has not read, because what was read before had to wait: time that is
+    /// not the other side's fault.
+    Held(Duration),
     /// A stanza to be written to the other side.
     Deliver(&'a Validated<Stanza>),
     /// The answer to a ping came, on whichever stream: the id of the iq.
@@ -139,6 +143,8 @@ pub enum Output {
     Refused {
         /// Why.
         reason: Reason,
+        /// Between whom, as far as the stanza says so.
+        pair: Option<Box<Pair>>,
         /// The stanza error for the sender.
         answer: Option<Box<Validated<Stanza>>>,
     },

@@ -341,7 +341,7 @@ impl Machine for Outbound {
                 Reason::Transport(_) | Reason::TlsFailed { .. } => self.gone(reason),
                 reason => self.fail(now, reason),
             },
-            Input::Answer(_) => {}
+            Input::Answer(_) | Input::Held(_) => {}
         }
     }
 

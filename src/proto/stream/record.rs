@@ -3,11 +3,19 @@
 use crate::proto::auth::Pair;
 use crate::proto::auth::cert_fault::CertFault;
 use crate::proto::auth::chain::TlsVersion;
+use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Reason};
 
 /// One thing worth a line in the log.
 #[derive(Clone, Debug)]
 pub enum Record {
+    /// Whom the first header names: nothing confirms it yet, and perhaps nothing ever will.
+    Claimed {
+        /// The domain asked for, where `to` is one.
+        local: Option<Domain>,
+        /// `from`, as it came, in one line and cut; a domain or not.
+        remote: Option<String>,
+    },
     /// TLS is up; whether the partner's certificate proves its domain.
     Secured {
         /// Whose stream it is.

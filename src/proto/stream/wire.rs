@@ -37,6 +37,11 @@ impl Wire {
         self.reader.next().map_err(Reason::Xml)
     }
 
+    /// Whether something was begun that is not yet whole.
+    pub(super) fn is_unfinished(&self) -> bool {
+        !self.reader.is_drained()
+    }
+
     pub(super) fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }

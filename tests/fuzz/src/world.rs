@@ -7,6 +7,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use xmpp_edge::proto::auth::chain::{Anchors, CertReport, TlsFacts, TlsVersion};
 use xmpp_edge::proto::auth::dialback::{Answer, Question};
 use xmpp_edge::proto::auth::dialback_key::DialbackSecret;
+use xmpp_edge::proto::auth::handshake::LinkSecret;
 use xmpp_edge::proto::auth::{Authenticated, Pair, external, handshake};
 use xmpp_edge::proto::jid::Domain;
 use xmpp_edge::proto::policy::Negotiation::{NotSupported, Optional, Required};
@@ -18,7 +19,6 @@ use xmpp_edge::proto::stream::{
     Context, IdSource, Input, Machine, Now, Outbound, Output, Purpose, Timing,
 };
 use xmpp_edge::proto::xml::{Element, Ns};
-use zeroize::Zeroizing;
 
 use crate::pki::{Authority, Leaf, NOW};
 
@@ -40,7 +40,7 @@ pub struct World {
     /// The same after a reload that leaves the loose partners out.
     pub stricter: Arc<Context>,
     /// The secret of the link.
-    pub secret: Arc<Zeroizing<String>>,
+    pub secret: Arc<LinkSecret>,
     /// What partners' handshakes may show.
     pub handshakes: Vec<TlsFacts>,
     /// To be delivered to partners.
@@ -99,7 +99,7 @@ impl World {
                 },
             ),
             stricter: self::context(&anchors, &PARTNERS[..1]),
-            secret: Arc::new(Zeroizing::new(SECRET.to_owned())),
+            secret: Arc::new(LinkSecret::new(SECRET.to_owned())),
             start: Instant::now(),
             handshakes,
             context,

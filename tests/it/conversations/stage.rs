@@ -6,14 +6,13 @@ use std::sync::Arc;
 use xmpp_edge::proto::auth::Pair;
 use xmpp_edge::proto::auth::chain::TlsVersion;
 use xmpp_edge::proto::auth::dialback::{Answer, Question};
-use xmpp_edge::proto::auth::handshake;
+use xmpp_edge::proto::auth::handshake::{self, LinkSecret};
 use xmpp_edge::proto::policy::Reason;
 use xmpp_edge::proto::stanza::{Stanza, Validated};
 use xmpp_edge::proto::stream::{
     Component, Context, Inbound, Input, Machine, Outbound, Output, Purpose, Record,
 };
 use xmpp_edge::proto::xml::{Condition, Dialect, Element};
-use zeroize::Zeroizing;
 
 use super::compare::{Names, Sent, expected, is_element, matches, sent_in};
 use super::lab;
@@ -87,7 +86,7 @@ impl<'s> Stage<'s> {
                 (Box::new(machine), Dialect::Server)
             }
             "component" => {
-                let secret = Arc::new(Zeroizing::new(lab::LINK_SECRET.to_owned()));
+                let secret = Arc::new(LinkSecret::new(lab::LINK_SECRET.to_owned()));
                 let context = Arc::clone(&context);
                 let machine = Component::new(context, lab::ids(), secret, now);
                 (Box::new(machine), Dialect::Component)
@@ -228,7 +227,7 @@ impl<'s> Stage<'s> {
                 )),
                 Output::LinkUp(domain) => Done::Said(format!("link-up {}", *domain)),
                 Output::Stanza(stanza) => Done::Stanza(stanza.element.clone()),
-                Output::Refused { reason, answer } => Done::Refused(
+                Output::Refused { reason, answer, .. } => Done::Refused(
                     reason.code().to_owned(),
                     answer.map(|answer| answer.element.clone()),
                 ),
@@ -385,7 +384,7 @@ impl<'s> Stage<'s> {
     /// The next output that a script must mention: records of what other outputs say need not be.
     fn next(&mut self) -> Option<Done> {
         while let Some(Done::Record(text)) = self.outputs.front() {
-            if text.starts_with("authenticated") || text == "secured" {
+            if text.starts_with("authenticated") || text == "secured" || text == "claimed" {
                 self.outputs.pop_front();
             } else {
                 break;
@@ -558,6 +557,7 @@ fn unreachable(word: &str) -> Reason {
 
 fn describe(record: &Record) -> String {
     match record {
+        Record::Claimed { .. } => "claimed".to_owned(),
         Record::Secured { fault: None, .. } => "secured".to_owned(),
         Record::Secured {
             fault: Some(fault), ..

@@ -64,6 +64,7 @@ fn every_reason() -> Vec<Reason> {
         Reason::PlaintextInjection,
         Reason::TlsNotOffered,
         Reason::EstablishmentTimeout,
+        Reason::StanzaUnfinished,
         Reason::PingTimeout,
         Reason::Idle,
         Reason::TooManyAttempts,

@@ -1,5 +1,6 @@
 //! Before each header of a partner's: in the clear, after TLS, after EXTERNAL.
 
+use super::super::close::one_line;
 use super::super::features::Offer;
 use super::super::wire::Wire;
 use super::super::{Record, header};
@@ -53,6 +54,12 @@ impl ExpectHeader {
         header: &Header,
     ) -> Result<Box<Negotiating>, Reason> {
         cx.claimed.note(header);
+        if self.before.is_none() {
+            cx.wire.record(Record::Claimed {
+                local: cx.claimed.local.clone(),
+                remote: header.attribute("from").map(one_line),
+            });
+        }
         header::check(header, Dialect::Server)?;
         header::check_version(header)?;
         // RFC 6120 §4.7.1, §4.7.2: between servers both addresses are required.

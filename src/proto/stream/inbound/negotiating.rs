@@ -140,8 +140,16 @@ impl Negotiating {
         match from_partner(element, &self.proven, &cx.context.rules) {
             Ok(stanza) => cx.wire.push(Output::Stanza(stanza)),
             Err(Refusal::Stream(reason)) => return Err(reason),
-            Err(Refusal::Stanza { reason, answer }) => {
-                cx.wire.push(Output::Refused { reason, answer });
+            Err(Refusal::Stanza {
+                reason,
+                pair,
+                answer,
+            }) => {
+                cx.wire.push(Output::Refused {
+                    reason,
+                    pair,
+                    answer,
+                });
             }
         }
         Ok(())

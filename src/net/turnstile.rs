@@ -1,0 +1,130 @@
+//! What strangers may compute at once: a crowd of handshakes must not delay honest streams.
+//!
+//! A place is held while a handshake computes, and not while it waits for the other side: one that
+//! stalls keeps nobody out. Those who wait for a place wait in a queue of their own, so whatever
+//! else the edge does comes up after one step of a handshake, not after all of them.
+
+use std::future::poll_fn;
+use std::num::NonZero;
+use std::pin::pin;
+use std::task::Poll;
+use std::thread::available_parallelism;
+
+use tokio::sync::Semaphore;
+
+/// Lets so many through at a time, one step each.
+#[derive(Debug)]
+pub struct Turnstile(Semaphore);
+
+impl Turnstile {
+    /// With so many places.
+    #[must_use]
+    pub fn new(places: usize) -> Self {
+        Self(Semaphore::new(places))
+    }
+
+    /// Does some work; each of its steps needs a place.
+    pub async fn pass<F: Future>(&self, work: F) -> F::Output {
+        let mut work = pin!(work);
+        loop {
+            // Nobody closes the turnstile; and if so, work is not to be lost for it.
+            let place = self.0.acquire().await;
+            let step = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
+            drop(place);
+            if let Poll::Ready(output) = step {
+                return output;
+            }
+            // The step has seen to it that this task is woken.
+            let mut woken = false;
+            poll_fn(|_| match std::mem::replace(&mut woken, true) {
+                false => Poll::Pending,
+                true => Poll::Ready(()),
+            })
+            .await;
+        }
+    }
+}
+
+/// Half of the processors, so that the other half is never busy with strangers.
+impl Default for Turnstile {
+    fn default() -> Self {
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        Self::new((processors / 2).max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use tokio::sync::Notify;
+    use tokio::task::yield_now;
+
+    #[tokio::test]
+    async fn one_that_stalls_keeps_nobody_out() {
+        let turnstile = Arc::new(Turnstile::new(1));
+        let stalled = tokio::spawn({
+            let turnstile = Arc::clone(&turnstile);
+            async move { turnstile.pass(std::future::pending::<()>()).await }
+        });
+        yield_now().await;
+        assert_eq!(turnstile.pass(async { 7 }).await, 7);
+        assert!(!stalled.is_finished());
+        stalled.abort();
+    }
+
+    #[tokio::test]
+    async fn work_goes_on_when_what_it_waits_for_comes() {
+        let turnstile = Arc::new(Turnstile::new(1));
+        let word = Arc::new(Notify::new());
+        let waiting = tokio::spawn({
+            let (turnstile, word) = (Arc::clone(&turnstile), Arc::clone(&word));
+            async move {
+                let work = async {
+                    for _ in 0..3 {
+                        word.notified().await;
+                    }
+                };
+                turnstile.pass(work).await;
+            }
+        });
+        for _ in 0..3 {
+            word.notify_one();
+            yield_now().await;
+        }
+        waiting.await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn no_more_compute_at_once_than_there_are_places() {
+        let turnstile = Arc::new(Turnstile::new(2));
+        let (inside, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let crowd: Vec<_> = (0..50)
+            .map(|_| {
+                let (turnstile, inside, most) = (
+                    Arc::clone(&turnstile),
+                    Arc::clone(&inside),
+                    Arc::clone(&most),
+                );
+                tokio::spawn(async move {
+                    let work = async {
+                        for _ in 0..10 {
+                            let now = inside.fetch_add(1, SeqCst) + 1;
+                            most.fetch_max(now, SeqCst);
+                            std::hint::spin_loop();
+                            inside.fetch_sub(1, SeqCst);
+                            yield_now().await;
+                        }
+                    };
+                    turnstile.pass(work).await;
+                })
+            })
+            .collect();
+        for member in crowd {
+            member.await.unwrap();
+        }
+        assert!(most.load(SeqCst) <= 2);
+    }
+}
