@@ -7,12 +7,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use xmpp_edge::proto::auth::Pair;
 use xmpp_edge::proto::auth::dialback::Question;
+use xmpp_edge::proto::auth::handshake::LinkSecret;
 use xmpp_edge::proto::policy::{Method, Reason};
 use xmpp_edge::proto::stream::{
     Component, Context, Inbound, Input, Machine, Outbound, Output, Purpose,
 };
 use xmpp_edge::proto::xml::Dialect;
-use zeroize::Zeroizing;
 
 use super::compare::sent_in;
 use super::lab;
@@ -162,7 +162,7 @@ proptest! {
     #[test]
     fn no_stanza_passes_on_a_link_without_the_secret(story in story()) {
         let context = rules_of(0);
-        let secret = Arc::new(Zeroizing::new(lab::LINK_SECRET.to_owned()));
+        let secret = Arc::new(LinkSecret::new(lab::LINK_SECRET.to_owned()));
         let machine = Component::new(Arc::clone(&context), lab::ids(), secret, lab::at(0));
         Watch::new(machine, context, Dialect::Component).follow(story)?;
     }
