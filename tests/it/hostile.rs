@@ -17,7 +17,7 @@ use crate::lab::Lab;
 /// How long anything may take that the daemon owes us.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How many conversations are held at once.
-const WORKERS: u64 = 8;
+const WORKERS: usize = 8;
 
 #[test]
 fn thousands_of_damaged_conversations_end_nothing() {
@@ -51,7 +51,7 @@ fn who_comes_and_goes_keeps_nobody_waiting() {
     send_the_last(&daemon);
 }
 
-fn endures(conversations: u64) {
+fn endures(conversations: usize) {
     let authority = Authority::start();
     let lab = Lab::with(EDGE, &partner("fabrikam.example", authority.address));
     let daemon = Daemon::start(&lab);
@@ -61,7 +61,7 @@ fn endures(conversations: u64) {
     std::thread::scope(|scope| {
         for worker in 0..WORKERS {
             scope.spawn(move || {
-                for seed in (worker..conversations).step_by(WORKERS as usize) {
+                for seed in (worker..conversations).step_by(WORKERS) {
                     let mut damage = Damage::new(seed);
                     let (port, lines) = if damage.below(4) == 0 {
                         (gateway, GATEWAY)

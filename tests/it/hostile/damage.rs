@@ -34,9 +34,9 @@ const PIECES: &[&[u8]] = &[
 ];
 
 impl Damage {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: usize) -> Self {
         // An odd multiple of any seed but zero is a good start for what follows; zero is none.
-        Self((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        Self((seed as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
     /// A number below this one, which must not be zero.
@@ -76,7 +76,7 @@ impl Damage {
     pub(super) fn handshake(&mut self) -> Vec<u8> {
         let length = self.below(512);
         let mut bytes = b"\x16\x03\x01\x01\x00\x01\x00\x00\xfc\x03\x03".to_vec();
-        bytes.extend((0..length).map(|_| self.below(256) as u8));
+        bytes.extend((0..length).map(|_| self.below(256).to_le_bytes()[0]));
         bytes
     }
 }
