@@ -270,3 +270,6 @@ impl State {
         batch
     }
 }
+
+#[cfg(test)]
+pub(in crate::net) mod tests;

@@ -172,3 +172,21 @@ pub trait Machine {
     #[must_use]
     fn is_open(&self) -> bool;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There may be ten thousand of them before anybody has proven anything.
+    #[test]
+    fn a_machine_without_its_buffers_is_small() {
+        for (name, bytes) in [
+            ("inbound", size_of::<Inbound>()),
+            ("outbound", size_of::<Outbound>()),
+            ("component", size_of::<Component>()),
+        ] {
+            assert!(bytes <= 1024, "{name}: {bytes}");
+        }
+        assert!(size_of::<Output>() <= 256, "{}", size_of::<Output>());
+    }
+}

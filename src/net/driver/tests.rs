@@ -1,0 +1,229 @@
+use std::collections::VecDeque;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::super::queue::tests::{id, parcel};
+use super::*;
+use crate::ops::counters::Ledger;
+use crate::ops::events::Direction;
+
+fn ids(parcels: &[Parcel]) -> Vec<String> {
+    parcels.iter().map(id).collect()
+}
+
+#[test]
+fn a_stanza_is_delivered_when_its_last_byte_has_left() {
+    let ledger = Ledger::new();
+    let partner = Domain::parse("partner.example").unwrap();
+    let counters = ledger.partner(&partner);
+    let mut outbox = Outbox::default();
+    for name in ["m1", "m2"] {
+        let accepted = counters.accept(Direction::Outbound);
+        outbox.append(b"12345".to_vec());
+        outbox.carries(Parcel {
+            accepted: Some(accepted),
+            ..parcel(name)
+        });
+    }
+    let delivered = || ledger.total().delivered;
+    assert_eq!((outbox.unwritten(), delivered()), (&b"1234512345"[..], 0));
+    outbox.written(7);
+    outbox.flushed();
+    assert_eq!((outbox.unwritten(), delivered()), (&b"345"[..], 1));
+    assert!(!outbox.is_idle());
+    outbox.written(3);
+    assert_eq!(delivered(), 1);
+    outbox.flushed();
+    assert_eq!(delivered(), 2);
+    assert!(outbox.is_idle() && outbox.stalled_at().is_none());
+}
+
+#[test]
+fn what_was_begun_is_uncertain_and_what_was_not_is_untouched() {
+    for (written, uncertain, untouched) in [
+        (0, vec![], vec!["m1", "m2", "m3"]),
+        (1, vec!["m1"], vec!["m2", "m3"]),
+        (5, vec!["m1"], vec!["m2", "m3"]),
+        (6, vec!["m1", "m2"], vec!["m3"]),
+        (15, vec!["m1", "m2", "m3"], vec![]),
+    ] {
+        let mut outbox = Outbox::default();
+        for name in ["m1", "m2", "m3"] {
+            outbox.append(b"12345".to_vec());
+            outbox.carries(parcel(name));
+        }
+        outbox.written(written);
+        let (begun, not_begun) = outbox.leftovers();
+        assert_eq!(ids(&begun), uncertain, "{written}");
+        assert_eq!(ids(&not_begun), untouched, "{written}");
+    }
+}
+
+/// A machine that does what it is told, and notes what it is told of.
+#[derive(Default)]
+struct Puppet {
+    outputs: VecDeque<Output>,
+    /// What to do when these bytes have come.
+    on: Vec<(&'static [u8], Vec<Output>)>,
+    read: Vec<u8>,
+    open: bool,
+}
+
+impl Machine for Puppet {
+    fn handle(&mut self, _now: Now, input: Input<'_>) {
+        match input {
+            Input::Bytes(bytes) => self.read.extend_from_slice(bytes),
+            Input::Deliver(stanza) => {
+                let text = stanza.element.attribute("id").unwrap().as_bytes();
+                self.outputs.push_back(Output::Send(text.to_vec()));
+            }
+            Input::Eof => self.outputs.push_back(Output::Close(Reason::PeerClosed)),
+            Input::End(reason) => self.outputs.push_back(Output::Close(reason)),
+            _ => {}
+        }
+        if let Some((_, outputs)) = self.on.pop_if(|(bytes, _)| self.read.ends_with(bytes)) {
+            self.outputs.extend(outputs);
+        }
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn is_open(&self) -> bool {
+        self.open
+    }
+}
+
+#[derive(Default)]
+struct Stands {
+    queue: Option<(Arc<Queue>, Consumer)>,
+}
+
+impl Side for Stands {
+    async fn start_tls(
+        &mut self,
+        transport: Transport,
+        _local: &Domain,
+        _remote: &Domain,
+    ) -> Result<(Transport, TlsFacts), TlsFault> {
+        drop(transport);
+        Err(TlsFault::Closed)
+    }
+
+    async fn act(&mut self, _output: Output, _mailbox: &Mailbox) {}
+
+    fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
+        self.queue.clone()
+    }
+}
+
+/// A driver that runs, its mailbox, and the other end of its connection.
+async fn driven(
+    puppet: Puppet,
+    side: Stands,
+) -> (tokio::task::JoinHandle<Ended<Stands>>, Mailbox, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let (mailbox, receiver) = mpsc::unbounded_channel();
+    let (_, context) = watch::channel(Arc::new(Context {
+        rules: crate::proto::policy::Rules::default(),
+        anchors: Arc::default(),
+        dialback: crate::proto::auth::dialback_key::DialbackSecret::new(&[0; 32]).unwrap(),
+        timing: crate::proto::stream::Timing {
+            establishment: WRITE_STALL,
+            inactivity: WRITE_STALL,
+            keep_alive: WRITE_STALL,
+        },
+        max_stanza_bytes: 1,
+        annotate: false,
+    }));
+    let transport = Transport::Clear(ours.unwrap());
+    let driver = Driver::new(
+        transport,
+        puppet,
+        side,
+        (mailbox.clone(), receiver),
+        context,
+    );
+    let (theirs, _) = theirs.unwrap();
+    (tokio::spawn(driver.run()), mailbox, theirs)
+}
+
+#[tokio::test]
+async fn everything_before_the_end_is_written_and_then_the_connection_closes() {
+    let goodbye = vec![
+        Output::Send(b"one ".to_vec()),
+        Output::Send(b"two".to_vec()),
+        Output::Close(Reason::Finished),
+        Output::Send(b"never".to_vec()),
+    ];
+    let puppet = Puppet {
+        on: vec![(b"bye", goodbye)],
+        ..Puppet::default()
+    };
+    let (driver, _mailbox, mut other) = driven(puppet, Stands::default()).await;
+    other.write_all(b"bye").await.unwrap();
+    let mut heard = String::new();
+    other.read_to_string(&mut heard).await.unwrap();
+    assert_eq!(heard, "one two");
+    assert_eq!(driver.await.unwrap().reason, Reason::Finished);
+}
+
+#[tokio::test]
+async fn everything_before_tls_is_written_in_the_clear() {
+    let domain = Domain::parse("partner.example").unwrap();
+    let proceed = vec![
+        Output::Send(b"proceed".to_vec()),
+        Output::StartTls {
+            local: domain.clone(),
+            remote: domain,
+        },
+        Output::Send(b"never".to_vec()),
+    ];
+    let puppet = Puppet {
+        on: vec![(b"starttls", proceed)],
+        ..Puppet::default()
+    };
+    let (driver, _mailbox, mut other) = driven(puppet, Stands::default()).await;
+    other.write_all(b"starttls").await.unwrap();
+    let mut heard = String::new();
+    other.read_to_string(&mut heard).await.unwrap();
+    assert_eq!(heard, "proceed");
+    let ended = driver.await.unwrap();
+    assert!(matches!(ended.reason, Reason::TlsFailed { .. }));
+}
+
+#[tokio::test]
+async fn what_is_queued_goes_out_once_the_stream_is_open() {
+    let queue = Arc::new(Queue::default());
+    let lane = Domain::parse("partner.example").unwrap();
+    queue.attach(7);
+    assert!(queue.try_push(&lane, parcel("m1")).is_ok());
+    let puppet = Puppet {
+        open: true,
+        ..Puppet::default()
+    };
+    let side = Stands {
+        queue: Some((Arc::clone(&queue), 7)),
+    };
+    let (driver, mailbox, mut other) = driven(puppet, side).await;
+    let mut heard = [0; 2];
+    other.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"m1");
+    assert!(queue.try_push(&lane, parcel("m2")).is_ok());
+    other.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"m2");
+    mailbox
+        .send(Command::End(Box::new(Reason::Shutdown)))
+        .unwrap();
+    let ended = driver.await.unwrap();
+    assert_eq!(ended.reason, Reason::Shutdown);
+    assert!(ended.uncertain.is_empty() && ended.untouched.is_empty());
+}

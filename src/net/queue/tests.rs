@@ -1,0 +1,175 @@
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+use crate::proto::jid::Jid;
+use crate::proto::policy::Reason;
+use crate::proto::stanza::{Kind, bounce};
+use crate::proto::xml::{Element, Ns};
+
+/// A parcel whose stanza is known by its id, and is about as long as that.
+pub(in crate::net) fn parcel(id: &str) -> Parcel {
+    let [from, to] = ["a@partner.example", "b@contoso.example"].map(|it| Jid::parse(it).unwrap());
+    let element = Element::new(Ns::CONTENT, "message").with_attribute("id", id);
+    let stanza = Stanza {
+        kind: Kind::Message,
+        from,
+        to,
+        element,
+    };
+    Parcel::own(bounce(&stanza, &Reason::QueueFull).unwrap())
+}
+
+pub(in crate::net) fn id(parcel: &Parcel) -> String {
+    parcel.stanza.element.attribute("id").unwrap().to_owned()
+}
+
+fn lane(name: &str) -> Domain {
+    Domain::parse(name).unwrap()
+}
+
+fn ids(parcels: &[Parcel]) -> Vec<String> {
+    parcels.iter().map(id).collect()
+}
+
+fn fill(queue: &Queue, parcels: &[(&str, &str)]) {
+    for (name, id) in parcels {
+        assert!(queue.try_push(&lane(name), parcel(id)).is_ok(), "{id}");
+    }
+}
+
+/// What a future has come to without being waited for.
+fn once<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+fn take_now(queue: &Queue, consumer: Consumer) -> Option<Vec<String>> {
+    once(pin!(queue.take(consumer))).map(|parcels| ids(&parcels))
+}
+
+#[test]
+fn lanes_are_served_in_turn() {
+    let queue = Queue::default();
+    queue.attach(1);
+    fill(
+        &queue,
+        &[
+            ("a.example", "a1"),
+            ("a.example", "a2"),
+            ("a.example", "a3"),
+        ],
+    );
+    fill(
+        &queue,
+        &[
+            ("b.example", "b1"),
+            ("c.example", "c1"),
+            ("b.example", "b2"),
+        ],
+    );
+    let served = take_now(&queue, 1).unwrap();
+    assert_eq!(served, ["a1", "b1", "c1", "a2", "b2", "a3"]);
+    assert!(queue.is_empty());
+    assert_eq!(take_now(&queue, 1), None);
+}
+
+#[test]
+fn a_batch_is_bounded_and_takes_turns_with_the_next() {
+    let queue = Queue::default();
+    queue.attach(1);
+    let long = "x".repeat(BATCH_BYTES / 2);
+    for number in 0..4 {
+        fill(&queue, &[("a.example", &format!("a{number}{long}"))]);
+    }
+    fill(&queue, &[("b.example", "b1")]);
+    let first = |batch: Option<Vec<String>>| -> Vec<String> {
+        batch
+            .unwrap()
+            .iter()
+            .map(|id| id.chars().take(2).collect())
+            .collect()
+    };
+    assert_eq!(first(take_now(&queue, 1)), ["a0", "b1", "a1"]);
+    assert_eq!(first(take_now(&queue, 1)), ["a2", "a3"]);
+}
+
+#[test]
+fn a_full_lane_refuses_or_waits_and_delays_no_other() {
+    let queue = Queue::default();
+    queue.attach(1);
+    let long = "x".repeat(LANE_BYTES / 4);
+    let mut accepted = 0;
+    while queue.try_push(&lane("a.example"), parcel(&long)).is_ok() {
+        accepted += 1;
+    }
+    // One stanza beyond the bound, so that none is too large.
+    assert_eq!(accepted, 4);
+    fill(&queue, &[("b.example", "b1")]);
+    let full = lane("a.example");
+    let mut push = pin!(queue.push(&full, parcel("waits")));
+    assert!(once(push.as_mut()).is_none());
+    assert!(take_now(&queue, 1).is_some());
+    assert!(
+        once(push.as_mut()).is_some(),
+        "there is room, and nobody said so"
+    );
+}
+
+#[test]
+fn what_is_put_back_comes_out_first_and_in_its_order() {
+    let queue = Queue::default();
+    queue.attach(1);
+    fill(
+        &queue,
+        &[
+            ("a.example", "a1"),
+            ("a.example", "a2"),
+            ("a.example", "a3"),
+        ],
+    );
+    let mut batch = once(pin!(queue.take(1))).unwrap();
+    fill(&queue, &[("a.example", "a4"), ("b.example", "b1")]);
+    batch.remove(0).delivered();
+    queue.put_back(|_| lane("a.example"), batch);
+    assert_eq!(take_now(&queue, 1).unwrap(), ["a2", "b1", "a3", "a4"]);
+}
+
+#[test]
+fn the_newest_consumer_takes_everything_until_it_leaves() {
+    let queue = Queue::default();
+    assert!(!queue.has_consumer());
+    queue.attach(1);
+    queue.attach(2);
+    let mut older = pin!(queue.take(1));
+    let mut newer = pin!(queue.take(2));
+    assert!(once(older.as_mut()).is_none() && once(newer.as_mut()).is_none());
+    fill(&queue, &[("a.example", "a1")]);
+    assert!(once(older.as_mut()).is_none());
+    assert_eq!(ids(&once(newer.as_mut()).unwrap()), ["a1"]);
+    fill(&queue, &[("a.example", "a2")]);
+    assert!(once(older.as_mut()).is_none());
+    queue.detach(2);
+    assert_eq!(ids(&once(older.as_mut()).unwrap()), ["a2"]);
+    queue.detach(1);
+    assert!(!queue.has_consumer());
+}
+
+#[test]
+fn only_what_has_waited_long_enough_is_drained() {
+    let queue = Queue::default();
+    fill(&queue, &[("a.example", "a1"), ("b.example", "b1")]);
+    let oldest = queue.oldest().unwrap();
+    let minute = Duration::from_secs(60);
+    assert!(queue.drain_older_than(oldest, minute).is_empty());
+    let later = Instant::now() + minute;
+    fill(&queue, &[("a.example", "a2")]);
+    let mut drained = ids(&queue.drain_older_than(later, minute));
+    drained.retain(|id| id != "a2");
+    drained.sort();
+    assert_eq!(drained, ["a1", "b1"]);
+    drop(queue.drain());
+    assert!(queue.is_empty() && queue.oldest().is_none());
+}
