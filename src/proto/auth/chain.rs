@@ -57,6 +57,8 @@ impl fmt::Display for TlsVersion {
 /// The outcome of [`judge`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertReport {
+    /// The domain that was to be proven.
+    pub domain: Domain,
     /// Whether the chain proves the domain, and if not, the first fault in the order of [`judge`].
     pub verdict: Result<(), CertFault>,
     /// What stands in the certificate; `None` when there is none, or it cannot be read.
@@ -81,6 +83,7 @@ pub fn judge(
     let certificate = chain.first().and_then(CertFacts::of);
     let verdict = verdict(chain, certificate.as_ref(), domain, anchors, now);
     CertReport {
+        domain: domain.clone(),
         verdict,
         certificate,
     }

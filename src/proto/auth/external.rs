@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::cert_fault::CertFault;
 use super::chain::CertReport;
+use super::identity::Names;
 use super::{Authenticated, Pair};
 use crate::proto::jid::Domain;
 use crate::proto::policy::Method;
@@ -18,6 +19,13 @@ pub const MECHANISM: &str = "EXTERNAL";
 /// The certificate's fault; then EXTERNAL is neither offered nor used.
 pub fn prove(pair: Pair, report: &CertReport) -> Result<Authenticated<Pair>, CertFault> {
     report.verdict.clone()?;
+    // A certificate is good for the name it was judged by, and for no other.
+    if report.domain != pair.remote {
+        return Err(CertFault::WrongName {
+            domain: pair.remote,
+            presented: Names::default(),
+        });
+    }
     Ok(Authenticated::assertion(pair, Some(Method::SaslExternal)))
 }
 
@@ -53,6 +61,23 @@ pub fn check_response(text: &str, remote: &Domain) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_proves_the_domain_it_was_judged_by() {
+        let [local, remote, other] = ["contoso.example", "partner.example", "other.example"]
+            .map(|name| Domain::parse(name).unwrap());
+        let report = CertReport {
+            domain: remote.clone(),
+            verdict: Ok(()),
+            certificate: None,
+        };
+        let pair = |remote| Pair {
+            local: local.clone(),
+            remote,
+        };
+        assert!(prove(pair(remote), &report).is_ok());
+        assert!(prove(pair(other), &report).is_err());
+    }
 
     #[test]
     fn the_authorization_identity_is_the_streams_from_or_nothing() {

@@ -16,7 +16,12 @@ pub(super) struct Wire {
     outputs: VecDeque<Output>,
     /// Whether our header of the current document has been sent.
     header_sent: bool,
+    /// How often something came that changed nothing.
+    ignored: u8,
 }
+
+/// How much that changes nothing is worth a line in the log, on one stream.
+const MAX_IGNORED: u8 = 16;
 
 impl Wire {
     pub(super) fn new(dialect: Dialect, limits: Limits) -> Self {
@@ -26,6 +31,7 @@ impl Wire {
             reader: Reader::new(dialect, limits),
             outputs: VecDeque::new(),
             header_sent: false,
+            ignored: 0,
         }
     }
 
@@ -52,6 +58,14 @@ impl Wire {
 
     pub(super) fn record(&mut self, record: Record) {
         self.push(Output::Record(record));
+    }
+
+    /// Notes what came unasked, and changes nothing; not for ever, because it costs the sender little.
+    pub(super) fn ignore(&mut self, what: Reason) {
+        if self.ignored < MAX_IGNORED {
+            self.ignored += 1;
+            self.record(Record::Ignored(what));
+        }
     }
 
     /// Appends to the last write where there is one, so that a burst is one system call.

@@ -80,6 +80,7 @@ impl World {
             remote: domain("strict.example"),
         };
         let good = CertReport {
+            domain: pair.remote.clone(),
             verdict: Ok(()),
             certificate: None,
         };

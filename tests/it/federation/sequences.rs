@@ -182,6 +182,7 @@ fn addressed(direction: Direction, element: Element, proven_by: &Rules) -> Addre
                 remote: domain("fabrikam.example"),
             };
             let report = CertReport {
+                domain: pair.remote.clone(),
                 verdict: Ok(()),
                 certificate: None,
             };

@@ -74,6 +74,7 @@ fn addressed(direction: Direction, text: &str, rules: &Rules) -> Result<Addresse
                 remote: domain("fabrikam.example"),
             };
             let report = CertReport {
+                domain: pair.remote.clone(),
                 verdict: Ok(()),
                 certificate: None,
             };

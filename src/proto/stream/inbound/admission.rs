@@ -11,16 +11,22 @@ use crate::proto::xml::Limits;
 /// TLS as it came up, and the verdict on the partner's certificate.
 #[derive(Debug)]
 pub(super) struct Secured {
+    /// With the chain where it is good, because the next reload may bring other trust anchors.
     pub(super) facts: TlsFacts,
     pub(super) report: CertReport,
 }
 
 impl Secured {
     /// Judges the partner's certificate by the authorities that policy names for it.
-    pub(super) fn judge(cx: &Cx<'_>, pair: &Pair, facts: TlsFacts) -> Result<Self, Reason> {
+    pub(super) fn judge(cx: &Cx<'_>, pair: &Pair, mut facts: TlsFacts) -> Result<Self, Reason> {
         let partner = cx.allowed(pair, None, Some(facts.version))?;
         let anchors = partner.anchors.as_ref().unwrap_or(&cx.context.anchors);
-        let report = judge(&facts.chain, &pair.remote, anchors, cx.now.wall);
+        let mut report = judge(&facts.chain, &pair.remote, anchors, cx.now.wall);
+        if report.verdict.is_err() {
+            // What proves nothing is not kept: a stranger may send much of it.
+            facts.chain = Vec::new();
+            report.certificate = None;
+        }
         Ok(Self { facts, report })
     }
 }
@@ -57,7 +63,7 @@ pub(super) fn admitted_again(
     for pair in proven {
         cx.allowed(pair, pair.method(), version)?;
     }
-    let Some(before) = tls.take() else {
+    let Some(before) = tls.take_if(|tls| tls.report.verdict.is_ok()) else {
         return Ok(());
     };
     let tls = tls.insert(Secured::judge(cx, pair, before.facts)?);

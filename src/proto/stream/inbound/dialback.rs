@@ -21,8 +21,7 @@ pub(super) fn element(
         // XEP-0220 §3.1: we ask on streams of our own, so no answer is expected here.
         Message::Result(..) | Message::Answer(..) => {
             let name = format!("db:{} with a type", element.name());
-            cx.wire
-                .record(Record::Ignored(Reason::UnexpectedElement(name)));
+            cx.wire.ignore(Reason::UnexpectedElement(name));
             stream.dialback_failed()
         }
     }
@@ -37,8 +36,7 @@ pub(super) fn answered(
     let method = stream.dialback_method();
     let Some(outcome) = stream.pending.close(said, method) else {
         let name = "answer to a question that is not open".to_owned();
-        cx.wire
-            .record(Record::Ignored(Reason::UnexpectedElement(name)));
+        cx.wire.ignore(Reason::UnexpectedElement(name));
         return Ok(());
     };
     let pair = &said.question().pair;

@@ -66,7 +66,7 @@ impl Outbound {
                 if *element.ns() == Ns::CONTENT {
                     return Err(Reason::NotAuthorized);
                 }
-                self.wire.record(Record::Ignored(unexpected(element)));
+                self.wire.ignore(unexpected(element));
                 self.state = State::Open(open);
                 Ok(())
             }
@@ -197,12 +197,12 @@ impl Outbound {
                 Err(Err(reason)) => return Err(reason),
                 // Not our question: nothing changes.
                 Err(Ok(requested)) => {
-                    self.wire.record(Record::Ignored(unexpected(element)));
+                    self.wire.ignore(unexpected(element));
                     self.state = State::ExpectDialback(channel, requested);
                 }
             }
         } else {
-            self.wire.record(Record::Ignored(unexpected(element)));
+            self.wire.ignore(unexpected(element));
             self.state = State::ExpectDialback(channel, requested);
         }
         Ok(())
@@ -221,7 +221,7 @@ impl Outbound {
                 self.begin_closing(now, Reason::Finished);
             }
             _ => {
-                self.wire.record(Record::Ignored(unexpected(element)));
+                self.wire.ignore(unexpected(element));
                 self.state = State::ExpectAnswer(question);
             }
         }
