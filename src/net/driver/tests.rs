@@ -36,7 +36,7 @@ fn a_stanza_is_delivered_when_its_last_byte_has_left() {
     assert_eq!(delivered(), 1);
     outbox.flushed();
     assert_eq!(delivered(), 2);
-    assert!(outbox.is_idle() && outbox.stalled_at().is_none());
+    assert!(outbox.is_idle() && outbox.stalled_at(Duration::ZERO).is_none());
 }
 
 #[test]
