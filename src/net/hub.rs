@@ -80,19 +80,29 @@ impl Hub {
         }
         let context = Arc::clone(&self.context.borrow());
         let remote = addressed.from.domain().clone();
-        let lane = context.rules.account_of(&remote);
-        let pause = match context.rules.partner_of(&remote) {
-            Some(partner) => self.gate.take(&lane, &partner.terms),
-            None => Duration::ZERO,
-        };
         let accepted = self.accept(&addressed);
         let inbox = self.inbox(addressed.to.domain());
         if let Some(parcel) = self.judge(addressed, accepted, &context) {
-            inbox.push(&lane, parcel).await;
+            inbox.push(&context.rules.account_of(&remote), parcel).await;
         }
+        self.pace(&remote).await;
+    }
+
+    /// Takes a stanza from the budget of a partner, and waits while the partner is ahead of its
+    /// rate: what was read passes, and what was not waits with the sender.
+    pub async fn pace(&self, remote: &Domain) {
+        let pause = {
+            let context = Arc::clone(&self.context.borrow());
+            match context.rules.partner_of(remote) {
+                Some(partner) => {
+                    let account = context.rules.account_of(remote);
+                    self.gate.take(&account, &partner.terms)
+                }
+                None => Duration::ZERO,
+            }
+        };
         if !pause.is_zero() {
             let mut hurry = self.hurry.subscribe();
-            // What was read passes; what was not waits with the sender.
             tokio::select! {
                 () = sleep(pause) => {}
                 _ = hurry.wait_for(|hurry| *hurry) => {}

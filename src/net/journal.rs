@@ -94,6 +94,12 @@ impl Journal {
         self.stream
     }
 
+    /// Whose stream it is, as far as it is known: the last pair that was spoken of.
+    #[must_use]
+    pub fn remote(&self) -> Option<&Domain> {
+        self.pair.as_ref().map(|pair| &pair.remote)
+    }
+
     /// Writes down what a machine reports; `partner` names the partner that a domain belongs to.
     pub fn record(&mut self, record: Record, partner: impl Fn(&Domain) -> Option<Domain>) {
         match record {

@@ -78,6 +78,9 @@ impl Side for Receiving {
                 if let Some(answer) = answer {
                     self.edge.hub.answer(*answer);
                 }
+                if let Some(remote) = self.journal.remote() {
+                    self.edge.hub.pace(remote).await;
+                }
             }
             Output::Authenticated(pair) => {
                 self.admitted.authenticated();

@@ -24,6 +24,13 @@ impl Diary {
         self.lines.lock().unwrap().clone()
     }
 
+    /// Waits until so many lines are there.
+    pub(crate) async fn reached(&self, count: usize) {
+        let mut written = self.written.subscribe();
+        let reached = timeout(PATIENCE, written.wait_for(|lines| *lines >= count)).await;
+        reached.expect("too few lines").unwrap();
+    }
+
     /// Waits for a line with all of `parts` in it.
     pub(crate) async fn find(&self, parts: &[&str]) -> String {
         let mut written = self.written.subscribe();

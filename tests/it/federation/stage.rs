@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use xmpp_edge::config::Config;
 use xmpp_edge::net::daemon::Daemon;
+use xmpp_edge::ops::counters::Ledger;
 use xmpp_edge::ops::systemd::Listeners;
 use xmpp_edge::proto::auth::handshake::digest;
 use xmpp_edge::proto::policy::Method;
@@ -132,6 +133,13 @@ impl Stage {
     /// Sends a stanza from the gateway.
     pub(crate) fn send(&self, stanza: &str) {
         self.gateway.send(stanza.to_owned()).unwrap();
+    }
+
+    /// Stops the edge in good order: what the gateway has received, and the ledger.
+    pub(crate) async fn stop(self) -> (Arc<Diary>, Arc<Ledger>) {
+        let ledger = Arc::clone(&self.daemon.edge().ledger);
+        self.daemon.drain().await;
+        (self.inside, ledger)
     }
 
     /// Whether every stanza that was accepted is accounted for.

@@ -192,6 +192,30 @@ async fn a_partner_that_writes_too_fast_is_read_more_slowly_and_loses_nothing() 
     assert_eq!(ids, (1..=221).collect::<Vec<_>>());
 }
 
+/// An edge that stops does not wait for rates, and still loses nothing that it has read.
+#[tokio::test]
+async fn stopping_does_not_wait_for_a_slow_rate() {
+    let stage = stage("type = \"federated\"\nstanza-rate = 1").await;
+    let mut wire = enter(&stage).await;
+    let all: String = (1..=40)
+        .map(|number| format!("<message {FROM} id='n{number}.'><body/></message>"))
+        .collect();
+    wire.send(&all).await;
+    // The burst has passed, and one more: the next would take a second each.
+    stage.inside.find(&["id='n6.'"]).await;
+    // The partner closes when the edge does.
+    tokio::spawn(async move { while wire.element().await.is_some() {} });
+    let begin = Instant::now();
+    let (inside, ledger) = stage.stop().await;
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    let lines = inside.lines();
+    let messages = lines.iter().filter(|line| line.contains("<message"));
+    assert_eq!(messages.count(), 40);
+    let total = ledger.total();
+    assert_eq!((total.accepted, total.delivered), (40, 40));
+}
+
 fn number(line: &str) -> usize {
     let (_, rest) = line.split_once("id='n").unwrap();
     rest.split('.').next().unwrap().parse().unwrap()
