@@ -11,28 +11,63 @@ const ANNOUNCED: &[&str] = &[];
 
 #[test]
 fn every_function_and_test_in_the_conformance_table_exists() {
+    let table = tree::read("docs/conformance.md");
+    let rows: Vec<_> = rows(&table).collect();
+    assert!(!rows.is_empty(), "no table in docs/conformance.md");
+    let nameless: Vec<_> = rows
+        .iter()
+        .filter(|row| code_spans(row).is_empty())
+        .collect();
+    assert!(nameless.is_empty(), "these name nothing: {nameless:#?}");
+    let missing = missing(rows.into_iter().flat_map(code_spans));
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn every_function_and_test_in_the_security_record_exists() {
+    let text = tree::read("docs/security.md");
+    let record: Vec<_> = rows(&text)
+        .filter(|row| row[2..].starts_with(|c: char| c.is_ascii_digit()))
+        .collect();
+    for (number, row) in (1..=30).zip(&record) {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [id, _, here, shown] = cells.as_slice() else {
+            panic!("not four cells: {row}");
+        };
+        assert_eq!(*id, number.to_string());
+        let is_shown = !code_spans(shown).is_empty() || !links(shown).is_empty();
+        assert!(
+            is_shown || shown.contains("**Open**"),
+            "{number}: neither shown nor open"
+        );
+        assert!(!here.is_empty(), "{number}: nothing is said");
+    }
+    assert_eq!(record.len(), 30);
+    // Other spans are words of a configuration or of the wire.
+    let paths = rows(&text)
+        .flat_map(code_spans)
+        .filter(|span| span.contains("::"));
+    let missing = missing(paths);
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+/// The rows of the tables in a document, without their heads.
+fn rows(text: &str) -> impl Iterator<Item = &str> {
+    let mut before = "";
+    text.lines().filter(move |line| {
+        let is_head = !std::mem::replace(&mut before, line).starts_with('|');
+        line.starts_with("| ") && !is_head
+    })
+}
+
+/// Which of the paths do not lead to anything.
+fn missing(paths: impl Iterator<Item = String>) -> Vec<String> {
     let mut sources = tree::files("src", "rs");
     sources.extend(tree::files("tests/it", "rs"));
-    let table = tree::read("docs/conformance.md");
-    let rows: Vec<_> = table
-        .lines()
-        .filter(|line| line.starts_with("| "))
-        .skip(1)
-        .collect();
-    assert!(!rows.is_empty(), "no table in docs/conformance.md");
-    let mut faults = Vec::new();
-    for row in rows {
-        let named = code_spans(row);
-        if named.is_empty() {
-            faults.push(format!("names nothing: {row}"));
-        }
-        for path in named {
-            if !sources.iter().any(|source| defines(source, &path)) {
-                faults.push(format!("`{path}` does not exist"));
-            }
-        }
-    }
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    paths
+        .filter(|path| !sources.iter().any(|source| defines(source, path)))
+        .map(|path| format!("`{path}` does not exist"))
+        .collect()
 }
 
 #[test]

@@ -20,4 +20,5 @@ mod partners_guide;
 #[path = "../pki/mod.rs"]
 mod pki;
 mod purity;
+mod security;
 mod tree;
