@@ -46,9 +46,13 @@ pub async fn dial_all(edge: Arc<Edge>, mut wanted: Wanted) {
 async fn carry(edge: Arc<Edge>, pair: Pair, queue: Arc<Queue>) {
     loop {
         if let Err(reason) = carry_once(&edge, &pair, &queue).await {
-            edge.hub
-                .backoff
-                .failed(&pair.remote, reason.clone(), Instant::now(), jitter());
+            // A limit of ours says nothing about the partner, and may be gone with the next stream.
+            if !reason.is_own_limit() {
+                let now = Instant::now();
+                edge.hub
+                    .backoff
+                    .failed(&pair.remote, reason.clone(), now, jitter());
+            }
             for parcel in queue.drain() {
                 edge.hub.bounce(parcel, &reason);
             }

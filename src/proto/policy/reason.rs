@@ -190,6 +190,12 @@ impl Reason {
         }
     }
 
+    /// Whether a limit on live streams is reached, which says nothing about the other side.
+    #[must_use]
+    pub fn is_own_limit(&self) -> bool {
+        matches!(self, Self::TooManyStreams | Self::TooManyPartnerStreams(_))
+    }
+
     /// Whether this is a partner's terms or `[access]` keeping a stanza from passing: then the
     /// answer depends on the stanza, and may say less than the reason.
     #[must_use]

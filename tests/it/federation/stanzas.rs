@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use xmpp_edge::net::registry::Kind;
+
 use super::partner::written;
 use super::stage::Stage;
 use super::wire::Wire;
@@ -164,7 +166,11 @@ async fn a_partner_has_so_many_streams_and_no_more() {
         .send(&format!("<message {FROM} id='m2'><body/></message>"))
         .await;
     stage.inside.find(&["id='m2'"]).await;
-    drop(first);
+    // A place that is given up is there for whoever comes next, at once.
+    drop((first, second));
+    stage.daemon.edge().registry.none_left(Kind::Inbound).await;
+    stage.send(&format!("<message {TO} id='m3'><body/></message>"));
+    stage.outside.find(&["id='m3'"]).await;
 }
 
 #[tokio::test]

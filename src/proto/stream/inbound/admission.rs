@@ -77,7 +77,7 @@ pub(super) fn admitted_again(
 }
 
 /// What a stanza may measure: as much as the most generous of the partners proven on the stream
-/// may send; policy holds each to its own.
+/// may send, because its sender is not known before it is read.
 pub(super) fn set_limits(cx: &mut Cx<'_>, proven: &[Authenticated<Pair>]) {
     let rules = &cx.context.rules;
     let partners = proven
