@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::connect::{ConnectSettings, connect, tune};
 use super::driver::{Driver, Ended, Mailbox, Side, now};
@@ -70,7 +71,8 @@ async fn carry_once(edge: &Arc<Edge>, pair: &Pair, queue: &Arc<Queue>) -> Result
         journal,
         queue: Some(Arc::clone(queue)),
         opened: None,
-        answer: None,
+        told: None,
+        is_answered: false,
         external_refused: false,
     };
     let ended = reach(edge, pair, &Purpose::Carry, side).await?;
@@ -98,26 +100,35 @@ pub async fn ask(edge: Arc<Edge>, question: Question) -> Answer {
     let Ok(_permit) = edge.questions.acquire().await else {
         return Answer::unreachable(question, &Reason::Shutdown);
     };
-    let side = |journal| Dialling {
-        edge: Arc::clone(&edge),
-        journal,
-        queue: None,
-        opened: None,
-        answer: None,
-        external_refused: false,
+    let (told, mut answers) = mpsc::unbounded_channel();
+    let (its_edge, its_question) = (Arc::clone(&edge), question.clone());
+    // Ends with whoever asks, but once the answer is there the stream is closed without hurry.
+    let mut reaching = JoinSet::new();
+    reaching.spawn(async move {
+        let side = |journal| Dialling {
+            edge: Arc::clone(&its_edge),
+            journal,
+            queue: None,
+            opened: None,
+            told: Some(told.clone()),
+            is_answered: false,
+            external_refused: false,
+        };
+        let pair = its_question.pair.clone();
+        reach(&its_edge, &pair, &Purpose::Ask(its_question), side)
+            .await
+            .map(|ended| ended.reason)
+    });
+    let answer = tokio::select! {
+        biased;
+        Some(answer) = answers.recv() => answer,
+        ended = reaching.join_next() => match ended {
+            Some(Ok(Ok(reason) | Err(reason))) => Answer::unreachable(question, &reason),
+            Some(Err(_)) | None => Answer::unreachable(question, &Reason::Shutdown),
+        },
     };
-    let purpose = Purpose::Ask(question.clone());
-    match reach(&edge, &question.pair, &purpose, side).await {
-        Ok(Ended {
-            side: Dialling {
-                answer: Some(answer),
-                ..
-            },
-            ..
-        }) => answer,
-        Ok(ended) => Answer::unreachable(question, &ended.reason),
-        Err(reason) => Answer::unreachable(question, &reason),
-    }
+    reaching.detach_all();
+    answer
 }
 
 /// Tries one place after the other until a stream has done what it was opened for.
@@ -157,7 +168,7 @@ async fn reach(
                 &side,
             )
             .await?;
-            if ended.side.opened.is_some() || ended.side.answer.is_some() {
+            if ended.side.opened.is_some() || ended.side.is_answered {
                 return Ok(ended);
             }
             report(edge, pair, &partner, &target, &ended.reason);
@@ -299,7 +310,9 @@ struct Dialling {
     queue: Option<Arc<Queue>>,
     /// The consumer number, and since when the stream is open.
     opened: Option<(Consumer, Instant)>,
-    answer: Option<Answer>,
+    /// Who waits for an answer, on a stream that only asks.
+    told: Option<mpsc::UnboundedSender<Answer>>,
+    is_answered: bool,
     external_refused: bool,
 }
 
@@ -327,7 +340,13 @@ impl Side for Dialling {
                 self.opened = Some((id, Instant::now()));
                 self.edge.hub.opened(&pair, mailbox.clone());
             }
-            Output::Answered(answer) => self.answer = Some(answer),
+            Output::Answered(answer) => {
+                self.is_answered = true;
+                if let Some(told) = &self.told {
+                    // Whoever asked may have left.
+                    told.send(answer).unwrap_or_default();
+                }
+            }
             Output::Record(record) => {
                 if let Record::MethodFailed {
                     method: Method::SaslExternal,

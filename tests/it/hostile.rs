@@ -5,10 +5,11 @@ mod damage;
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use authority::Authority;
 use damage::Damage;
+use xmpp_edge::proto::stream::Timing;
 
 use crate::daemon::process::Daemon;
 use crate::daemon::{converse, link};
@@ -49,6 +50,18 @@ fn who_comes_and_goes_keeps_nobody_waiting() {
     }
     let _link = link(&daemon);
     send_the_last(&daemon);
+}
+
+#[test]
+fn an_answer_does_not_wait_for_the_end_of_the_stream_it_came_on() {
+    let authority = Authority::start_without_closing();
+    let partners = partner("fabrikam.example", authority.address);
+    let daemon = Daemon::start(&Lab::with(EDGE, &partners));
+    let _link = link(&daemon);
+    let start = Instant::now();
+    send_the_last(&daemon);
+    let waited = start.elapsed();
+    assert!(waited < Timing::CLOSE_GRACE / 2, "{waited:?}");
 }
 
 fn endures(conversations: usize) {

@@ -10,12 +10,22 @@ pub(super) struct Authority {
 }
 
 impl Authority {
+    /// It closes its streams when asked to.
     pub(super) fn start() -> Self {
+        Self::start_with(true)
+    }
+
+    /// It leaves its streams open.
+    pub(super) fn start_without_closing() -> Self {
+        Self::start_with(false)
+    }
+
+    fn start_with(closes: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                std::thread::spawn(move || serve(stream));
+                std::thread::spawn(move || serve(stream, closes));
             }
         });
         Self { address }
@@ -27,7 +37,7 @@ const HEADER: &str = "<stream:stream xmlns='jabber:server' \
     from='fabrikam.example' to='contoso.example' id='theirs' version='1.0'><stream:features/>";
 
 /// Answers the header, then each request in its turn, until the edge has enough.
-fn serve(mut stream: TcpStream) {
+fn serve(mut stream: TcpStream, closes: bool) {
     stream
         .set_read_timeout(Some(Duration::from_secs(30)))
         .unwrap();
@@ -54,7 +64,7 @@ fn serve(mut stream: TcpStream) {
                 heard = format!("{before}{rest}");
             }
         }
-        let is_over = heard.contains("</stream:stream>");
+        let is_over = closes && heard.contains("</stream:stream>");
         if stream.write_all(answer.as_bytes()).is_err() || is_over {
             return;
         }
