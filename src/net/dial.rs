@@ -97,7 +97,8 @@ async fn carry_once(edge: &Arc<Edge>, pair: &Pair, queue: &Arc<Queue>) -> Result
 
 /// Asks the authoritative server of a partner's domain about a dialback key.
 pub async fn ask(edge: Arc<Edge>, question: Question) -> Answer {
-    let Ok(_permit) = edge.questions.acquire().await else {
+    let account = edge.context().rules.account_of(&question.pair.remote);
+    let Ok(_place) = edge.questions.enter(&account).await else {
         return Answer::unreachable(question, &Reason::Shutdown);
     };
     let (told, mut answers) = mpsc::unbounded_channel();

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::pki_types::CertificateDer;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::admission::Door;
 use super::hub::Hub;
+use super::questions::Questions;
 use super::queue::Queue;
 use super::quiet::Quiet;
 use super::registry::Registry;
@@ -23,9 +24,6 @@ use crate::proto::jid::Domain;
 use crate::proto::policy::AdmissionLimits;
 use crate::proto::stream::{Context, IdSource};
 use crate::store::Contacts;
-
-/// Most dialback questions that are asked at once, by all streams together.
-const MAX_QUESTIONS: usize = 64;
 
 /// The running edge, as its tasks see it.
 #[derive(Debug)]
@@ -51,7 +49,7 @@ pub struct Edge {
     /// What the shell needs besides, replaced whole on a reload.
     pub settings: ArcSwap<Settings>,
     /// Bounds the questions to authoritative servers.
-    pub questions: Semaphore,
+    pub questions: Questions,
 }
 
 /// The shell's own settings.
@@ -118,7 +116,7 @@ impl Edge {
             contacts,
             context,
             settings: ArcSwap::from_pointee(settings),
-            questions: Semaphore::new(MAX_QUESTIONS),
+            questions: Questions::default(),
         };
         (Arc::new(edge), wanted)
     }

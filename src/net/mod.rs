@@ -19,6 +19,7 @@ pub mod hub;
 pub mod journal;
 pub mod link;
 pub mod listen;
+pub mod questions;
 pub mod queue;
 pub mod quiet;
 pub mod receive;
