@@ -8,25 +8,23 @@ mod properties;
 mod script;
 mod stage;
 
-use std::collections::HashMap;
-
 use script::Script;
 use stage::{Cut, Stage};
 
 #[test]
 fn every_conversation_goes_as_written() {
-    each(|_| true, |_, _| vec![Cut::Whole]);
+    each(|_| true, |_| vec![Cut::Whole]);
 }
 
 #[test]
 fn every_conversation_goes_the_same_byte_by_byte() {
-    each(may_be_cut, |_, _| vec![Cut::Bytes]);
+    each(may_be_cut, |_| vec![Cut::Bytes]);
 }
 
 #[test]
 fn every_conversation_goes_the_same_wherever_it_is_cut_in_two() {
-    each(may_be_cut, |scripts, script| {
-        let longest = stage(scripts, script).longest(script);
+    each(may_be_cut, |script| {
+        let longest = stage(script).longest(script);
         // Of what is long only to be too long, the middle is all the same.
         let ends = |byte: &usize| *byte < 300 || longest - byte < 300;
         (1..longest).filter(ends).map(Cut::At).collect()
@@ -34,16 +32,12 @@ fn every_conversation_goes_the_same_wherever_it_is_cut_in_two() {
 }
 
 /// Plays the scripts that fit, cut in each way, and names all that went otherwise than written.
-fn each(
-    fits: impl Fn(&Script) -> bool,
-    cuts: impl Fn(&HashMap<String, Script>, &Script) -> Vec<Cut>,
-) {
-    let scripts = Script::all();
+fn each(fits: impl Fn(&Script) -> bool, cuts: impl Fn(&Script) -> Vec<Cut>) {
     let mut failed = Vec::new();
-    for script in scripts.values().filter(|script| fits(script)) {
+    for script in Script::all().values().filter(|script| fits(script)) {
         let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            for cut in cuts(&scripts, script) {
-                run(&scripts, script, cut);
+            for cut in cuts(script) {
+                run(script, cut);
             }
         }));
         if played.is_err() {
@@ -56,20 +50,20 @@ fn each(
     );
 }
 
-fn run(scripts: &HashMap<String, Script>, script: &Script, cut: Cut) {
-    let mut stage = stage(scripts, script);
+fn run(script: &Script, cut: Cut) {
+    let mut stage = stage(script);
     stage.play(script, cut);
     stage.end();
 }
 
 /// The stage on which a script begins: empty, or where another has left it.
-fn stage<'s>(scripts: &'s HashMap<String, Script>, script: &'s Script) -> Stage<'s> {
+fn stage(script: &Script) -> Stage<'_> {
     match script.fact("after") {
         None => Stage::set(script),
         Some(name) => {
-            let before = scripts.get(name);
+            let before = Script::all().get(name);
             let before = before.unwrap_or_else(|| panic!("{}: after what?", script.path));
-            let mut stage = stage(scripts, before);
+            let mut stage = stage(before);
             stage.play(before, Cut::Whole);
             stage
         }

@@ -150,7 +150,6 @@ fn refused(
          P: </stream:stream>\n! close {reason}\n"
     );
     let script = Script::parse(&format!("{place}: {attributes}"), &text);
-    let scripts = Script::all();
-    run(&scripts, &script, Cut::Whole);
-    run(&scripts, &script, Cut::Bytes);
+    run(&script, Cut::Whole);
+    run(&script, Cut::Bytes);
 }

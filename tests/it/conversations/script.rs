@@ -1,6 +1,7 @@
 //! Scripts: how `tests/conversations/**/*.xmpp` are read. What they may say is in the README there.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use crate::tree;
 
@@ -33,18 +34,20 @@ pub(crate) enum Who {
 
 impl Script {
     /// All scripts, by their paths below `tests/conversations`, without `.xmpp`.
-    pub(crate) fn all() -> HashMap<String, Self> {
-        tree::files("tests/conversations", "xmpp")
-            .iter()
-            .map(|source| {
+    pub(crate) fn all() -> &'static HashMap<String, Self> {
+        static ALL: OnceLock<HashMap<String, Script>> = OnceLock::new();
+        ALL.get_or_init(|| {
+            let files = tree::files("tests/conversations", "xmpp");
+            let scripts = files.iter().map(|source| {
                 let name = source
                     .path
                     .strip_prefix("tests/conversations/")
                     .and_then(|path| path.strip_suffix(".xmpp"))
                     .unwrap();
                 (name.to_owned(), Self::parse(&source.path, &source.text))
-            })
-            .collect()
+            });
+            scripts.collect()
+        })
     }
 
     /// Reads a script.
