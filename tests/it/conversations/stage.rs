@@ -166,16 +166,19 @@ impl<'s> Stage<'s> {
         }
         assert!(self.closed, "{}: never ends", self.script.path);
         self.outputs.clear();
-        for input in [
-            Input::Bytes(b"<message from='a@partner.example' to='b@contoso.example'/>"),
-            Input::Tick,
-            Input::End(Reason::Shutdown),
-            Input::Connected,
-            Input::TlsUp(lab::tls("partner.example")),
-            Input::Context(Arc::clone(&self.context)),
-            Input::Eof,
-        ] {
-            let what = format!("{input:?}");
+        let late: [(&str, Input<'_>); 7] = [
+            (
+                "bytes",
+                Input::Bytes(b"<message from='a@partner.example' to='b@contoso.example'/>"),
+            ),
+            ("a tick", Input::Tick),
+            ("an end", Input::End(Reason::Shutdown)),
+            ("a connection", Input::Connected),
+            ("TLS", Input::TlsUp(lab::tls("partner.example"))),
+            ("a reload", Input::Context(Arc::clone(&self.context))),
+            ("the end of input", Input::Eof),
+        ];
+        for (what, input) in late {
             self.handle(input);
             assert!(
                 self.outputs.is_empty(),
