@@ -234,17 +234,15 @@ impl Outbound {
         if self.deadline().is_none_or(|due| due > now.monotonic) {
             return;
         }
-        let keep_alive = self.keeps_alive();
         match &mut self.state {
             State::Closing(_) => self.gone(Reason::PeerClosed),
-            State::Open(open) => match open.due(now.monotonic, &self.context.timing, keep_alive) {
-                Some(Due::PingTimeout) => self.fail(now, Reason::PingTimeout),
-                Some(Due::Idle) => self.fail(now, Reason::Idle),
-                Some(Due::Ping) => {
+            State::Open(open) => match open.due(now.monotonic, &self.context.timing) {
+                Due::PingTimeout => self.fail(now, Reason::PingTimeout),
+                Due::Idle => self.fail(now, Reason::Idle),
+                Due::Ping => {
                     let ping = open.ping(&self.pair, &self.ids.next_id(), now.monotonic);
                     self.wire.send(&ping);
                 }
-                None => {}
             },
             _ => self.fail(now, Reason::EstablishmentTimeout),
         }

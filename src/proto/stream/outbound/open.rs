@@ -54,16 +54,15 @@ impl Open {
         }
     }
 
-    /// What is due now.
-    pub(super) fn due(&self, now: Instant, timing: &Timing, keep_alive: bool) -> Option<Due> {
+    /// What is due, now that the deadline has come.
+    pub(super) fn due(&self, now: Instant, timing: &Timing) -> Due {
         if self.ping.as_ref().is_some_and(|ping| ping.due <= now) {
-            return Some(Due::PingTimeout);
+            Due::PingTimeout
+        } else if self.last_stanza + timing.inactivity <= now {
+            Due::Idle
+        } else {
+            Due::Ping
         }
-        if self.last_stanza + timing.inactivity <= now {
-            return Some(Due::Idle);
-        }
-        let ping = keep_alive && self.ping.is_none() && self.last_alive + timing.keep_alive <= now;
-        ping.then_some(Due::Ping)
     }
 
     /// XEP-0199 §4.5: a server asks a server.
