@@ -1,18 +1,19 @@
 //! Playing a script: one machine, its inputs as the script gives them, its outputs as it expects.
 
+mod events;
+mod words;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use xmpp_edge::proto::auth::Pair;
-use xmpp_edge::proto::auth::chain::TlsVersion;
-use xmpp_edge::proto::auth::dialback::{Answer, Question};
-use xmpp_edge::proto::auth::handshake::{self, LinkSecret};
+use xmpp_edge::proto::auth::dialback::Question;
+use xmpp_edge::proto::auth::handshake::LinkSecret;
 use xmpp_edge::proto::policy::Reason;
-use xmpp_edge::proto::stanza::{Stanza, Validated};
 use xmpp_edge::proto::stream::{
     Component, Context, Inbound, Input, Machine, Outbound, Output, Purpose, Record,
 };
-use xmpp_edge::proto::xml::{Condition, Dialect, Element};
+use xmpp_edge::proto::xml::{Dialect, Element};
 
 use super::compare::{Names, Sent, expected, is_element, matches, sent_in};
 use super::lab;
@@ -256,82 +257,6 @@ impl<'s> Stage<'s> {
         self.outputs.extend(sent.into_iter().map(Done::Sent));
     }
 
-    fn event(&mut self, step: &Step) {
-        let text = self.expand(&step.text);
-        let (name, rest) = text.split_once([' ', '\n']).unwrap_or((&text, ""));
-        match name {
-            "connected" => self.handle(Input::Connected),
-            "tls-up" => {
-                let (version, certificate) =
-                    rest.rsplit_once("certificate=").expect("certificate=…");
-                let mut facts = lab::tls(certificate);
-                if version == "version=1.2 " {
-                    facts.version = TlsVersion::Tls12;
-                }
-                self.handle(Input::TlsUp(facts));
-            }
-            "tls-failed" => self.handle(Input::End(Reason::TlsFailed {
-                code: "tls-handshake",
-                detail: "alert".to_owned(),
-            })),
-            "answer" => {
-                let answer = lab::answer(&self.question(), rest);
-                self.handle(Input::Answer(answer));
-            }
-            "unreachable" => {
-                let reason = unreachable(rest);
-                let answer = Answer::unreachable(self.question(), &reason);
-                self.handle(Input::Answer(answer));
-            }
-            // An answer to what was never asked: `LOCAL REMOTE STREAM-ID KEY`.
-            "stray-answer" => {
-                let words: Vec<_> = rest.split(' ').collect();
-                let question = Question {
-                    pair: lab::pair(words[0], words[1]),
-                    stream_id: words[2].to_owned(),
-                    key: words[3].to_owned(),
-                };
-                self.handle(Input::Answer(lab::answer(&question, "valid")));
-            }
-            "wait" => {
-                let until = self.seconds + rest.trim_end_matches('s').parse::<u64>().unwrap();
-                while self.seconds < until {
-                    self.seconds += 1;
-                    let now = lab::at(self.seconds).monotonic;
-                    if self.machine.deadline().is_some_and(|due| due <= now) {
-                        self.handle(Input::Tick);
-                    }
-                }
-            }
-            // A tick that is not due: timers may be early, and must change nothing.
-            "tick" => self.handle(Input::Tick),
-            "hang-up" => self.handle(Input::Eof),
-            "deliver" => {
-                let stanza: Validated<Stanza> = lab::from_local(&self.context, rest);
-                self.handle(Input::Deliver(&stanza));
-            }
-            "pong" => self.handle(Input::Pong(rest)),
-            "shutdown" => self.handle(Input::End(Reason::Shutdown)),
-            "replaced" => self.handle(Input::End(Reason::Replaced)),
-            "broken" => self.handle(Input::End(Reason::Transport("reset".to_owned()))),
-            "reload" => {
-                let facts: Vec<_> = rest
-                    .lines()
-                    .filter_map(|line| line.split_once(": "))
-                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                    .collect();
-                self.context = context(&facts);
-                self.handle(Input::Context(Arc::clone(&self.context)));
-            }
-            other => panic!("{}: what is {other}?", self.place(step)),
-        }
-    }
-
-    fn question(&mut self) -> Question {
-        assert!(!self.questions.is_empty(), "nothing was asked");
-        self.questions.remove(0)
-    }
-
     fn sends(&mut self, step: &Step) {
         let text = self.expand(&step.text);
         for want in expected(self.dialect, &text) {
@@ -408,96 +333,6 @@ impl<'s> Stage<'s> {
     fn place(&self, step: &Step) -> String {
         format!("{}:{}", self.script.path, step.line)
     }
-
-    /// Replaces what stands in braces, where its value is known.
-    fn expand(&self, text: &str) -> String {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('{') {
-            let (inside, after) = after.split_once('}').expect("}");
-            out.push_str(before);
-            match self.value(inside) {
-                Some(value) => out.push_str(&value),
-                None => out.push_str(&format!("{{{inside}}}")),
-            }
-            rest = after;
-        }
-        out + rest
-    }
-
-    fn value(&self, inside: &str) -> Option<String> {
-        let words: Vec<_> = inside.split(' ').collect();
-        let known = |word: &str| {
-            self.names
-                .get(word)
-                .cloned()
-                .unwrap_or_else(|| word.to_owned())
-        };
-        Some(match words.as_slice() {
-            ["key", receiving, originating, id] => {
-                lab::dialback_key(receiving, originating, &known(id))
-            }
-            ["digest"] => handshake::digest(&known("id"), lab::LINK_SECRET),
-            ["base64", text] => {
-                use base64::Engine as _;
-                base64::engine::general_purpose::STANDARD.encode(text)
-            }
-            ["features", offered @ ..] => features(offered),
-            ["error", condition] => format!(
-                "<stream:error><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
-            ),
-            ["space"] => " \n\t ".to_owned(),
-            ["x", count] => "x".repeat(count.parse().unwrap()),
-            ["peer-stream"] => self.peer_header(),
-            ["edge-stream"] => self.edge_header(),
-            ["new-id"] => "{id}".to_owned(),
-            [name] => self.names.get(*name).cloned()?,
-            _ => panic!("what is {{{inside}}}?"),
-        })
-    }
-
-    /// A header as every well-behaved peer sends it.
-    fn peer_header(&self) -> String {
-        let Pair { local, remote } = &self.pair;
-        match (self.dialect, self.inbound) {
-            (Dialect::Component, _) => header(self.dialect, &format!("to='{local}'")),
-            (_, true) => header(
-                self.dialect,
-                &format!("from='{remote}' to='{local}' version='1.0'"),
-            ),
-            (_, false) => header(
-                self.dialect,
-                &format!("from='{remote}' to='{local}' id='s1' version='1.0'"),
-            ),
-        }
-    }
-
-    /// The header with which the edge answers or opens.
-    fn edge_header(&self) -> String {
-        let Pair { local, remote } = &self.pair;
-        match (self.dialect, self.inbound) {
-            (Dialect::Component, _) => header(self.dialect, &format!("from='{local}' id='{{id}}'")),
-            (_, true) => header(
-                self.dialect,
-                &format!("from='{local}' to='{remote}' id='{{id}}' version='1.0'"),
-            ),
-            (_, false) => header(
-                self.dialect,
-                &format!("from='{local}' to='{remote}' version='1.0'"),
-            ),
-        }
-    }
-}
-
-fn header(dialect: Dialect, attributes: &str) -> String {
-    let prefixes = match dialect {
-        Dialect::Server => " xmlns:db='jabber:server:dialback'",
-        Dialect::Component => "",
-    };
-    format!(
-        "<stream:stream xmlns='{}'{prefixes} xmlns:stream='http://etherx.jabber.org/streams' {attributes}>",
-        dialect.content_namespace()
-    )
 }
 
 fn context(facts: &[(String, String)]) -> Arc<Context> {
@@ -511,51 +346,6 @@ fn context(facts: &[(String, String)]) -> Arc<Context> {
         }
     }
     lab::context(local, partners)
-}
-
-fn features(offered: &[&str]) -> String {
-    let each: String = offered
-        .iter()
-        .map(|name| match *name {
-            "starttls" => "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
-            "starttls-required" => {
-                "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>"
-            }
-            "external" => {
-                "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism></mechanisms>"
-            }
-            "plain-and-external" => {
-                "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism><mechanism>EXTERNAL</mechanism></mechanisms>"
-            }
-            "no-mechanism" => "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
-            "dialback" => "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>",
-            "bidi" => "<bidi xmlns='urn:xmpp:features:bidi'/>",
-            "sm" => "<sm xmlns='urn:xmpp:sm:3'><optional/></sm>",
-            "limits" => {
-                "<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>10000</max-bytes></limits>"
-            }
-            "unknown" => "<novelty xmlns='urn:example:novelty'><a><b>c</b></a></novelty>",
-            other => panic!("what is the feature {other}?"),
-        })
-        .collect();
-    format!("<stream:features>{each}</stream:features>")
-}
-
-fn unreachable(word: &str) -> Reason {
-    let detail = "as the script says".to_owned();
-    match word {
-        "no-service" => Reason::NoService(detail),
-        "dns-failed" => Reason::DnsFailed(detail),
-        "connect-failed" => Reason::ConnectFailed(detail),
-        "backing-off" => Reason::BackingOff(Box::new(Reason::ConnectFailed(detail))),
-        "closed" => Reason::PeerClosed,
-        "host-unknown" => Reason::PeerError {
-            condition: Condition::HostUnknown,
-            text: detail,
-        },
-        "timeout" => Reason::EstablishmentTimeout,
-        other => panic!("what is {other}?"),
-    }
 }
 
 fn describe(record: &Record) -> String {

@@ -1,0 +1,109 @@
+//! `*`: what happens around the two sides.
+
+use std::sync::Arc;
+
+use xmpp_edge::proto::auth::chain::TlsVersion;
+use xmpp_edge::proto::auth::dialback::{Answer, Question};
+use xmpp_edge::proto::policy::Reason;
+use xmpp_edge::proto::stanza::{Stanza, Validated};
+use xmpp_edge::proto::stream::Input;
+use xmpp_edge::proto::xml::Condition;
+
+use super::super::lab;
+use super::super::script::Step;
+use super::{Stage, context};
+
+impl Stage<'_> {
+    pub(super) fn event(&mut self, step: &Step) {
+        let text = self.expand(&step.text);
+        let (name, rest) = text.split_once([' ', '\n']).unwrap_or((&text, ""));
+        match name {
+            "connected" => self.handle(Input::Connected),
+            "tls-up" => {
+                let (version, certificate) =
+                    rest.rsplit_once("certificate=").expect("certificate=…");
+                let mut facts = lab::tls(certificate);
+                if version == "version=1.2 " {
+                    facts.version = TlsVersion::Tls12;
+                }
+                self.handle(Input::TlsUp(facts));
+            }
+            "tls-failed" => self.handle(Input::End(Reason::TlsFailed {
+                code: "tls-handshake",
+                detail: "alert".to_owned(),
+            })),
+            "answer" => {
+                let answer = lab::answer(&self.question(), rest);
+                self.handle(Input::Answer(answer));
+            }
+            "unreachable" => {
+                let reason = unreachable(rest);
+                let answer = Answer::unreachable(self.question(), &reason);
+                self.handle(Input::Answer(answer));
+            }
+            // An answer to what was never asked: `LOCAL REMOTE STREAM-ID KEY`.
+            "stray-answer" => {
+                let words: Vec<_> = rest.split(' ').collect();
+                let question = Question {
+                    pair: lab::pair(words[0], words[1]),
+                    stream_id: words[2].to_owned(),
+                    key: words[3].to_owned(),
+                };
+                self.handle(Input::Answer(lab::answer(&question, "valid")));
+            }
+            "wait" => {
+                let until = self.seconds + rest.trim_end_matches('s').parse::<u64>().unwrap();
+                while self.seconds < until {
+                    self.seconds += 1;
+                    let now = lab::at(self.seconds).monotonic;
+                    if self.machine.deadline().is_some_and(|due| due <= now) {
+                        self.handle(Input::Tick);
+                    }
+                }
+            }
+            // A tick that is not due: timers may be early, and must change nothing.
+            "tick" => self.handle(Input::Tick),
+            "hang-up" => self.handle(Input::Eof),
+            "deliver" => {
+                let stanza: Validated<Stanza> = lab::from_local(&self.context, rest);
+                self.handle(Input::Deliver(&stanza));
+            }
+            "pong" => self.handle(Input::Pong(rest)),
+            "shutdown" => self.handle(Input::End(Reason::Shutdown)),
+            "replaced" => self.handle(Input::End(Reason::Replaced)),
+            "broken" => self.handle(Input::End(Reason::Transport("reset".to_owned()))),
+            "reload" => {
+                let facts: Vec<_> = rest
+                    .lines()
+                    .filter_map(|line| line.split_once(": "))
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .collect();
+                self.context = context(&facts);
+                self.handle(Input::Context(Arc::clone(&self.context)));
+            }
+            other => panic!("{}: what is {other}?", self.place(step)),
+        }
+    }
+
+    fn question(&mut self) -> Question {
+        assert!(!self.questions.is_empty(), "nothing was asked");
+        self.questions.remove(0)
+    }
+}
+
+fn unreachable(word: &str) -> Reason {
+    let detail = "as the script says".to_owned();
+    match word {
+        "no-service" => Reason::NoService(detail),
+        "dns-failed" => Reason::DnsFailed(detail),
+        "connect-failed" => Reason::ConnectFailed(detail),
+        "backing-off" => Reason::BackingOff(Box::new(Reason::ConnectFailed(detail))),
+        "closed" => Reason::PeerClosed,
+        "host-unknown" => Reason::PeerError {
+            condition: Condition::HostUnknown,
+            text: detail,
+        },
+        "timeout" => Reason::EstablishmentTimeout,
+        other => panic!("what is {other}?"),
+    }
+}
