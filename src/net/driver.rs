@@ -207,8 +207,17 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             flush: !self.outbox.is_idle(),
             read: self.outbox.unwritten().len() < OUT_BYTES,
         };
+        let mut context = self.context.clone();
+        // What comes after a reload is judged by the new rules, whichever of the two is seen first.
+        let read = |bytes: &[u8]| {
+            if context.has_changed().unwrap_or_default() {
+                let new = Arc::clone(&context.borrow_and_update());
+                machine.handle(now(), Input::Context(new));
+            }
+            machine.handle(now(), Input::Bytes(bytes));
+        };
         tokio::select! {
-            progress = self.transport.progress(wanted, |bytes| machine.handle(now(), Input::Bytes(bytes))) => {
+            progress = self.transport.progress(wanted, read) => {
                 match progress {
                     Ok(Progress::Read) => {}
                     Ok(Progress::End) => self.machine.handle(now(), Input::Eof),

@@ -137,6 +137,23 @@ async fn new_terms_hold_on_live_streams() {
     assert!(error.contains("policy-violation"), "{error}");
 }
 
+/// Whoever has seen a reload done is served by it, on links and streams that are older.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_after_a_reload_is_judged_by_it() {
+    let stage = Stage::new(&TWO, "").await;
+    for round in 0..50 {
+        stage.reload(&entry(TWO[0], ""));
+        let id = format!("o{round}.");
+        stage.send(&outbound(TWO[0], &id));
+        stage.outside.find(&[&format!("id='{id}'")]).await;
+        stage.reload("");
+        let id = format!("x{round}.");
+        stage.send(&outbound(TWO[0], &id));
+        let line = stage.inside.find(&[&format!("id='{id}'")]).await;
+        assert!(line.contains("not-allowed"), "{line}");
+    }
+}
+
 /// Fifty streams carry traffic while the partner file is read again and again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reloads_lose_nothing() {
