@@ -47,8 +47,8 @@ pub async fn dial_all(edge: Arc<Edge>, mut wanted: Wanted) {
 async fn carry(edge: Arc<Edge>, pair: Pair, queue: Arc<Queue>) {
     loop {
         if let Err(reason) = carry_once(&edge, &pair, &queue).await {
-            // A limit of ours says nothing about the partner, and may be gone with the next stream.
-            if !reason.is_own_limit() {
+            // What was decided here says nothing about the partner, and may soon be decided otherwise.
+            if !reason.is_own_decision() {
                 let now = Instant::now();
                 edge.hub
                     .backoff
@@ -87,7 +87,7 @@ async fn carry_once(edge: &Arc<Edge>, pair: &Pair, queue: &Arc<Queue>) -> Result
     }
     let orderly = matches!(
         ended.reason,
-        Reason::Idle | Reason::Finished | Reason::PeerClosed
+        Reason::Idle | Reason::Finished | Reason::PeerClosed | Reason::PolicyChanged(_)
     );
     if !orderly && since.elapsed() < TOO_SOON {
         return Err(ended.reason);

@@ -190,10 +190,17 @@ impl Reason {
         }
     }
 
-    /// Whether a limit on live streams is reached, which says nothing about the other side.
+    /// Whether this was decided on this side alone, and says nothing about the other.
     #[must_use]
-    pub fn is_own_limit(&self) -> bool {
-        matches!(self, Self::TooManyStreams | Self::TooManyPartnerStreams(_))
+    pub fn is_own_decision(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownLocalDomain(_)
+                | Self::UnknownPartner(_)
+                | Self::PolicyChanged(_)
+                | Self::TooManyStreams
+                | Self::TooManyPartnerStreams(_)
+        )
     }
 
     /// Whether this is a partner's terms or `[access]` keeping a stanza from passing: then the
