@@ -162,9 +162,10 @@ mod tests {
             prop_assert_eq!(&BareJid::parse(first.as_str()).unwrap(), &first);
         }
 
-        /// Whatever the profile takes, it maps to the same.
+        /// Whatever the profile takes, it maps to the same. (Σ is left out: the other implementation
+        /// maps it without regard to where it stands, which Unicode's toLowerCase() does not.)
         #[test]
-        fn local_parts_agree_with_another_implementation(local in "[a-zA-ZÀ-ɏΑ-ωА-яҐ가-힣一-丁Ａ-ｚｱ-ﾝ\u{300}-\u{308}ﬀ-ﬅ]{1,8}") {
+        fn local_parts_agree_with_another_implementation(local in "[a-zA-ZÀ-ɏΑ-ΡΤ-ωА-яҐ가-힣一-丁Ａ-ｚｱ-ﾝ\u{300}-\u{308}ﬀ-ﬅ]{1,8}") {
             if let Ok(theirs) = UsernameCaseMapped::enforce(local.as_str()) {
                 prop_assert_eq!(fold(&local), theirs);
             }
