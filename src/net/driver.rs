@@ -138,11 +138,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             match self.drain().await {
                 Ok(Some(reason)) => break reason,
                 Ok(None) => {}
-                Err(fault) => {
-                    let reason = Reason::TlsFailed {
-                        code: fault.code(),
-                        detail: fault.to_string(),
-                    };
+                Err(reason) => {
                     self.machine.handle(now(), Input::End(reason.clone()));
                     // The connection went down with the handshake.
                     return self.ended(reason);
@@ -155,7 +151,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     }
 
     /// Acts on all outputs; the reason, if the stream is over.
-    async fn drain(&mut self) -> Result<Option<Reason>, TlsFault> {
+    async fn drain(&mut self) -> Result<Option<Reason>, Reason> {
         let mut held = Duration::ZERO;
         while let Some(output) = self.machine.poll_output() {
             match output {
@@ -175,19 +171,22 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         Ok(None)
     }
 
-    async fn start_tls(&mut self, local: &Domain, remote: &Domain) -> Result<(), TlsFault> {
-        let deadline = self.machine.deadline().unwrap_or_else(Instant::now);
-        let upgrade = async {
-            self.write_all()
-                .await
-                .map_err(|error| TlsFault::of(&error))?;
-            // The handshake consumes the connection; a failed one leaves none.
-            let clear = std::mem::replace(&mut self.transport, Transport::Gone);
-            self.side.start_tls(clear, local, remote).await
+    async fn start_tls(&mut self, local: &Domain, remote: &Domain) -> Result<(), Reason> {
+        let deadline = self.machine.deadline().unwrap_or_else(Instant::now).into();
+        match timeout_at(deadline, self.write_all()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(failed(&TlsFault::of(&error))),
+            Err(_) => return Err(failed(&TlsFault::TimedOut)),
+        }
+        // The handshake consumes the connection; a failed one leaves none.
+        let clear = std::mem::replace(&mut self.transport, Transport::Gone);
+        let upgrade = timeout_at(deadline, self.side.start_tls(clear, local, remote));
+        let outcome = tokio::select! {
+            outcome = upgrade => outcome.unwrap_or(Err(TlsFault::TimedOut)),
+            // A peer that stalls here must not make the edge's own stop wait.
+            reason = told_to_end(&mut self.mailbox.1) => return Err(reason),
         };
-        let (transport, facts) = timeout_at(deadline.into(), upgrade)
-            .await
-            .map_err(|_| TlsFault::TimedOut)??;
+        let (transport, facts) = outcome.map_err(|fault| failed(&fault))?;
         self.transport = transport;
         self.machine.handle(now(), Input::TlsUp(facts));
         Ok(())
@@ -381,6 +380,25 @@ impl Outbox {
             begin = end;
         }
         (uncertain, untouched)
+    }
+}
+
+fn failed(fault: &TlsFault) -> Reason {
+    Reason::TlsFailed {
+        code: fault.code(),
+        detail: fault.to_string(),
+    }
+}
+
+/// Waits for the word that a stream is to end; no other means anything yet.
+async fn told_to_end(mailbox: &mut mpsc::UnboundedReceiver<Command>) -> Reason {
+    loop {
+        match mailbox.recv().await {
+            Some(Command::End(reason)) => return *reason,
+            Some(Command::Answer(_) | Command::Pong(_)) => {}
+            // We hold a sender ourselves, so this is not the end.
+            None => std::future::pending().await,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A connection, in the clear or under TLS, that is read and written by one task.
 
+mod metered;
+
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
@@ -13,8 +15,11 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
+use self::metered::Metered;
 use super::tls::{self, TlsFault};
 use crate::proto::auth::chain::TlsFacts;
+
+pub use self::metered::HandshakeTooLong;
 
 /// One connection.
 #[derive(Debug)]
@@ -22,7 +27,7 @@ pub enum Transport {
     /// As TCP carries it.
     Clear(TcpStream),
     /// Under TLS.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Metered>>),
     /// Lost in a handshake that failed.
     Gone,
 }
@@ -140,10 +145,11 @@ impl Transport {
     /// [`TlsFault`] names what the handshake broke on.
     pub async fn accept_tls(self, config: Arc<ServerConfig>) -> Result<(Self, TlsFacts), TlsFault> {
         let stream = self.into_clear()?;
-        let stream = TlsAcceptor::from(config)
-            .accept(stream)
+        let mut stream = TlsAcceptor::from(config)
+            .accept(Metered::new(stream))
             .await
             .map_err(|error| TlsFault::of(&error))?;
+        stream.get_mut().0.free();
         let facts = tls::facts(stream.get_ref().1).ok_or(TlsFault::Closed)?;
         Ok((Self::Tls(Box::new(TlsStream::Server(stream))), facts))
     }
@@ -158,10 +164,11 @@ impl Transport {
         name: ServerName<'static>,
     ) -> Result<(Self, TlsFacts), TlsFault> {
         let stream = self.into_clear()?;
-        let stream = TlsConnector::from(config)
-            .connect(name, stream)
+        let mut stream = TlsConnector::from(config)
+            .connect(name, Metered::new(stream))
             .await
             .map_err(|error| TlsFault::of(&error))?;
+        stream.get_mut().0.free();
         let facts = tls::facts(stream.get_ref().1).ok_or(TlsFault::Closed)?;
         Ok((Self::Tls(Box::new(TlsStream::Client(stream))), facts))
     }

@@ -1,6 +1,6 @@
 //! No input ends the process: the real daemon, thousands of damaged conversations, and then a stanza.
 
-mod authority;
+pub(crate) mod authority;
 mod damage;
 
 use std::io::{ErrorKind, Read as _, Write as _};

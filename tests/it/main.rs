@@ -21,4 +21,5 @@ mod partners_guide;
 mod pki;
 mod purity;
 mod security;
+mod strangers;
 mod tree;

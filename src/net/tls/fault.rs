@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::net::transport::HandshakeTooLong;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 /// Why TLS failed.
@@ -79,6 +80,9 @@ pub enum TlsFault {
     /// The handshake took too long.
     #[error("the TLS handshake took too long")]
     TimedOut,
+    /// The other side sends more than a handshake may take.
+    #[error("{0}")]
+    TooLong(HandshakeTooLong),
     /// TLS cannot ask for this domain.
     #[error("the domain cannot be named in a TLS handshake")]
     ServerName,
@@ -95,7 +99,11 @@ impl TlsFault {
     /// that refuses our certificate says so only after our side has finished.
     #[must_use]
     pub fn of(error: &io::Error) -> Self {
-        match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        let inner = error.get_ref();
+        if let Some(too_long) = inner.and_then(|inner| inner.downcast_ref()) {
+            return Self::TooLong(*too_long);
+        }
+        match inner.and_then(|inner| inner.downcast_ref()) {
             Some(error) => Self::of_library(error),
             None => match error.kind() {
                 io::ErrorKind::UnexpectedEof
@@ -125,6 +133,7 @@ impl TlsFault {
             Self::Closed => "closed",
             Self::Io { .. } => "io",
             Self::TimedOut => "timed-out",
+            Self::TooLong(_) => "handshake-too-long",
             Self::ServerName => "server-name",
             Self::Protocol { .. } => "protocol",
         }

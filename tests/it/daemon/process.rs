@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::lab::Lab;
@@ -13,6 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Daemon {
     child: std::cell::RefCell<Child>,
     log: Receiver<String>,
+    /// Every line of it.
+    whole_log: Arc<Mutex<Vec<String>>>,
     pub(crate) s2s: SocketAddr,
     pub(crate) gateway: SocketAddr,
 }
@@ -28,13 +31,16 @@ impl Daemon {
         Self::spawn(lab, command)
     }
 
+    /// By another program, which is to become the daemon.
+    pub(crate) fn start_by(lab: &Lab, program: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(arguments).arg(env!("CARGO_BIN_EXE_xmpp-edge"));
+        Self::spawn(lab, command)
+    }
+
     /// With at most this many file descriptors.
     pub(crate) fn start_limited(lab: &Lab, descriptors: u32) -> Self {
-        let mut command = Command::new("prlimit");
-        command
-            .arg(format!("--nofile={descriptors}"))
-            .arg(env!("CARGO_BIN_EXE_xmpp-edge"));
-        Self::spawn(lab, command)
+        Self::start_by(lab, "prlimit", &[&format!("--nofile={descriptors}")])
     }
 
     fn spawn(lab: &Lab, mut command: Command) -> Self {
@@ -47,8 +53,11 @@ impl Daemon {
             .unwrap();
         let (sender, log) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
+        let whole_log = Arc::<Mutex<Vec<_>>>::default();
+        let copy = Arc::clone(&whole_log);
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
+                copy.lock().unwrap().push(line.clone());
                 if sender.send(line).is_err() {
                     break;
                 }
@@ -58,6 +67,7 @@ impl Daemon {
         let mut daemon = Self {
             child: child.into(),
             log,
+            whole_log,
             s2s: nowhere,
             gateway: nowhere,
         };
@@ -89,6 +99,34 @@ impl Daemon {
                 Err(_) => panic!("no {event} in the log:\n{}", seen.join("\n")),
             }
         }
+    }
+
+    /// So many lines of the log that are wanted, in the order in which they come.
+    pub(crate) fn log_lines(
+        &self,
+        count: usize,
+        mut wanted: impl FnMut(&str) -> bool,
+    ) -> Vec<String> {
+        let deadline = Instant::now() + PATIENCE;
+        let (mut found, mut seen) = (Vec::new(), Vec::new());
+        while found.len() < count {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.log.recv_timeout(left) {
+                Ok(line) if wanted(&line) => found.push(line),
+                Ok(line) => seen.push(line),
+                Err(_) => panic!("{found:#?} and no more, but\n{}", seen.join("\n")),
+            }
+        }
+        found
+    }
+
+    /// Every line, those included that were asked for; complete when the daemon has ended.
+    pub(crate) fn whole_log(&self) -> Arc<Mutex<Vec<String>>> {
+        Arc::clone(&self.whole_log)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.borrow().id()
     }
 
     pub(crate) fn signal(&self, name: &str) {

@@ -2,33 +2,39 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// It serves as long as the tests run.
-pub(super) struct Authority {
-    pub(super) address: SocketAddr,
+pub(crate) struct Authority {
+    pub(crate) address: SocketAddr,
+    /// All that it was told.
+    pub(crate) heard: Arc<Mutex<String>>,
 }
 
 impl Authority {
     /// It closes its streams when asked to.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(true)
     }
 
     /// It leaves its streams open.
-    pub(super) fn start_without_closing() -> Self {
+    pub(crate) fn start_without_closing() -> Self {
         Self::start_with(false)
     }
 
     fn start_with(closes: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let heard = Arc::<Mutex<String>>::default();
+        let told = Arc::clone(&heard);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                std::thread::spawn(move || serve(stream, closes));
+                let told = Arc::clone(&told);
+                std::thread::spawn(move || serve(stream, closes, &told));
             }
         });
-        Self { address }
+        Self { address, heard }
     }
 }
 
@@ -37,7 +43,7 @@ const HEADER: &str = "<stream:stream xmlns='jabber:server' \
     from='fabrikam.example' to='contoso.example' id='theirs' version='1.0'><stream:features/>";
 
 /// Answers the header, then each request in its turn, until the edge has enough.
-fn serve(mut stream: TcpStream, closes: bool) {
+fn serve(mut stream: TcpStream, closes: bool, told: &Mutex<String>) {
     stream
         .set_read_timeout(Some(Duration::from_secs(30)))
         .unwrap();
@@ -45,7 +51,9 @@ fn serve(mut stream: TcpStream, closes: bool) {
     let mut buffer = [0; 4096];
     let mut said_header = false;
     while let Ok(count @ 1..) = stream.read(&mut buffer) {
-        heard.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        let text = String::from_utf8_lossy(&buffer[..count]);
+        heard.push_str(&text);
+        told.lock().unwrap().push_str(&text);
         let mut answer = String::new();
         if !said_header && heard.contains("<stream:stream") {
             said_header = true;

@@ -1,0 +1,85 @@
+//! A connection from which only so much may be read until a handshake is done.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Most bytes of a handshake, certificates included. The longest chains in use have some 16 KiB;
+/// the TLS library alone would hold 64 KiB for whoever sends a long message and never its end.
+pub(super) const MAX_HANDSHAKE_BYTES: usize = 32 << 10;
+
+/// TCP with a meter, which runs until it is taken away.
+#[derive(Debug)]
+pub struct Metered {
+    stream: TcpStream,
+    left: Option<usize>,
+}
+
+/// More was read than a handshake may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the handshake has more than {MAX_HANDSHAKE_BYTES} bytes")]
+pub struct HandshakeTooLong;
+
+impl Metered {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            left: Some(MAX_HANDSHAKE_BYTES),
+        }
+    }
+
+    /// The handshake is done: from here on others count.
+    pub(super) fn free(&mut self) {
+        self.left = None;
+    }
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.left == Some(0) {
+            return Poll::Ready(Err(io::Error::other(HandshakeTooLong)));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        let read = buffer.filled().len() - before;
+        self.left = self.left.map(|left| left.saturating_sub(read));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

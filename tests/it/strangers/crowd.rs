@@ -1,0 +1,230 @@
+//! A crowd of strangers, each holding as much as it may: the memory of the daemon stays within what
+//! follows from its configuration, the honest do not wait, and in the end everything is given back.
+
+use std::io::{Read as _, Write as _};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use xmpp_edge::proto::xml::Limits;
+
+use super::act::client;
+use super::honest::Honest;
+use super::{connect_from, header, lab, proceed};
+use crate::daemon::converse;
+use crate::daemon::process::Daemon;
+use crate::hostile::authority::Authority;
+
+/// How many come if nobody says otherwise; the limit of descriptors must be twice that.
+const CROWD: usize = 1000;
+/// The variable that says otherwise.
+const VARIABLE: &str = "XMPP_EDGE_CROWD";
+
+/// What any connection costs: task, machine, socket, timers, and the places it is counted in.
+const FIXED: usize = 14 << 10;
+/// What a stranger may keep unfinished in a handshake, and a record of it.
+const HANDSHAKE: usize = (32 << 10) + (18 << 10);
+/// What the allocator keeps for itself in a process that has grown.
+const SLACK: usize = 8 << 20;
+
+const NO_LIMITS: &str = "unauthenticated-per-address = 0\nunauthenticated-per-prefix = 0\n\
+                         connections-per-address = 0";
+
+fn crowd() -> usize {
+    std::env::var(VARIABLE).map_or(CROWD, |text| text.parse().unwrap())
+}
+
+/// What docs/security.md says that strangers may cost.
+fn bound(unauthenticated_limit: usize) -> usize {
+    let limits = Limits::UNAUTHENTICATED;
+    // A buffer that grows may have room for twice what is in it.
+    let xml = limits.header_bytes + 2 * limits.element_bytes;
+    unauthenticated_limit * (FIXED + xml.max(HANDSHAKE)) + SLACK
+}
+
+#[test]
+fn a_crowd_holds_no_more_than_was_computed_and_gives_it_back() {
+    let crowd = crowd();
+    let authority = Authority::start();
+    let limits = format!("{NO_LIMITS}\nunauthenticated-limit = {}", crowd + 10);
+    let lab = lab(authority.address, "", &limits, "");
+    let daemon = Daemon::start(&lab);
+    let mut honest = Honest::new(&daemon);
+    for _ in 0..20 {
+        honest.exchange();
+    }
+    let (memory, descriptors) = (resident(&daemon), descriptors(&daemon));
+
+    let element = format!(
+        "{}<db:result from='fabrikam.example' to='contoso.example'>{}",
+        header("fabrikam.example"),
+        "k".repeat(Limits::UNAUTHENTICATED.element_bytes - 200)
+    );
+    let message = long_message();
+    let mut inside = Vec::new();
+    for number in 0..crowd {
+        let stream = connect_from(address(number), daemon.s2s);
+        stream.set_nodelay(true).unwrap();
+        if number % 2 == 0 {
+            converse(&stream, &element, "</stream:features>");
+        } else {
+            proceed(&stream);
+            (&stream).write_all(&message).unwrap();
+        }
+        inside.push(stream);
+        if number % 50 == 0 {
+            honest.exchange();
+        }
+    }
+    // One more exchange on each side of a pause: what was sent has been read by now.
+    for _ in 0..10 {
+        honest.exchange();
+        sleep(Duration::from_millis(50));
+    }
+    let grown = resident(&daemon).saturating_sub(memory);
+    assert!(
+        grown <= bound(crowd),
+        "{crowd} strangers cost {grown} bytes, {} each; computed were {}",
+        grown / crowd,
+        bound(crowd)
+    );
+    assert!(
+        grown >= crowd * (20 << 10),
+        "{grown} bytes: they hold too little for this test to tell anything"
+    );
+    assert!(
+        honest.slowest() < Duration::from_secs(3),
+        "{:?}",
+        honest.slowest()
+    );
+
+    drop(inside);
+    let begun = Instant::now();
+    loop {
+        honest.exchange();
+        let kept = resident(&daemon).saturating_sub(memory);
+        let open = self::descriptors(&daemon);
+        if open <= descriptors && kept <= SLACK {
+            break;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "{kept} of {grown} bytes are kept, and {open} descriptors of {descriptors}"
+        );
+        sleep(Duration::from_millis(100));
+    }
+    drop(honest);
+    daemon.signal("TERM");
+    daemon.ends_with(0);
+}
+
+/// Everybody asks for a handshake at once; whoever has proven itself already does not wait for it.
+#[test]
+fn a_flood_of_handshakes_delays_nobody_else() {
+    let flood = crowd().min(2000) / 4;
+    let authority = Authority::start();
+    let lab = lab(authority.address, "", NO_LIMITS, "");
+    let daemon = Daemon::start(&lab);
+    let mut honest = Honest::new(&daemon);
+    let mut hello = Vec::new();
+    client(&lab).connection().write_tls(&mut hello).unwrap();
+
+    let ready: Vec<_> = (0..flood)
+        .map(|number| {
+            let stream = connect_from(address(number), daemon.s2s);
+            proceed(&stream);
+            stream
+        })
+        .collect();
+    honest.exchange();
+    let begun = Instant::now();
+    for mut stream in &ready {
+        stream.write_all(&hello).unwrap();
+    }
+    let mut answered = 0;
+    let mut buffer = [0; 1];
+    for stream in &ready {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        let mut stream = stream;
+        // ServerHello: the edge has computed its part.
+        stream.read_exact(&mut buffer).unwrap();
+        assert_eq!(buffer[0], 22);
+        answered += 1;
+        if answered % 10 == 0 {
+            honest.exchange();
+        }
+    }
+    let all = begun.elapsed();
+    assert!(
+        honest.slowest() < Duration::from_secs(2),
+        "{flood} handshakes took {all:?}, and a stanza {:?}",
+        honest.slowest()
+    );
+    drop(honest);
+    daemon.signal("TERM");
+    daemon.ends_with(0);
+}
+
+/// A flood of strangers is some lines in the log, and a partner's own trouble is still among them.
+#[test]
+fn a_flood_of_strangers_hides_no_line_about_a_partner() {
+    let authority = Authority::start();
+    let lab = lab(authority.address, "", NO_LIMITS, "");
+    let daemon = Daemon::start(&lab);
+    let refused = |number: usize, from: &str| {
+        let stream = connect_from(address(number), daemon.s2s);
+        converse(&stream, &header(from), "</stream:stream>");
+    };
+    for number in 0..300 {
+        refused(number, &format!("stranger-{number}.example"));
+    }
+    // This partner speaks of a domain that is not here: its administrator will ask why.
+    let stream = connect_from(address(7), daemon.s2s);
+    let wrong = header("fabrikam.example").replace("contoso.example", "elsewhere.example");
+    converse(&stream, &wrong, "</stream:stream>");
+    let mut strangers = 0;
+    daemon.log_lines(1, |line| {
+        strangers += usize::from(line.contains("\"unknown-partner\""));
+        line.contains("\"unknown-local-domain\"")
+            && line.contains("\"claimed\":\"fabrikam.example\"")
+            && line.contains("\"local\":\"elsewhere.example\"")
+    });
+    assert!((10..=60).contains(&strangers), "{strangers} lines");
+    daemon.signal("TERM");
+    daemon.ends_with(0);
+}
+
+/// The first 30 KiB of a handshake message that announces twice as much.
+fn long_message() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // ClientHello, 60000 bytes.
+    let mut message = vec![1, 0, 0xea, 0x60];
+    message.resize(30 << 10, 0);
+    for fragment in message.chunks(15 << 10) {
+        let length = u16::try_from(fragment.len()).unwrap();
+        bytes.extend([22, 3, 1]);
+        bytes.extend(length.to_be_bytes());
+        bytes.extend(fragment);
+    }
+    bytes
+}
+
+/// An address of this host: a few hundred in each network.
+fn address(number: usize) -> [u8; 4] {
+    let [_, _, high, low] = u32::try_from(number).unwrap().to_be_bytes();
+    [127, 1, high, low.max(1)]
+}
+
+fn resident(daemon: &Daemon) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1));
+    kib.unwrap().parse::<usize>().unwrap() << 10
+}
+
+fn descriptors(daemon: &Daemon) -> usize {
+    std::fs::read_dir(format!("/proc/{}/fd", daemon.pid()))
+        .unwrap()
+        .count()
+}

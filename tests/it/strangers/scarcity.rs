@@ -1,0 +1,128 @@
+//! A host that runs out of something: the edge says so, serves on where it can, and recovers.
+
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+use super::honest::Honest;
+use super::lab;
+use crate::daemon::process::Daemon;
+use crate::daemon::{converse, link};
+use crate::hostile::authority::Authority;
+use crate::lab::Lab;
+
+/// A partner cannot be dialled and a gateway not taken in, until there are descriptors again.
+#[test]
+fn without_descriptors_stanzas_are_bounced_and_links_wait() {
+    let authority = Authority::start();
+    let lab = lab(authority.address, "", "", "");
+    let daemon = Daemon::start_limited(&lab, 40);
+    let mut honest = Honest::new(&daemon);
+    let crowd: Vec<_> = (0..49)
+        .map(|_| TcpStream::connect(daemon.s2s).unwrap())
+        .collect();
+    daemon.log_line("accept-error");
+    // What lives already is not touched.
+    assert!(honest.exchange() < Duration::from_secs(3));
+    let message = |id: &str| {
+        format!(
+            "<message from='b@contoso.example' to='a@fabrikam.example' id='{id}'><body/></message>"
+        )
+    };
+    honest.say(&message("first"));
+    let bounce = honest.hear("</message>");
+    assert!(
+        bounce.contains("id='first'") && bounce.contains("remote-server-timeout"),
+        "{bounce}"
+    );
+    let line = daemon.log_line("dial-failed");
+    assert!(line.contains("\"connect-failed\""), "{line}");
+
+    // The kernel has this one; the edge takes it when it can.
+    let waiting = TcpStream::connect(daemon.gateway).unwrap();
+    drop(crowd);
+    let header = "<stream:stream xmlns='jabber:component:accept' \
+                  xmlns:stream='http://etherx.jabber.org/streams' to='contoso.example'>";
+    assert!(converse(&waiting, header, "id='").contains("id='"));
+    drop(waiting);
+    drop(link(&daemon));
+    // A reload forgets that the partner could not be reached.
+    daemon.signal("HUP");
+    daemon.log_line("reload-done");
+    honest.say(&message("second"));
+    let authenticated = daemon.log_lines(1, |line| {
+        line.contains("\"stream-authenticated\"") && line.contains("\"outbound\"")
+    });
+    assert!(authenticated[0].contains("fabrikam.example"));
+    assert!(honest.exchange() < Duration::from_secs(3));
+    drop(honest);
+    daemon.signal("TERM");
+    daemon.ends_with(0);
+}
+
+/// Files may not grow at all, or not much: what a full disk looks like to a process.
+#[test]
+fn a_full_disk_at_the_start_is_told_and_ends_it() {
+    let authority = Authority::start();
+    for (room, what) in [("0", "secret"), ("4096", "contacts")] {
+        let lab = lab(authority.address, "", "", "");
+        let output = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh", "prlimit"])
+            .arg(format!("--fsize={room}"))
+            .arg(env!("CARGO_BIN_EXE_xmpp-edge"))
+            .args(["run", "--config"])
+            .arg(lab.path("edge.toml"))
+            .output()
+            .unwrap();
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(78), "{complaint}");
+        assert!(
+            complaint.contains(what) && complaint.contains("too large"),
+            "{complaint}"
+        );
+        assert!(!complaint.contains("panicked"), "{complaint}");
+    }
+}
+
+#[test]
+fn a_disk_that_fills_up_stops_nothing_but_what_must_be_kept() {
+    let authority = Authority::start();
+    let lab = lab(authority.address, "", "", "");
+    let daemon = Daemon::start_by(&lab, "sh", &["-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
+    let mut honest = Honest::new(&daemon);
+    let add = |who: &str| contacts(&lab, who);
+    assert_eq!(add("one@fabrikam.example").0, 0);
+    let room = |room: &str| {
+        let status = Command::new("prlimit")
+            .args(["--pid", &daemon.pid().to_string()])
+            .arg(format!("--fsize={room}:"))
+            .status()
+            .unwrap();
+        assert!(status.success());
+    };
+    room("4096");
+    let (status, complaint) = add("two@fabrikam.example");
+    assert_ne!(status, 0, "{complaint}");
+    assert!(complaint.contains("contacts"), "{complaint}");
+    assert!(honest.exchange() < Duration::from_secs(3));
+    room("unlimited");
+    let (status, complaint) = add("two@fabrikam.example");
+    assert_eq!(status, 0, "{complaint}");
+    assert!(honest.exchange() < Duration::from_secs(3));
+    drop(honest);
+    daemon.signal("TERM");
+    daemon.ends_with(0);
+}
+
+fn contacts(lab: &Lab, who: &str) -> (i32, String) {
+    let arguments = [
+        "contacts",
+        "add",
+        "--config",
+        "edge.toml",
+        "b@contoso.example",
+        who,
+    ];
+    let (status, said, complaint) = lab.run(&arguments);
+    (status, said + &complaint)
+}
