@@ -18,6 +18,8 @@ fn without_descriptors_stanzas_are_bounced_and_links_wait() {
     let lab = lab(authority.address, "", "", "");
     let daemon = Daemon::start_limited(&lab, 40);
     let mut honest = Honest::new(&daemon);
+    // The stream on which the partner's key was asked about must not leave a place later.
+    daemon.log_lines(1, |line| line.contains("\"finished\""));
     let crowd: Vec<_> = (0..49)
         .map(|_| TcpStream::connect(daemon.s2s).unwrap())
         .collect();
