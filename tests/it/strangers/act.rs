@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, StreamOwned};
 
 use super::{header, proceed};
 use crate::lab::Lab;
+use crate::pki::Identity;
 
 /// What may pass until a connection is gone: the grace of a close, and a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -85,23 +87,35 @@ fn until_the_end(mut stream: impl Read) {
     }
 }
 
-/// TLS as a partner begins it who has no certificate to show.
-pub(super) struct Client(Arc<ClientConfig>);
+/// TLS as a partner begins it.
+pub(super) struct Client(Arc<ClientConfig>, RootCertStore);
 
+/// One that has no certificate to show.
 pub(super) fn client(lab: &Lab) -> Client {
     let mut anchors = RootCertStore::empty();
     let authority = CertificateDer::from_pem_file(lab.path("ca.pem")).unwrap();
     anchors.add(authority).unwrap();
+    let config = begin(&anchors).with_no_client_auth();
+    Client(Arc::new(config), anchors)
+}
+
+fn begin(anchors: &RootCertStore) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(anchors)
-        .with_no_client_auth();
-    Client(Arc::new(config))
+        .with_root_certificates(anchors.clone())
 }
 
 impl Client {
+    /// The same with a certificate to show.
+    pub(super) fn showing(self, identity: &Identity) -> Self {
+        let config = begin(&self.1)
+            .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
+            .unwrap();
+        Self(Arc::new(config), self.1)
+    }
+
     pub(super) fn connection(&self) -> ClientConnection {
         let name = ServerName::try_from("contoso.example").unwrap();
         ClientConnection::new(Arc::clone(&self.0), name).unwrap()
