@@ -30,7 +30,7 @@ impl AdmissionLimits {
 }
 
 /// What `[admission]` says by default: 50 from a host is more than any server opens at once, and
-/// 5000 unproven streams stay within 100 MiB.
+/// 5000 unproven streams that do their worst stay within 460 MiB (docs/security.md).
 impl Default for AdmissionLimits {
     fn default() -> Self {
         Self {
