@@ -2,6 +2,7 @@
 //! what the honest notice of it.
 
 mod act;
+mod counted;
 mod crowd;
 mod honest;
 mod scarcity;

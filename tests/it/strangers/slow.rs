@@ -239,6 +239,38 @@ fn who_dawdles_at_the_gateways_port_is_shown_out() {
     daemon.ends_with(0);
 }
 
+/// A partner that is ahead of its rate is read more slowly: that its next stanza is not whole yet is
+/// then nobody's fault.
+#[test]
+fn who_is_held_up_by_the_edge_is_not_slow() {
+    let authority = Authority::start();
+    let lab = lab(
+        authority.address,
+        "stream-establishment-timeout = \"1s\"",
+        "",
+        "",
+    );
+    let slowly = partner("fabrikam.example", authority.address) + "stanza-rate = 1\n";
+    lab.write("partners.toml", &slowly, 0o644);
+    let daemon = Daemon::start(&lab);
+    let mut honest = Honest::new(&daemon);
+    let mut stream = prove(&daemon);
+    let stanza = |number: u32| {
+        format!("<message from='a@fabrikam.example' to='b@contoso.example' id='rated-{number}'/>")
+    };
+    // Five are free; the next three take a second each.
+    let many: String = (0..8).map(stanza).collect();
+    let last = stanza(8);
+    let (begun, rest) = last.split_at(20);
+    stream.write_all((many + begun).as_bytes()).unwrap();
+    honest.hear("rated-7");
+    stream.write_all(rest.as_bytes()).unwrap();
+    honest.hear("rated-8");
+    drop((honest, stream));
+    daemon.signal("TERM");
+    daemon.ends_with(0);
+}
+
 /// A partner that asks and asks, and never reads the answers.
 #[test]
 fn who_never_reads_is_given_up() {

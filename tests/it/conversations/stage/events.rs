@@ -1,5 +1,7 @@
 //! `*`: what happens around the two sides.
 
+use std::time::Duration;
+
 use std::sync::Arc;
 
 use xmpp_edge::proto::auth::chain::TlsVersion;
@@ -60,6 +62,12 @@ impl Stage<'_> {
                         self.handle(Input::Tick);
                     }
                 }
+            }
+            // The shell did not read for so long.
+            "held" => {
+                let seconds = rest.trim_end_matches('s').parse::<u64>().unwrap();
+                self.seconds += seconds;
+                self.handle(Input::Held(Duration::from_secs(seconds)));
             }
             // A tick that is not due: timers may be early, and must change nothing.
             "tick" => self.handle(Input::Tick),
