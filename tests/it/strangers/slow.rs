@@ -246,7 +246,7 @@ fn who_is_held_up_by_the_edge_is_not_slow() {
     let authority = Authority::start();
     let lab = lab(
         authority.address,
-        "stream-establishment-timeout = \"1s\"",
+        "stream-establishment-timeout = \"2s\"",
         "",
         "",
     );
@@ -264,6 +264,8 @@ fn who_is_held_up_by_the_edge_is_not_slow() {
     let (begun, rest) = last.split_at(20);
     stream.write_all((many + begun).as_bytes()).unwrap();
     honest.hear("rated-7");
+    // Half a second after the edge reads on, and three seconds and a half after this stanza began.
+    sleep(Duration::from_millis(1500));
     stream.write_all(rest.as_bytes()).unwrap();
     honest.hear("rated-8");
     drop((honest, stream));
