@@ -230,6 +230,17 @@ mod tests {
     }
 
     #[test]
+    fn no_two_secrets_are_alike() {
+        let directory = tempfile::tempdir().unwrap();
+        let secrets = ["one", "other"].map(|name| {
+            let path = directory.path().join(name);
+            DialbackSource::ToBeMade(path.clone()).open().unwrap();
+            fs::read(&path).unwrap()
+        });
+        assert_ne!(secrets[0], secrets[1]);
+    }
+
+    #[test]
     fn debug_does_not_tell() {
         let secret = Secret::new(b"correct horse battery".to_vec());
         assert_eq!(format!("{secret:?}"), "Secret(..)");

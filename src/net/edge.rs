@@ -162,3 +162,14 @@ pub fn jitter() -> f64 {
     let random = getrandom::u32().unwrap_or_default();
     f64::from(random) / f64::from(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_streams_are_named_alike_nor_by_the_same_seed() {
+        let [mut one, mut other] = [fresh_ids().unwrap(), fresh_ids().unwrap()];
+        assert_ne!(one.next_id(), other.next_id());
+    }
+}

@@ -63,6 +63,79 @@ fn a_hundred_thousand_attributes_cost_nothing() {
     assert!(start.elapsed() < Duration::from_secs(1));
 }
 
+/// No older version can come in: the advisories of the record have their floors in the list of what
+/// is refused, and every crate in the lock file is above its own.
+#[test]
+fn every_advisory_of_the_record_has_its_floor_in_the_lock_file() {
+    let list = tree::read(".cargo/deny.toml");
+    // These two stand in the list by their other names.
+    let others = [
+        ("CVE-2024-32650", "RUSTSEC-2024-0336"),
+        ("CVE-2024-11738", "RUSTSEC-2024-0399"),
+    ];
+    let record = tree::read("docs/security.md");
+    for row in record.lines().filter(|line| line.starts_with("| ")) {
+        for advisory in advisories(row) {
+            assert!(list.contains(&advisory), "{advisory} is not in the list");
+        }
+        for (name, advisory) in others {
+            assert!(!row.contains(name) || list.contains(advisory), "{name}");
+        }
+    }
+    let list: toml::Table = list.parse().unwrap();
+    let lock: toml::Table = tree::read("Cargo.lock").parse().unwrap();
+    let locked = lock["package"].as_array().unwrap();
+    let mut floors = 0;
+    for refused in list["bans"]["deny"].as_array().unwrap() {
+        let range = refused.get("version").and_then(toml::Value::as_str);
+        let Some(floor) = range.and_then(|range| range.strip_prefix('<')) else {
+            continue;
+        };
+        floors += 1;
+        for found in locked.iter().filter(|it| it["name"] == refused["name"]) {
+            let version = found["version"].as_str().unwrap();
+            assert!(
+                numbers(version) >= numbers(floor),
+                "{found} is below {floor}"
+            );
+        }
+    }
+    assert!(floors > 10, "{floors} floors");
+}
+
+/// Several faults of the TLS library were in reading them.
+#[test]
+fn revocation_lists_are_not_read() {
+    for source in tree::files("src", "rs") {
+        for reads in ["RevocationOptions", "with_crls", "CertRevocationList"] {
+            assert!(!source.text.contains(reads), "{}: {reads}", source.path);
+        }
+    }
+}
+
+/// The advisories in a row of the record; a later one may be written by its last number alone.
+fn advisories(row: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut year = None;
+    for word in row.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
+        if word.starts_with("RUSTSEC-") {
+            year = word.get(..13);
+            found.push(word.to_owned());
+        } else if let Some(year) = year.filter(|_| word.len() == 5 && word.starts_with('-')) {
+            found.push(format!("{year}{word}"));
+        }
+    }
+    found
+}
+
+fn numbers(version: &str) -> Vec<u64> {
+    let release = version.split(['-', '+']).next().unwrap();
+    release
+        .split('.')
+        .map(|part| part.parse().unwrap())
+        .collect()
+}
+
 /// The last event of a text, or the fault that ends it.
 fn outcome(text: &str, limits: Limits) -> Result<Option<Event>, Fault> {
     let mut reader = Reader::new(Dialect::Server, limits);

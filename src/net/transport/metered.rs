@@ -83,3 +83,54 @@ impl AsyncWrite for Metered {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What a peer sends, read as in a handshake (and after it) to the end: how many bytes came,
+    /// and whether that was all.
+    async fn read(sent: usize, is_handshake: bool) -> (usize, io::Result<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let sending = async move {
+            // The edge may hang up before it has read everything.
+            peer.write_all(&vec![0; sent]).await.ok();
+        };
+        let reading = async move {
+            let mut metered = Metered::new(stream);
+            if !is_handshake {
+                metered.free();
+            }
+            let (mut buffer, mut read) = ([0; 1024], 0);
+            loop {
+                match metered.read(&mut buffer).await {
+                    Ok(0) => return (read, Ok(())),
+                    Ok(more) => read += more,
+                    Err(error) => return (read, Err(error)),
+                }
+            }
+        };
+        tokio::join!(sending, reading).1
+    }
+
+    #[tokio::test]
+    async fn a_handshake_has_so_many_bytes_and_no_more() {
+        let (got, end) = read(MAX_HANDSHAKE_BYTES - 1, true).await;
+        assert_eq!(got, MAX_HANDSHAKE_BYTES - 1);
+        end.unwrap();
+        let (got, end) = read(4 * MAX_HANDSHAKE_BYTES, true).await;
+        assert_eq!(got, MAX_HANDSHAKE_BYTES);
+        let error = end.unwrap_err();
+        assert!(error.get_ref().unwrap().is::<HandshakeTooLong>());
+        let (got, end) = read(4 * MAX_HANDSHAKE_BYTES, false).await;
+        assert_eq!(got, 4 * MAX_HANDSHAKE_BYTES);
+        end.unwrap();
+    }
+}
