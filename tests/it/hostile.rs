@@ -5,6 +5,7 @@ mod damage;
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use authority::Authority;
@@ -37,14 +38,22 @@ fn who_comes_and_goes_keeps_nobody_waiting() {
     // Connections to it succeed, and nothing is ever said on them.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let adatum = partner("adatum.example", silent.local_addr().unwrap());
+    let (connected, connections) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in silent.incoming() {
+            connected.send(stream).ok();
+        }
+    });
     let fabrikam = partner("fabrikam.example", authority.address);
     let daemon = Daemon::start(&Lab::with(EDGE, &(adatum + &fabrikam)));
     let request = [PARTNER[0], RESULT].concat().replace("fabrikam", "adatum");
-    // More than are asked about at once.
+    let mut held = Vec::new();
+    // More than are asked about at once: each is asked about, so those before keep no place.
     for _ in 0..100 {
         let mut stream = TcpStream::connect(daemon.s2s).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
+        held.push(connections.recv_timeout(PATIENCE).unwrap());
         stream.shutdown(Shutdown::Write).unwrap();
         hear(&stream, b"nothing that is ever said");
     }

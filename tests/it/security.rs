@@ -96,7 +96,7 @@ fn every_advisory_of_the_record_has_its_floor_in_the_lock_file() {
             let version = found["version"].as_str().unwrap();
             assert!(
                 numbers(version) >= numbers(floor),
-                "{found} is below {floor}"
+                "{found:?} is below {floor}"
             );
         }
     }
@@ -119,7 +119,7 @@ fn advisories(row: &str) -> Vec<String> {
     let mut year = None;
     for word in row.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
         if word.starts_with("RUSTSEC-") {
-            year = word.get(..13);
+            year = word.get(..12);
             found.push(word.to_owned());
         } else if let Some(year) = year.filter(|_| word.len() == 5 && word.starts_with('-')) {
             found.push(format!("{year}{word}"));

@@ -307,3 +307,30 @@ fn error_condition(element: &Element) -> String {
         .map_or("undefined-condition", Element::name)
         .to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_questions_are_open_on_one_stream_and_no_more() {
+        let question = |number: usize| Question {
+            pair: Pair {
+                local: Domain::parse("contoso.example").unwrap(),
+                remote: Domain::parse(&format!("p{number}.example")).unwrap(),
+            },
+            stream_id: "s".to_owned(),
+            key: "k".to_owned(),
+        };
+        let mut pending = Pending::default();
+        for number in 0..MAX_OPEN {
+            assert_eq!(pending.open(question(number)), Ok(()));
+        }
+        let refused = pending.open(question(MAX_OPEN));
+        assert_eq!(refused, Err(Reason::TooManyPending));
+        // An answer makes room for another.
+        let answer = Answer::assertion(question(0), Verdict::Invalid);
+        assert!(pending.close(&answer, Method::TcpDialback).is_some());
+        assert_eq!(pending.open(question(MAX_OPEN)), Ok(()));
+    }
+}

@@ -80,6 +80,21 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_with_a_fault_proves_nothing() {
+        let domain = Domain::parse("partner.example").unwrap();
+        let report = CertReport {
+            domain: domain.clone(),
+            verdict: Err(CertFault::Absent),
+            certificate: None,
+        };
+        let pair = Pair {
+            local: Domain::parse("contoso.example").unwrap(),
+            remote: domain,
+        };
+        assert_eq!(prove(pair, &report).unwrap_err(), CertFault::Absent);
+    }
+
+    #[test]
     fn the_authorization_identity_is_the_streams_from_or_nothing() {
         let remote = Domain::parse("partner.example").unwrap();
         for (text, want) in [

@@ -81,8 +81,12 @@ mod tests {
         /// Whoever waits as told, however long between, never gets more than burst and rate.
         #[test]
         fn never_more_than_burst_and_rate(
-            rate in 1u32..500,
-            pauses in proptest::collection::vec(0u64..2000, 1..300),
+            rate in 1u32..200,
+            // Mostly none: who is never in a haste would be within the rate without any budget.
+            pauses in proptest::collection::vec(
+                proptest::prop_oneof![20 => proptest::strategy::Just(0), 1 => 0u64..2000],
+                1..1500,
+            ),
         ) {
             let start = Instant::now();
             let mut now = start;

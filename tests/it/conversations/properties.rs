@@ -83,11 +83,14 @@ const PIECES: [&str; 34] = [
 ];
 
 /// What brings a stream far: without these, random happenings seldom leave its beginning.
-const OPENINGS: [&[&str]; 4] = [
+const OPENINGS: [&[&str]; 6] = [
     &[],
     &["1", "7", "tls", "1", "10", "1"],
     &["1", "17", "answer"],
     &["1", "5", "8", "tls", "1", "6", "15", "1", "4"],
+    // A stanza too early, in the clear and under TLS.
+    &["1", "24"],
+    &["1", "7", "tls", "1", "24"],
 ];
 
 fn happening() -> impl Strategy<Value = Happening> {
