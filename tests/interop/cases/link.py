@@ -7,6 +7,7 @@ from lab.biboumi import Biboumi
 from lab.case import Case, check
 from lab.edge import read
 from lab.gateway import Gateway
+from lab.guide import GuidesGateway
 
 EDGE = "fourthcoffee"
 
@@ -49,6 +50,29 @@ class AnotherGateway(Case):
             check(version["software_version"]["name"] == "biboumi", f"the version: {version}")
             commands = await user["xep_0030"].get_items(edge.domain, node="http://jabber.org/protocol/commands")
             check(len(commands["disco_items"]["items"]) > 0, f"the commands: {commands}")
+        await gateway.stop()
+
+
+class GuideIsTrue(Case):
+    title = "The gateway that the guide for authors gives answers as the guide says"
+    domain = "reader.prosody.example"
+
+    def prepare(self, world):
+        world.edge("southridge", "127.0.1.6", ["server"], mutual_tls=False, gateway=False)
+        world.add_domain("prosody", self.domain)
+        world.edges["southridge"].partner(self.domain)
+
+    async def run(self, world):
+        edge = world.edges["southridge"]
+        gateway = GuidesGateway(edge)
+        await world.start(gateway)
+        async with world.user(self.domain) as user:
+            someone = f"someone@{edge.domain}"
+            user.send_message(someone, "is this true?", mtype="chat", mfrom=user.me)
+            await user.expect(lambda s: s.name == "message" and s["body"] == "echo: is this true?")
+            user.send_presence(pto=someone, pfrom=user.me.bare, ptype="subscribe")
+            await user.expect(lambda s: s.name == "presence" and s["type"] == "subscribed")
+            await user["xep_0030"].get_info(edge.domain)
         await gateway.stop()
 
 
@@ -108,4 +132,4 @@ class Stop(Case):
             await user.ask_message(world.gateways[EDGE].me)
 
 
-CASES = [Absent(), AnotherGateway(), WrongSecret(), NoCertificate(), Stop()]
+CASES = [Absent(), AnotherGateway(), GuideIsTrue(), WrongSecret(), NoCertificate(), Stop()]
