@@ -41,6 +41,13 @@ impl Honest {
         took
     }
 
+    /// The median time of so many exchanges, one after the other.
+    pub(super) fn median_of(&mut self, count: usize) -> Duration {
+        let mut times: Vec<_> = (0..count).map(|_| self.exchange()).collect();
+        times.sort_unstable();
+        times[count / 2]
+    }
+
     /// The longest that any exchange has taken.
     pub(super) fn slowest(&self) -> Duration {
         self.slowest
