@@ -43,6 +43,10 @@ fn every_function_and_test_in_the_security_record_exists() {
         assert!(!here.is_empty(), "{number}: nothing is said");
     }
     assert_eq!(record.len(), 30);
+    for number in 1..=30 {
+        let taken_out = format!("\n{number}. ");
+        assert!(text.contains(&taken_out), "{number}: what was taken out?");
+    }
     // Other spans are words of a configuration or of the wire.
     let paths = rows(&text)
         .flat_map(code_spans)
