@@ -38,21 +38,36 @@ pub enum Operation<'a> {
     End(u8),
 }
 
-/// One run: which partner, and what happens.
+/// One run: which partner, how much of a good beginning, and what happens after.
 #[derive(Arbitrary, Debug)]
 pub struct Story<'a> {
-    partner: u8,
+    /// Its remainder is the partner, its quotient the length of the beginning.
+    beginning: u8,
     operations: Vec<Operation<'a>>,
+}
+
+impl Operation<'_> {
+    /// These lines of the script.
+    pub fn lines(numbers: &[u8]) -> Self {
+        Self::Lines(numbers.iter().map(|number| (*number, None)).collect())
+    }
 }
 
 impl Story<'_> {
     /// Whom the story is about.
     pub fn partner(&self) -> &'static str {
-        PARTNERS[usize::from(self.partner) % PARTNERS.len()].0
+        PARTNERS[usize::from(self.beginning) % PARTNERS.len()].0
     }
 
-    /// Tells the story to a machine; `script` is what the other side says in good streams.
-    pub fn tell(&self, machine: impl Machine, dialect: Dialect, script: &[&str]) {
+    /// Tells the story to a machine; `script` is what the other side says in good streams, and
+    /// `beginning` how one of them goes, so that what comes late in a stream is not out of reach.
+    pub fn tell(
+        &self,
+        machine: impl Machine,
+        dialect: Dialect,
+        script: &[&str],
+        beginning: &[Operation<'_>],
+    ) {
         let script: Vec<_> = script
             .iter()
             .map(|line| WORLD.fill(line, self.partner()))
@@ -68,7 +83,8 @@ impl Story<'_> {
             links: Vec::new(),
             questions: Vec::new(),
         };
-        for operation in &self.operations {
+        let length = usize::from(self.beginning) / PARTNERS.len() % (beginning.len() + 1);
+        for operation in beginning[..length].iter().chain(&self.operations) {
             run.operate(operation, dialect, &script);
         }
         run.let_it_end(dialect);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use xmpp_edge::proto::stream::Component;
 use xmpp_edge::proto::xml::Dialect;
-use xmpp_edge_fuzz::machine::Story;
+use xmpp_edge_fuzz::machine::{Operation, Story};
 use xmpp_edge_fuzz::world::WORLD;
 
 const SCRIPT: &[&str] = &[
@@ -31,5 +31,6 @@ fuzz_target!(|story: Story<'_>| {
         WORLD.secret.clone(),
         start,
     );
-    story.tell(machine, Dialect::Component, SCRIPT);
+    let beginning = [Operation::lines(&[0]), Operation::lines(&[1])];
+    story.tell(machine, Dialect::Component, SCRIPT, &beginning);
 });

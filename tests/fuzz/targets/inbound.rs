@@ -6,7 +6,7 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use xmpp_edge::proto::stream::Inbound;
 use xmpp_edge::proto::xml::Dialect;
-use xmpp_edge_fuzz::machine::Story;
+use xmpp_edge_fuzz::machine::{Operation, Story};
 use xmpp_edge_fuzz::world::WORLD;
 
 const SCRIPT: &[&str] = &[
@@ -33,5 +33,14 @@ const SCRIPT: &[&str] = &[
 fuzz_target!(|story: Story<'_>| {
     let start = WORLD.at(Duration::ZERO);
     let machine = Inbound::new(WORLD.context.clone(), WORLD.ids(), start);
-    story.tell(machine, Dialect::Server, SCRIPT);
+    let beginning = [
+        Operation::lines(&[0]),
+        Operation::lines(&[1]),
+        Operation::TlsUp(0),
+        Operation::lines(&[0]),
+        Operation::lines(&[3]),
+        Operation::lines(&[0]),
+        Operation::lines(&[10]),
+    ];
+    story.tell(machine, Dialect::Server, SCRIPT, &beginning);
 });

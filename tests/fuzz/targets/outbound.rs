@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use xmpp_edge::proto::auth::Pair;
 use xmpp_edge::proto::stream::{Outbound, Purpose};
 use xmpp_edge::proto::xml::Dialect;
-use xmpp_edge_fuzz::machine::Story;
+use xmpp_edge_fuzz::machine::{Operation, Story};
 use xmpp_edge_fuzz::world::{LOCAL, WORLD, domain};
 
 const SCRIPT: &[&str] = &[
@@ -47,5 +47,14 @@ fuzz_target!(|input: (bool, Story<'_>)| {
         try_external,
         WORLD.at(Duration::ZERO),
     );
-    story.tell(machine, Dialect::Server, SCRIPT);
+    let beginning = [
+        Operation::Connected,
+        Operation::lines(&[0, 1]),
+        Operation::lines(&[5]),
+        Operation::TlsUp(0),
+        Operation::lines(&[0, 3]),
+        Operation::lines(&[7]),
+        Operation::lines(&[0, 4]),
+    ];
+    story.tell(machine, Dialect::Server, SCRIPT, &beginning);
 });
