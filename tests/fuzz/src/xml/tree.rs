@@ -72,8 +72,10 @@ fn namespace(u: &mut Unstructured<'_>) -> Result<Ns> {
         true => Ns::from(text(u)?.as_str()),
         false => Ns::from(*u.choose(&NAMESPACES)?),
     };
-    // Nothing can be in the namespace of declarations (Namespaces in XML 1.0 §3).
-    Ok(if ns == Ns::XMLNS { Ns::NONE } else { ns })
+    // Nothing can be in the namespace of declarations (Namespaces in XML 1.0 §3), and a reader gives
+    // no element of the stream's own below the top.
+    let is_reserved = ns == Ns::XMLNS || ns == Ns::STREAM;
+    Ok(if is_reserved { Ns::NONE } else { ns })
 }
 
 /// Text that XML can carry (XML 1.0 §2.2).
