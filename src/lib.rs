@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!                 net: sockets, tasks, timers, TLS, DNS                net
-//!  partner ══5269══► listen ─► driver ─┐              ┌─ driver ◄─ gateway ◄══23456══ gateway
+//!  partner ══5269══► listen ─► driver ─┐              ┌─ driver ◄─ listen ◄══23456══ gateway
 //!          ◄═══════  dial  ◄─ driver ◄─┤     hub      ├─► driver
 //!                                │     └── queues ────┘     │
 //!                                ▼                          ▼
