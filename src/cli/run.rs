@@ -19,10 +19,25 @@ use crate::ops::systemd::{Listeners, Notifier};
 /// and certificates again, all or nothing; SIGTERM lets what is on its way arrive and stops; a
 /// second SIGTERM stops at once.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
     file: ConfigFile,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  xmpp-edge run --config ./edge.toml
+          In a terminal: the log is on standard error
+  systemctl enable --now xmpp-edge
+          As a service, with the unit in config/
+  xmpp-edge check && systemctl reload xmpp-edge
+          After a change of partners.toml, edge.toml or a certificate
+
+Exit status:
+   0  it was told to stop
+  64  the command line is wrong
+  78  the configuration is refused, or a listen address cannot be had";
 
 /// Runs the subcommand.
 pub(super) fn run(arguments: &Arguments) -> Exit {
