@@ -38,6 +38,8 @@ pub struct Daemon {
     edge: Arc<Edge>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
+    /// What a reload cannot change.
+    settled: Settled,
     /// Where partners connect to, as bound.
     pub s2s: Vec<SocketAddr>,
     /// Where gateways connect to, as bound.
@@ -64,6 +66,7 @@ impl Daemon {
             return Err(StartError::Unclaimed(*address));
         }
         let state = config.state_directory.clone();
+        let settled = settled(&config);
         let (context, settings) = prepare(config)?;
         let contacts = open_contacts(&state)?;
         let (edge, wanted) = Edge::new(context, settings, contacts.clone(), Arc::default());
@@ -103,6 +106,7 @@ impl Daemon {
             edge,
             stop,
             tasks,
+            settled,
             s2s,
             gateway,
         })
@@ -115,15 +119,26 @@ impl Daemon {
     }
 
     /// Puts a checked configuration in force: streams that it no longer admits end, all others
-    /// stay. Listen addresses stay as they are until a restart.
+    /// stay. Returns what has changed, and what would change only with a restart.
     ///
     /// # Errors
     /// [`StartError`]; then nothing has changed.
     pub fn reload(&self, config: Config) -> Result<String, StartError> {
         let before = self.edge.context();
+        let later: Vec<_> = self
+            .settled
+            .iter()
+            .zip(settled(&config))
+            .filter(|(now, then)| now.1 != then.1)
+            .map(|(now, _)| now.0)
+            .collect();
         let (context, settings) = prepare(config)?;
         let running = self.edge.settings.load_full();
-        let difference = difference((&before, &running), (&context, &settings));
+        let mut difference = difference((&before, &running), (&context, &settings));
+        if !later.is_empty() {
+            difference.push_str("; only with a restart: ");
+            difference.push_str(&later.join(", "));
+        }
         self.edge.replace(context, settings);
         Ok(difference)
     }
@@ -325,6 +340,8 @@ fn difference(before: (&Context, &Settings), after: (&Context, &Settings)) -> St
             old_shell.link.secret != new_shell.link.secret,
         ),
         ("annotate", old.annotate != new.annotate),
+        ("timeouts", old.timing != new.timing),
+        ("admission", old_shell.admission != new_shell.admission),
     ];
     let others = others.into_iter().filter(|(_, differs)| *differs);
     let all: Vec<_> = Some(partners.as_str())
@@ -333,10 +350,25 @@ fn difference(before: (&Context, &Settings), after: (&Context, &Settings)) -> St
         .chain(others.map(|(name, _)| name))
         .collect();
     if all.is_empty() {
-        "no partner, certificate or secret has changed".to_owned()
+        "partners and certificates are as they were".to_owned()
     } else {
         all.join(", ")
     }
+}
+
+/// The keys that are read at the start and not again, with their values.
+type Settled = [(&'static str, String); 4];
+
+fn settled(config: &Config) -> Settled {
+    [
+        ("[s2s] listen", list(&config.s2s.listen)),
+        ("[gateway] listen", list(&config.gateway.listen)),
+        (
+            "state-directory",
+            config.state_directory.display().to_string(),
+        ),
+        ("[log] format", format!("{:?}", config.log.format)),
+    ]
 }
 
 /// Bounces what waits too long for a gateway.

@@ -148,11 +148,30 @@ fn a_reload_is_all_or_nothing() {
     daemon.signal("HUP");
     let line = daemon.log_line("reload-done");
     assert!(line.contains("adatum.example"), "{line}");
+    assert!(!line.contains("restart"), "{line}");
     let offered = {
         let stream = TcpStream::connect(daemon.s2s).unwrap();
         converse(&stream, &header("adatum.example"), "features>")
     };
     assert!(offered.contains("starttls"), "{offered}");
+    daemon.signal("TERM");
+    daemon.ends_with(0);
+}
+
+/// What a reload cannot do is said, or the administrator would wait for it.
+#[test]
+fn a_reload_names_what_waits_for_a_restart() {
+    let lab = lab();
+    let daemon = Daemon::start(&lab);
+    let moved = EDGE.replacen("127.0.0.1:0", "127.0.0.1:5269", 1);
+    let slower = moved.replace("[tls]", "keep-alive-interval = \"1m\"\n\n[tls]");
+    lab.write("edge.toml", &slower, 0o644);
+    daemon.signal("HUP");
+    let line = daemon.log_line("reload-done");
+    assert!(
+        line.contains("timeouts; only with a restart: [s2s] listen"),
+        "{line}"
+    );
     daemon.signal("TERM");
     daemon.ends_with(0);
 }

@@ -68,7 +68,7 @@ pub struct Context {
 }
 
 /// How long things may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// From the connection to the first authenticated pair; from the first byte of a stanza to its
     /// last; and how long a partner may read nothing of what is written.
