@@ -4,6 +4,7 @@ use super::partner::written;
 use super::stage::Stage;
 use super::wire::Wire;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 const TWO: [&str; 2] = ["fabrikam.example", "litware.example"];
 
@@ -175,7 +176,7 @@ async fn reloads_lose_nothing() {
                 stage.send(&outbound(&domain, &format!("o{number}.")));
                 tokio::task::yield_now().await;
             }
-            wire
+            (domain, wire)
         });
     }
     for round in 0..10 {
@@ -207,7 +208,28 @@ async fn reloads_lose_nothing() {
         assert_eq!(got.len(), STREAMS * EACH, "{letter}");
         assert!(diary.lines().iter().all(|line| !line.contains("error")));
     }
+
+    // Ten are taken out: they end within a second, with the reason, while the others go on.
+    let (gone, kept) = names.split_at(10);
+    let (mut ends, mut stays): (Vec<_>, Vec<_>) = streams
+        .into_iter()
+        .partition(|(domain, _)| gone.contains(&domain.as_str()));
+    let entries: String = kept.iter().map(|name| entry(name, "")).collect();
+    let begun = Instant::now();
+    stage.reload(&entries);
+    for (domain, wire) in &mut stays {
+        wire.send(&message(domain, "after.")).await;
+    }
+    for (domain, wire) in &mut ends {
+        let error = ending(wire).await;
+        assert!(error.contains("policy-violation"), "{domain}: {error}");
+    }
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    for (domain, _) in &stays {
+        let from = format!("from='a@{domain}'");
+        stage.inside.find(&[&from, "id='after.'"]).await;
+    }
     let total = stage.daemon.edge().ledger.total();
     assert_eq!((total.bounced, total.dropped), (0, 0));
-    drop(streams);
 }
