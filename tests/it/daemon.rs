@@ -9,31 +9,9 @@ use std::time::Duration;
 
 use process::Daemon;
 
-use crate::lab::Lab;
+use crate::lab::{FREE_PORTS as EDGE, Lab};
 
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Everything on free ports; the log as JSON.
-const EDGE: &str = r#"domains = ["contoso.example"]
-state-directory = "state"
-
-[s2s]
-listen = ["127.0.0.1:0"]
-
-[tls]
-certificate-chain = "edge.pem"
-private-key = "edge.key"
-trust-anchors = "ca.pem"
-
-[gateway]
-listen = ["127.0.0.1:0"]
-secret-file = "gateway.secret"
-plaintext = true
-
-[log]
-format = "json"
-filter = "debug"
-"#;
 
 const PARTNERS: &str = r#"[[partner]]
 primary-domain = "fabrikam.example"

@@ -26,6 +26,27 @@ secret-file = "gateway.secret"
 plaintext = true
 "#;
 
+/// For a daemon that is to run: everything on free ports, the log as JSON.
+pub(crate) const FREE_PORTS: &str = r#"domains = ["contoso.example"]
+state-directory = "state"
+
+[s2s]
+listen = ["127.0.0.1:0"]
+
+[tls]
+certificate-chain = "edge.pem"
+private-key = "edge.key"
+trust-anchors = "ca.pem"
+
+[gateway]
+listen = ["127.0.0.1:0"]
+secret-file = "gateway.secret"
+plaintext = true
+
+[log]
+format = "json"
+"#;
+
 pub(crate) const PARTNERS: &str = r#"[[partner]]
 primary-domain = "fabrikam.example"
 type = "federated"
