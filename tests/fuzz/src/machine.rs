@@ -31,6 +31,8 @@ pub enum Operation<'a> {
         valid: bool,
     },
     Deliver(u8),
+    /// For so many seconds nothing was read, because what was read before had to wait.
+    Held(u16),
     Pong(&'a str),
     Reload {
         stricter: bool,
@@ -140,6 +142,11 @@ impl<M: Machine> Run<M> {
                     Dialect::Component => &WORLD.inbound,
                 };
                 self.handle(Input::Deliver(choose(stanzas, *which)), 1);
+            }
+            Operation::Held(seconds) => {
+                let time = Duration::from_secs(u64::from(*seconds));
+                self.elapsed += time;
+                self.handle(Input::Held(time), 1);
             }
             Operation::Pong(id) => {
                 self.handle(Input::Pong(id), 1);
