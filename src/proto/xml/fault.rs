@@ -70,7 +70,7 @@ pub enum Fault {
     /// A character that XML forbids, raw.
     #[error("the forbidden character U+{0:04X}")]
     ForbiddenCharacter(u32),
-    /// A character reference that is malformed, or names a character that XML forbids.
+    /// A character reference that is malformed, too long, or names a character that XML forbids.
     #[error("the bad character reference {0}")]
     CharacterReference(Excerpt),
     /// `&` that begins no reference.
