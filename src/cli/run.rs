@@ -1,6 +1,7 @@
 //! `xmpp-edge run`: the daemon.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rustls::pki_types::UnixTime;
 use tokio::runtime;
@@ -62,22 +63,37 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     for warning in &warnings {
         tracing::warn!(code = warning.code, "{}", warning.message);
     }
-    let runtime = match runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return refuse(&format!("the runtime: {error}")),
-    };
-    runtime.block_on(serve(&arguments.file.config, config, listeners, &logging))
+    daemon(&arguments.file.config, config, listeners, &logging).unwrap_or_else(|problem| {
+        // What was logged stands before what ends it.
+        logging.flush();
+        refuse(&problem)
+    })
 }
 
-async fn serve(path: &Path, config: Config, listeners: Listeners, logging: &Logging) -> Exit {
-    let (mut signals, notifier) = match (Signals::new(), Notifier::from_env()) {
-        (Ok(signals), Ok(notifier)) => (signals, notifier),
-        (Err(error), _) | (_, Err(error)) => return refuse(&error.to_string()),
-    };
-    let daemon = match Daemon::start(config, listeners).await {
-        Ok(daemon) => daemon,
-        Err(error) => return refuse(&error.to_string()),
-    };
+fn daemon(
+    path: &Path,
+    config: Config,
+    listeners: Listeners,
+    logging: &Logging,
+) -> Result<Exit, String> {
+    runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime: {error}"))?
+        .block_on(serve(path, config, listeners, logging))
+}
+
+async fn serve(
+    path: &Path,
+    config: Config,
+    listeners: Listeners,
+    logging: &Logging,
+) -> Result<Exit, String> {
+    let mut signals = Signals::new().map_err(|error| error.to_string())?;
+    let notifier = Notifier::from_env().map_err(|error| error.to_string())?;
+    let daemon = Daemon::start(config, listeners).await;
+    let daemon = daemon.map_err(|error| error.to_string())?;
+    logging.count_losses(Arc::clone(&daemon.edge().ledger));
     let mut watchdog = notifier.watchdog();
     notifier.ready();
     loop {
@@ -90,7 +106,7 @@ async fn serve(path: &Path, config: Config, listeners: Listeners, logging: &Logg
                     notifier.ready();
                 }
                 Signal::Drain => break,
-                Signal::Stop => return Exit::Success,
+                Signal::Stop => return Ok(Exit::Success),
             },
         }
     }
@@ -99,11 +115,11 @@ async fn serve(path: &Path, config: Config, listeners: Listeners, logging: &Logg
     tokio::pin!(drain);
     loop {
         tokio::select! {
-            () = &mut drain => return Exit::Success,
+            () = &mut drain => return Ok(Exit::Success),
             () = watchdog.beat() => {}
             signal = signals.next() => if signal == Signal::Stop {
                 Line::new(Event::DrainCutShort).detail("a second signal to stop").log();
-                return Exit::Success;
+                return Ok(Exit::Success);
             },
         }
     }

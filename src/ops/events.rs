@@ -5,6 +5,7 @@
 //! 2026-01-31T09:00:00.000000Z INFO  stream refused event=stream-refused claimed=evil.example …
 //! ```
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -81,6 +82,10 @@ events! {
     BodiesLogged, "bodies-logged", WARN, "message bodies are being logged";
     /// That a local user added or removed a contact could not be written to the disk.
     ContactNotKept, "contact-not-kept", ERROR, "contact not kept";
+    /// Whoever reads the log did not keep up or was away; `detail` says how many lines are missing here.
+    LogLinesLost, "log-lines-lost", WARN, "lines of the log were lost";
+    /// A fault of the edge, after which it ends; `detail` says where it is: please report it.
+    Panicked, "panicked", ERROR, "the edge panicked";
     /// A listener could not take a connection; it goes on after a pause.
     AcceptError, "accept-error", WARN, "connection not accepted";
     /// A connection was turned away by the caps for the unauthenticated.
@@ -236,27 +241,39 @@ impl Line {
     #[must_use]
     pub fn message(&self) -> String {
         let mut message = self.event.description().to_owned();
-        let stream = self.stream.map(|stream| stream.to_string());
-        let fields = [
-            ("event", Some(self.event.id())),
-            ("direction", self.direction),
-            ("stream", stream.as_deref()),
-            ("partner", self.partner.as_deref()),
-            ("local", self.local.as_deref()),
-            ("remote", self.remote.as_deref()),
-            ("claimed", self.claimed.as_deref()),
-            ("method", self.method),
-            ("tls", self.tls.as_deref()),
-            ("peer_address", self.peer_address.as_deref()),
-            ("reason", self.reason),
-            ("detail", self.detail.as_deref()),
-        ];
-        for (name, value) in fields {
-            if let Some(value) = value {
-                write_field(&mut message, name, value);
-            }
+        for (name, value) in self.fields() {
+            write_field(&mut message, name, &value);
         }
         message
+    }
+
+    /// How loud the line is.
+    pub(super) fn level(&self) -> Level {
+        self.event.level()
+    }
+
+    /// The fields that are set, in their order.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
+        let stream = self.stream.map(|stream| Cow::Owned(stream.to_string()));
+        [
+            ("event", Some(self.event.id().into())),
+            ("direction", self.direction.map(Cow::Borrowed)),
+            ("stream", stream),
+            ("partner", self.partner.as_deref().map(Cow::Borrowed)),
+            ("local", self.local.as_deref().map(Cow::Borrowed)),
+            ("remote", self.remote.as_deref().map(Cow::Borrowed)),
+            ("claimed", self.claimed.as_deref().map(Cow::Borrowed)),
+            ("method", self.method.map(Cow::Borrowed)),
+            ("tls", self.tls.as_deref().map(Cow::Borrowed)),
+            (
+                "peer_address",
+                self.peer_address.as_deref().map(Cow::Borrowed),
+            ),
+            ("reason", self.reason.map(Cow::Borrowed)),
+            ("detail", self.detail.as_deref().map(Cow::Borrowed)),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
     }
 
     /// Writes the line.

@@ -1,13 +1,27 @@
 //! Where log lines go and which of them: standard error as text or JSON, or the journal.
+//!
+//! Lines are formatted where they arise, wait in [`queue`], and are written by the one thread of
+//! [`writer`]: nobody who relays stanzas ever waits for whoever reads the log.
+//!
+//! tracing-appender's `NonBlocking` was weighed for this. Its bound is in lines, not bytes; it does
+//! not tell the reader of what was lost; and where its queue is full at the end, it prints to
+//! standard output, which blocks if that is read by the same stalled reader.
 
-use std::fs::File;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::MetadataExt;
+mod form;
+mod journal;
+mod queue;
+mod writer;
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::panic::{self, PanicHookInfo};
+use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use tracing::Subscriber;
-use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -15,7 +29,15 @@ use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use self::form::Form;
+use self::journal::{Journal, JournalLayer, is_journal};
+use self::queue::{CAPACITY, Lines, Queue};
+use super::counters::Ledger;
+use super::events::{Event, Line};
 use super::text::TextFormat;
+
+/// How long the end of the process waits for whoever reads the log.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,29 +82,38 @@ impl FromStr for Filter {
 }
 
 /// The running log; keep it to change the filter on reload.
-#[derive(Clone, Debug)]
+///
+/// When it is dropped, what is queued is written; a reader who does not read is waited for no
+/// longer than a second.
+#[derive(Debug)]
+#[must_use = "what is queued is written when this is dropped"]
 pub struct Logging {
     filter: reload::Handle<Targets, Registry>,
+    queue: Arc<Queue>,
 }
 
 impl Logging {
-    /// Starts logging for the whole process.
+    /// Starts logging for the whole process, panics included.
     ///
     /// # Errors
-    /// [`LoggingError::Running`] when it was started before.
+    /// [`LoggingError::Running`] when it was started before; [`LoggingError::Thread`].
     pub fn init(format: Format, filter: Filter) -> Result<Self, LoggingError> {
-        let journal = std::env::var("JOURNAL_STREAM").ok();
-        if format == Format::Auto && is_journal(journal.as_deref(), io::stderr().as_fd()) {
+        let queue = Arc::new(Queue::new(CAPACITY));
+        let lines = Lines(Arc::clone(&queue));
+        let stream = std::env::var("JOURNAL_STREAM").ok();
+        if format == Format::Auto && is_journal(stream.as_deref(), io::stderr().as_fd()) {
             // Without the journal's own socket, its stream takes text.
-            if let Ok(journal) = tracing_journald::layer() {
-                let journal = journal
-                    .with_priority_mappings(priorities())
-                    .with_syslog_identifier("xmpp-edge".to_owned())
-                    .with_field_prefix(Some("XMPP_EDGE".to_owned()));
-                return Self::install(Box::new(journal), filter);
+            if let Ok(journal) = Journal::open(Path::new(journal::PATH)) {
+                let layer = Box::new(JournalLayer(lines));
+                return Self::install(layer, filter, queue, journal, Form::Journal);
             }
         }
-        Self::install(stream_layer(format, io::stderr), filter)
+        let form = match format {
+            Format::Json => Form::Json,
+            Format::Auto | Format::Text => Form::Text,
+        };
+        let layer = stream_layer(format, move || lines.clone());
+        Self::install(layer, filter, queue, io::stderr(), form)
     }
 
     /// Changes which lines are written, from now on.
@@ -95,10 +126,46 @@ impl Logging {
             .map_err(|_| LoggingError::Stopped)
     }
 
-    fn install(layer: BoxedLayer<Filtered>, filter: Filter) -> Result<Self, LoggingError> {
-        let (subscriber, logging) = assemble(layer, filter);
+    /// Counts the lines that are lost, under `log-lines-lost`; those lost before included.
+    pub fn count_losses(&self, ledger: Arc<Ledger>) {
+        self.queue.count_in(ledger);
+    }
+
+    /// Writes what is queued; a reader who does not read is waited for no longer than a second.
+    pub fn flush(&self) {
+        self.queue.flush(PATIENCE);
+    }
+
+    fn install(
+        layer: BoxedLayer<Filtered>,
+        filter: Filter,
+        queue: Arc<Queue>,
+        sink: impl Write + Send + 'static,
+        form: Form,
+    ) -> Result<Self, LoggingError> {
+        let (subscriber, handle) = assemble(layer, filter);
         subscriber.try_init().map_err(|_| LoggingError::Running)?;
-        Ok(logging)
+        writer::start(Arc::clone(&queue), sink, form).map_err(LoggingError::Thread)?;
+        let last_words = Arc::clone(&queue);
+        let default = panic::take_hook();
+        panic::set_hook(Box::new(move |panicked| {
+            last_words.push(form.bytes(&panic_line(panicked)));
+            // The process may end when this returns.
+            let is_read = last_words.flush(PATIENCE);
+            if is_read && std::env::var_os("RUST_BACKTRACE").is_some() {
+                default(panicked);
+            }
+        }));
+        Ok(Self {
+            filter: handle,
+            queue,
+        })
+    }
+}
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 
@@ -122,6 +189,9 @@ pub enum LoggingError {
     /// The process logs already.
     #[error("logging was started before")]
     Running,
+    /// The thread that writes cannot be started.
+    #[error("the thread that writes the log: {0}")]
+    Thread(io::Error),
     /// The process does not log any more.
     #[error("logging has stopped")]
     Stopped,
@@ -133,10 +203,13 @@ type Filtered = tracing_subscriber::layer::Layered<reload::Layer<Targets, Regist
 fn assemble(
     layer: BoxedLayer<Filtered>,
     filter: Filter,
-) -> (impl Subscriber + Send + Sync + 'static, Logging) {
+) -> (
+    impl Subscriber + Send + Sync + 'static,
+    reload::Handle<Targets, Registry>,
+) {
     let (filter, handle) = reload::Layer::new(filter.0);
     let subscriber = tracing_subscriber::registry().with(filter).with(layer);
-    (subscriber, Logging { filter: handle })
+    (subscriber, handle)
 }
 
 fn stream_layer<S, W>(format: Format, writer: W) -> BoxedLayer<S>
@@ -159,30 +232,15 @@ where
     }
 }
 
-/// The journal's priorities of the same names; the library's own mapping makes `info` a notice.
-fn priorities() -> PriorityMappings {
-    PriorityMappings {
-        info: Priority::Informational,
-        debug: Priority::Debug,
-        ..PriorityMappings::new()
-    }
-}
-
-/// Whether a stream is the one the service manager connected to the journal.
-///
-/// `JOURNAL_STREAM` is inherited, so it alone proves nothing: its device and inode must be those
-/// of the stream (systemd.exec(5)).
-fn is_journal(journal_stream: Option<&str>, stream: BorrowedFd<'_>) -> bool {
-    let Some((device, inode)) = journal_stream.and_then(|text| text.split_once(':')) else {
-        return false;
-    };
-    let (Ok(device), Ok(inode)) = (device.parse(), inode.parse()) else {
-        return false;
-    };
-    stream
-        .try_clone_to_owned()
-        .and_then(|stream| File::from(stream).metadata())
-        .is_ok_and(|found| (found.dev(), found.ino()) == (device, inode))
+fn panic_line(panicked: &PanicHookInfo<'_>) -> Line {
+    let thread = thread::current();
+    let place = panicked.location().map(ToString::to_string);
+    Line::new(Event::Panicked).detail(format_args!(
+        "{}, thread {}: {}",
+        place.as_deref().unwrap_or("somewhere"),
+        thread.name().unwrap_or("without a name"),
+        panicked.payload_as_str().unwrap_or("no words"),
+    ))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod honest;
 mod scarcity;
 mod secrets;
 mod slow;
+mod unread;
 
 use std::net::{IpAddr, SocketAddr, TcpStream};
 

@@ -1,8 +1,8 @@
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::Instant;
 
 use super::*;
-use crate::ops::events::{Event, Line};
 
 /// What a log wrote.
 #[derive(Clone, Default)]
@@ -27,10 +27,12 @@ impl Write for Written {
 fn logged(format: Format, filter: &str, act: impl FnOnce(&Logging)) -> String {
     let written = Written::default();
     let sink = written.clone();
-    let (subscriber, logging) = assemble(
+    let (subscriber, filter) = assemble(
         stream_layer(format, move || sink.clone()),
         filter.parse().unwrap(),
     );
+    let queue = Arc::new(Queue::new(CAPACITY));
+    let logging = Logging { filter, queue };
     tracing::subscriber::with_default(subscriber, || act(&logging));
     written.text()
 }
@@ -142,13 +144,90 @@ fn filters_and_formats_are_checked() {
 }
 
 #[test]
-fn the_journal_is_recognised_by_device_and_inode() {
-    let file = tempfile::tempfile().unwrap();
-    let found = file.metadata().unwrap();
-    let right = format!("{}:{}", found.dev(), found.ino());
-    let wrong = format!("{}:{}", found.dev(), found.ino() + 1);
-    assert!(is_journal(Some(&right), file.as_fd()));
-    for other in [None, Some(wrong.as_str()), Some(""), Some("1"), Some("a:b")] {
-        assert!(!is_journal(other, file.as_fd()), "{other:?}");
+fn the_lines_of_the_log_itself_look_like_all_others() {
+    let line = Line::new(Event::LogLinesLost).detail("12 lines, \"so\"");
+    let after_time = |text: &str| text.split_once(' ').unwrap().1.to_owned();
+    let formatted = logged(Format::Text, "info", |_| line.log());
+    let own = String::from_utf8(Form::Text.bytes(&line)).unwrap();
+    assert_eq!(after_time(&own), after_time(&formatted));
+
+    let formatted = logged(Format::Json, "info", |_| line.log());
+    let own = String::from_utf8(Form::Json.bytes(&line)).unwrap();
+    let [own, formatted] = [own, formatted].map(|text| {
+        let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        value["timestamp"].take().as_str().map(str::len).unwrap();
+        (value, text.lines().count())
+    });
+    assert_eq!(own, formatted);
+}
+
+/// What happens in a process of its own, because it is about the end of one.
+const END: &str = "XMPP_EDGE_TEST_END";
+
+/// The body of the child in the tests below.
+#[test]
+#[ignore = "ends the process: started by the tests below"]
+fn an_end() {
+    let end = std::env::var(END).unwrap();
+    let logging = Logging::init(Format::Json, "info".parse().unwrap()).unwrap();
+    let count = if end == "stalled" { 20_000 } else { 1000 };
+    (0..count).for_each(|number| tracing::info!(number, "a line"));
+    match end.as_str() {
+        "panic" => {
+            thread::spawn(|| panic!("something\nelse"))
+                .join()
+                .unwrap_err();
+        }
+        _ => drop(logging),
     }
+    // Nothing is written from here on, and no destructor runs.
+    std::process::abort();
+}
+
+fn begin(end: &str) -> std::process::Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "ops::logging::tests::an_end", "--ignored"])
+        .arg("--nocapture")
+        .env(END, end)
+        .env_remove("RUST_BACKTRACE")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn a_reader_who_reads_gets_all_of_it_whatever_the_end() {
+    for end in ["drop", "panic"] {
+        let output = begin(end).wait_with_output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        let mut lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        if end == "panic" {
+            let last = lines.pop().unwrap();
+            assert_eq!(
+                (&last["event"], &last["level"]),
+                (&"panicked".into(), &"ERROR".into())
+            );
+            let detail = last["detail"].as_str().unwrap();
+            assert!(
+                detail.contains("tests.rs") && detail.ends_with("something\\u{a}else"),
+                "{detail}"
+            );
+        }
+        let numbers: Vec<_> = lines.iter().map(|line| line["number"].as_u64()).collect();
+        assert_eq!(numbers, (0..1000).map(Some).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn the_end_does_not_wait_for_a_reader_who_does_not_read() {
+    let begun = Instant::now();
+    let mut child = begin("stalled");
+    child.wait().unwrap();
+    let took = begun.elapsed();
+    assert!(took >= PATIENCE, "the pipe has taken it all");
+    assert!(took < PATIENCE * 10, "{took:?}");
 }

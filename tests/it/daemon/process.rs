@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::lab::Lab;
@@ -16,6 +16,8 @@ pub(crate) struct Daemon {
     log: Receiver<String>,
     /// Every line of it.
     whole_log: Arc<Mutex<Vec<String>>>,
+    /// Whoever holds it keeps the log from being read.
+    reading: Arc<Mutex<()>>,
     pub(crate) s2s: SocketAddr,
     pub(crate) gateway: SocketAddr,
 }
@@ -55,8 +57,11 @@ impl Daemon {
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let whole_log = Arc::<Mutex<Vec<_>>>::default();
         let copy = Arc::clone(&whole_log);
+        let reading = Arc::<Mutex<()>>::default();
+        let may_read = Arc::clone(&reading);
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
+                drop(may_read.lock());
                 copy.lock().unwrap().push(line.clone());
                 if sender.send(line).is_err() {
                     break;
@@ -68,6 +73,7 @@ impl Daemon {
             child: child.into(),
             log,
             whole_log,
+            reading,
             s2s: nowhere,
             gateway: nowhere,
         };
@@ -125,6 +131,11 @@ impl Daemon {
         Arc::clone(&self.whole_log)
     }
 
+    /// Reads no more of the log, until what this returns is dropped.
+    pub(crate) fn leave_log_unread(&self) -> MutexGuard<'_, ()> {
+        self.reading.lock().unwrap()
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.borrow().id()
     }
@@ -141,6 +152,18 @@ impl Daemon {
     /// Waits for the end.
     pub(crate) fn ends_with(self, status: i32) {
         self.ends_with_log(status);
+    }
+
+    /// Waits for the end of one whose log is left unread.
+    pub(crate) fn status(&self) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(ended) = self.child.borrow_mut().try_wait().unwrap() {
+                return ended.code();
+            }
+            assert!(Instant::now() < deadline, "the daemon does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Waits for the end; returns what of the log nobody has asked for.
