@@ -10,7 +10,7 @@ use toml::de::DeTable;
 use super::model::Config;
 use super::problem::{Findings, Place, Problem, Severity, Source};
 use super::reader::Section;
-use super::{Examination, access, files, gateway, identity, partners, sections};
+use super::{Examination, access, admission, files, gateway, identity, partners, sections};
 use crate::proto::policy::Terms;
 
 /// Reads and checks everything.
@@ -68,7 +68,7 @@ fn read(
     );
     let partners_place = partners_file.map_or_else(|| root.place(), |text| text.place);
     let s2s = sections::s2s(&root);
-    let admission = sections::admission(&root);
+    let (admission, unproven) = admission::admission(&root);
     let (tls, identities) = identity::read(&root, &locals, now);
     let mut defaults = Terms {
         connection_limit: s2s.partner_connection_limit,
@@ -93,6 +93,7 @@ fn read(
             state_directory,
             s2s,
             admission,
+            unproven,
             tls: tls?,
             identities: identities?,
             dialback: dialback?,

@@ -5,6 +5,7 @@
 //! section gives it meaning, [`model`](Config) is what the daemon sees.
 
 mod access;
+mod admission;
 mod advice;
 mod certificate;
 mod edge;

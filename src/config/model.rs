@@ -15,6 +15,7 @@ use crate::ops::logging::{Filter, Format};
 use crate::proto::auth::chain::{Anchors, TlsVersion};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{AdmissionLimits, Rules};
+use crate::proto::stream::Unproven;
 
 /// The whole configuration of an edge.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Config {
     pub s2s: S2s,
     /// What a connection may hold before it is authenticated.
     pub admission: AdmissionLimits,
+    /// What its stream may bring until then.
+    pub unproven: Unproven,
     /// What TLS with partners accepts.
     pub tls: Tls,
     /// The certificates the edge shows to partners.
@@ -60,6 +63,8 @@ pub struct S2s {
     pub keep_alive_interval: Duration,
     /// The longest stanza that is read, in bytes.
     pub max_stanza_bytes: usize,
+    /// The levels of the deepest stanza that is read.
+    pub max_stanza_depth: usize,
 }
 
 /// What TLS with partners accepts.

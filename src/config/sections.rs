@@ -13,7 +13,6 @@ use super::{terms, value};
 use crate::ops::logging::{Filter, Format};
 use crate::proto::auth::dialback_key::DialbackSecret;
 use crate::proto::jid::Domain;
-use crate::proto::policy::AdmissionLimits;
 
 /// The list `domains`, each once.
 pub(super) fn domains(section: &Section<'_>) -> Option<Vec<Item<Domain>>> {
@@ -106,29 +105,10 @@ pub(super) fn s2s(root: &Section<'_>) -> S2s {
             second..=86400 * second,
         ),
         max_stanza_bytes: terms::max_stanza_bytes(&section, 262_144),
+        max_stanza_depth: section.number("max-stanza-depth", 64, 8..=256),
     };
     section.finish();
     s2s
-}
-
-pub(super) fn admission(root: &Section<'_>) -> AdmissionLimits {
-    let section = root.section("admission");
-    let default = AdmissionLimits::default();
-    let limit = |key, default| section.number(key, default, 0..=10_000_000);
-    let limits = AdmissionLimits {
-        unauthenticated: limit("unauthenticated-limit", default.unauthenticated),
-        unauthenticated_per_address: limit(
-            "unauthenticated-per-address",
-            default.unauthenticated_per_address,
-        ),
-        unauthenticated_per_prefix: limit(
-            "unauthenticated-per-prefix",
-            default.unauthenticated_per_prefix,
-        ),
-        per_address: limit("connections-per-address", default.per_address),
-    };
-    section.finish();
-    limits
 }
 
 pub(super) fn dialback(root: &Section<'_>, state_directory: &Path) -> Option<DialbackSource> {

@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-use crate::proto::policy::{Admission, AdmissionLimits, Reason};
+use crate::proto::jid::Domain;
+use crate::proto::policy::{Admission, AdmissionLimits, Reason, Visit};
 
 /// The count of all connections from outside.
 #[derive(Debug, Default)]
@@ -13,8 +15,7 @@ pub struct Door(Mutex<Admission>);
 #[derive(Debug)]
 pub struct Admitted {
     door: Arc<Door>,
-    address: IpAddr,
-    authenticated: bool,
+    visit: Visit,
 }
 
 impl Door {
@@ -27,11 +28,10 @@ impl Door {
         address: IpAddr,
         limits: &AdmissionLimits,
     ) -> Result<Admitted, Reason> {
-        self.with(|admission| admission.enter(address, limits))?;
+        let visit = self.with(|admission| admission.enter(address, limits))?;
         Ok(Admitted {
             door: Arc::clone(self),
-            address,
-            authenticated: false,
+            visit,
         })
     }
 
@@ -41,20 +41,49 @@ impl Door {
 }
 
 impl Admitted {
+    /// The connection claims to be a partner: see [`Admission::claim`].
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub fn claim(&mut self, partner: Domain, limits: &AdmissionLimits) -> Result<(), Reason> {
+        let visit = &mut self.visit;
+        self.door
+            .with(|admission| admission.claim(visit, partner, limits, Instant::now()))
+    }
+
+    /// The connection wants a dialback key to be asked about: see [`Admission::ask`].
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub fn ask(&mut self, limits: &AdmissionLimits) -> Result<(), Reason> {
+        let visit = &mut self.visit;
+        self.door
+            .with(|admission| admission.ask(visit, limits, Instant::now()))
+    }
+
+    /// The connection is no stranger's: see [`Admission::vouch`].
+    pub fn vouch(&mut self) {
+        let visit = &mut self.visit;
+        self.door.with(|admission| admission.vouch(visit));
+    }
+
     /// The connection has proven who it is.
-    pub fn authenticated(&mut self) {
-        if !self.authenticated {
-            self.authenticated = true;
-            self.door
-                .with(|admission| admission.authenticated(self.address));
-        }
+    pub fn prove(&mut self) {
+        let visit = &mut self.visit;
+        self.door
+            .with(|admission| admission.prove(visit, Instant::now()));
+    }
+
+    /// Whether it comes from where the partner that it claims to be has proven itself lately.
+    #[must_use]
+    pub fn is_familiar(&self) -> bool {
+        self.visit.is_familiar()
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        let authenticated = self.authenticated;
-        self.door
-            .with(|admission| admission.leave(self.address, authenticated));
+        let visit = &self.visit;
+        self.door.with(|admission| admission.leave(visit));
     }
 }

@@ -15,6 +15,7 @@ use super::contacts;
 use super::dial;
 use super::edge::{Edge, LinkSettings, Settings};
 use super::listen::{Port, accept};
+use super::questions::Questions;
 use super::registry::Kind;
 use super::resolve::{DnsResolver, ResolverSetupError};
 use super::tls::{Credential, TlsConfigs, TlsSetupError, link};
@@ -304,6 +305,10 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
         resolver: Arc::new(DnsResolver::new(&config.dns.nameservers)?),
         allow_private_addresses: config.dns.allow_private_addresses,
         admission: config.admission,
+        questions: Arc::new(Questions::new(
+            config.admission.questions_at_once,
+            config.admission.questions_at_once_per_domain,
+        )),
         connection_limit: config.s2s.connection_limit,
         reconnect_grace: config.gateway.reconnect_grace,
         link: LinkSettings {
@@ -321,7 +326,9 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
             inactivity: config.s2s.inactivity_timeout,
             keep_alive: config.s2s.keep_alive_interval,
         },
+        unproven: config.unproven,
         max_stanza_bytes: config.s2s.max_stanza_bytes,
+        max_stanza_depth: config.s2s.max_stanza_depth,
         annotate: config.gateway.annotate,
     };
     Ok((context, settings))
@@ -341,7 +348,14 @@ fn difference(before: (&Context, &Settings), after: (&Context, &Settings)) -> St
         ),
         ("annotate", old.annotate != new.annotate),
         ("timeouts", old.timing != new.timing),
-        ("admission", old_shell.admission != new_shell.admission),
+        (
+            "max-stanza-depth",
+            old.max_stanza_depth != new.max_stanza_depth,
+        ),
+        (
+            "admission",
+            old_shell.admission != new_shell.admission || old.unproven != new.unproven,
+        ),
     ];
     let others = others.into_iter().filter(|(_, differs)| *differs);
     let all: Vec<_> = Some(partners.as_str())

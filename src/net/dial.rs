@@ -95,10 +95,12 @@ async fn carry_once(edge: &Arc<Edge>, pair: &Pair, queue: &Arc<Queue>) -> Result
     Ok(())
 }
 
-/// Asks the authoritative server of a partner's domain about a dialback key.
-pub async fn ask(edge: Arc<Edge>, question: Question) -> Answer {
+/// Asks the authoritative server of a partner's domain about a dialback key, for whoever connected
+/// from where that partner has proven itself before, or for a stranger.
+pub async fn ask(edge: Arc<Edge>, question: Question, is_familiar: bool) -> Answer {
     let account = edge.context().rules.account_of(&question.pair.remote);
-    let Ok(_place) = edge.questions.enter(&account).await else {
+    let questions = Arc::clone(&edge.settings.load().questions);
+    let Ok(_place) = questions.enter(&account, is_familiar).await else {
         return Answer::unreachable(question, &Reason::Shutdown);
     };
     let (told, mut answers) = mpsc::unbounded_channel();
@@ -326,20 +328,22 @@ impl Side for Dialling {
     ) -> Result<(Transport, TlsFacts), TlsFault> {
         let name = server_name(remote)?;
         let minimum = self.edge.minimum_tls(remote);
-        let config = self.edge.settings.load().tls.client(local, minimum);
-        transport.connect_tls(config, name).await
+        let settings = self.edge.settings.load_full();
+        let config = settings.tls.client(local, minimum);
+        transport
+            .connect_tls(config, name, settings.admission.handshake_bytes)
+            .await
     }
 
-    async fn act(&mut self, output: Output, mailbox: &Mailbox) {
+    async fn act(&mut self, output: Output, mailbox: &Mailbox) -> Result<(), Reason> {
         match output {
             Output::Authenticated(pair) => {
-                let Some(queue) = &self.queue else {
-                    return;
-                };
-                let id = self.journal.stream();
-                queue.attach(id);
-                self.opened = Some((id, Instant::now()));
-                self.edge.hub.opened(&pair, mailbox.clone());
+                if let Some(queue) = &self.queue {
+                    let id = self.journal.stream();
+                    queue.attach(id);
+                    self.opened = Some((id, Instant::now()));
+                    self.edge.hub.opened(&pair, mailbox.clone());
+                }
             }
             Output::Answered(answer) => {
                 self.is_answered = true;
@@ -365,8 +369,10 @@ impl Side for Dialling {
             | Output::LinkUp(_)
             | Output::Stanza(_)
             | Output::Refused { .. }
+            | Output::Claimed(_)
             | Output::Close(_) => {}
         }
+        Ok(())
     }
 
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {

@@ -52,7 +52,14 @@ pub trait Side: Send {
     ) -> impl Future<Output = Result<(Transport, TlsFacts), TlsFault>> + Send;
 
     /// Acts on an output; waiting here slows this stream's reading, and nothing else.
-    fn act(&mut self, output: Output, mailbox: &Mailbox) -> impl Future<Output = ()> + Send;
+    ///
+    /// # Errors
+    /// Why the stream is to end: a limit of the edge is reached.
+    fn act(
+        &mut self,
+        output: Output,
+        mailbox: &Mailbox,
+    ) -> impl Future<Output = Result<(), Reason>> + Send;
 
     /// Where this stream takes stanzas from, once it is open.
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)>;
@@ -160,8 +167,11 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 Output::Close(reason) => return Ok(Some(reason)),
                 other => {
                     let begun = Instant::now();
-                    self.side.act(other, &self.mailbox.0).await;
+                    let acted = self.side.act(other, &self.mailbox.0).await;
                     held += begun.elapsed();
+                    if let Err(reason) = acted {
+                        self.machine.handle(now(), Input::End(reason));
+                    }
                 }
             }
         }

@@ -48,8 +48,6 @@ pub struct Edge {
     pub context: watch::Sender<Arc<Context>>,
     /// What the shell needs besides, replaced whole on a reload.
     pub settings: ArcSwap<Settings>,
-    /// Bounds the questions to authoritative servers.
-    pub questions: Questions,
 }
 
 /// The shell's own settings.
@@ -65,6 +63,8 @@ pub struct Settings {
     pub allow_private_addresses: bool,
     /// What connections may hold before they have proven anything.
     pub admission: AdmissionLimits,
+    /// Bounds the questions to authoritative servers.
+    pub questions: Arc<Questions>,
     /// Live streams with partners in all.
     pub connection_limit: usize,
     /// How long stanzas wait for an absent gateway.
@@ -116,7 +116,6 @@ impl Edge {
             contacts,
             context,
             settings: ArcSwap::from_pointee(settings),
-            questions: Questions::default(),
         };
         (Arc::new(edge), wanted)
     }

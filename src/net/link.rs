@@ -92,7 +92,8 @@ async fn secure(edge: &Edge, stream: TcpStream) -> Result<Transport, (&'static s
         return Ok(transport);
     };
     let patience = edge.context().timing.establishment;
-    let outcome = timeout(patience, transport.accept_tls(Arc::clone(config)))
+    let handshake = transport.accept_tls(Arc::clone(config), settings.admission.handshake_bytes);
+    let outcome = timeout(patience, handshake)
         .await
         .unwrap_or(Err(TlsFault::TimedOut));
     let (transport, facts) = outcome.map_err(|fault| (fault.code(), fault.to_string()))?;
@@ -157,11 +158,11 @@ impl Side for Serving {
         Err(TlsFault::Closed)
     }
 
-    async fn act(&mut self, output: Output, _mailbox: &Mailbox) {
+    async fn act(&mut self, output: Output, _mailbox: &Mailbox) -> Result<(), Reason> {
         match output {
             Output::Stanza(stanza) => self.edge.hub.from_gateway(stanza).await,
             Output::LinkUp(domain) => {
-                self.admitted.authenticated();
+                self.admitted.prove();
                 let queue = self.edge.hub.inbox(&domain);
                 queue.attach(self.id);
                 self.taken = Some(((*domain).clone(), queue));
@@ -185,11 +186,13 @@ impl Side for Serving {
             Output::Record(_)
             | Output::Send(_)
             | Output::StartTls { .. }
+            | Output::Claimed(_)
             | Output::Ask(_)
             | Output::Answered(_)
             | Output::Authenticated(_)
             | Output::Close(_) => {}
         }
+        Ok(())
     }
 
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {

@@ -17,7 +17,8 @@ use super::tls::TlsFault;
 use super::transport::Transport;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::jid::Domain;
-use crate::proto::stream::{Inbound, Output};
+use crate::proto::policy::Reason;
+use crate::proto::stream::{Inbound, Output, Record};
 
 /// Serves a connection that a partner opened, to its end.
 pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admitted: Admitted) {
@@ -61,12 +62,19 @@ impl Side for Receiving {
         remote: &Domain,
     ) -> Result<(Transport, TlsFacts), TlsFault> {
         let minimum = self.edge.minimum_tls(remote);
-        let config = self.edge.settings.load().tls.server(local, minimum);
-        self.edge.turnstile.pass(transport.accept_tls(config)).await
+        let settings = self.edge.settings.load_full();
+        let config = settings.tls.server(local, minimum);
+        let handshake = transport.accept_tls(config, settings.admission.handshake_bytes);
+        self.edge.turnstile.pass(handshake).await
     }
 
-    async fn act(&mut self, output: Output, mailbox: &Mailbox) {
+    async fn act(&mut self, output: Output, mailbox: &Mailbox) -> Result<(), Reason> {
         match output {
+            Output::Claimed(pair) => {
+                let account = self.edge.context().rules.account_of(&pair.remote);
+                let limits = self.edge.settings.load().admission;
+                self.admitted.claim(account, &limits)?;
+            }
             Output::Stanza(stanza) => self.edge.hub.from_partner(stanza).await,
             Output::Refused {
                 reason,
@@ -83,28 +91,29 @@ impl Side for Receiving {
                 }
             }
             Output::Authenticated(pair) => {
-                self.admitted.authenticated();
+                self.admitted.prove();
                 let rules = &self.edge.context().rules;
                 let limit = self.edge.settings.load().connection_limit;
-                if let Err(reason) = self.registered.claim(&pair.remote, rules, limit) {
-                    // A stream that has ended meanwhile needs no telling.
-                    mailbox
-                        .send(Command::End(Box::new(reason)))
-                        .unwrap_or_default();
-                }
+                self.registered.claim(&pair.remote, rules, limit)?;
             }
             Output::Record(record) => {
+                // Only a partner that we dialled can know a key of ours.
+                if let Record::DialbackAnswered { valid: true, .. } = record {
+                    self.admitted.vouch();
+                }
                 let hub = &self.edge.hub;
                 self.journal.record(record, |remote| hub.partner(remote));
             }
             Output::Ask(question) => {
+                self.admitted.ask(&self.edge.settings.load().admission)?;
+                let is_familiar = self.admitted.is_familiar();
                 let (edge, mailbox) = (Arc::clone(&self.edge), mailbox.clone());
                 tokio::spawn(async move {
                     // A stream that has ended meanwhile needs no answer, and must not go on asking:
                     // who comes and goes would keep everybody else's questions waiting.
                     tokio::select! {
                         () = mailbox.closed() => {}
-                        answer = dial::ask(edge, question) => {
+                        answer = dial::ask(edge, question, is_familiar) => {
                             mailbox
                                 .send(Command::Answer(Box::new(answer)))
                                 .unwrap_or_default();
@@ -118,6 +127,7 @@ impl Side for Receiving {
             | Output::LinkUp(_)
             | Output::Close(_) => {}
         }
+        Ok(())
     }
 
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {

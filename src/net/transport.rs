@@ -139,14 +139,18 @@ impl Transport {
         }
     }
 
-    /// Starts TLS as the receiving side.
+    /// Starts TLS as the receiving side, with a handshake of so many bytes at most.
     ///
     /// # Errors
     /// [`TlsFault`] names what the handshake broke on.
-    pub async fn accept_tls(self, config: Arc<ServerConfig>) -> Result<(Self, TlsFacts), TlsFault> {
+    pub async fn accept_tls(
+        self,
+        config: Arc<ServerConfig>,
+        handshake_bytes: usize,
+    ) -> Result<(Self, TlsFacts), TlsFault> {
         let stream = self.into_clear()?;
         let mut stream = TlsAcceptor::from(config)
-            .accept(Metered::new(stream))
+            .accept(Metered::new(stream, handshake_bytes))
             .await
             .map_err(|error| TlsFault::of(&error))?;
         stream.get_mut().0.free();
@@ -154,7 +158,7 @@ impl Transport {
         Ok((Self::Tls(Box::new(TlsStream::Server(stream))), facts))
     }
 
-    /// Starts TLS as the initiating side.
+    /// Starts TLS as the initiating side, with a handshake of so many bytes at most.
     ///
     /// # Errors
     /// [`TlsFault`] names what the handshake broke on.
@@ -162,10 +166,11 @@ impl Transport {
         self,
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
+        handshake_bytes: usize,
     ) -> Result<(Self, TlsFacts), TlsFault> {
         let stream = self.into_clear()?;
         let mut stream = TlsConnector::from(config)
-            .connect(name, Metered::new(stream))
+            .connect(name, Metered::new(stream, handshake_bytes))
             .await
             .map_err(|error| TlsFault::of(&error))?;
         stream.get_mut().0.free();

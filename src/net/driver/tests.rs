@@ -116,7 +116,9 @@ impl Side for Stands {
         Err(TlsFault::Closed)
     }
 
-    async fn act(&mut self, _output: Output, _mailbox: &Mailbox) {}
+    async fn act(&mut self, _output: Output, _mailbox: &Mailbox) -> Result<(), Reason> {
+        Ok(())
+    }
 
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
         self.queue.clone()
@@ -141,7 +143,9 @@ async fn driven(
             inactivity: WRITE_STALL,
             keep_alive: WRITE_STALL,
         },
+        unproven: crate::proto::stream::Unproven::default(),
         max_stanza_bytes: 1,
+        max_stanza_depth: 64,
         annotate: false,
     }));
     let transport = Transport::Clear(ours.unwrap());

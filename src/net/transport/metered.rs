@@ -7,10 +7,6 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Most bytes of a handshake, certificates included. The longest chains in use have some 16 KiB;
-/// the TLS library alone would hold 64 KiB for whoever sends a long message and never its end.
-pub(super) const MAX_HANDSHAKE_BYTES: usize = 32 << 10;
-
 /// TCP with a meter, which runs until it is taken away.
 #[derive(Debug)]
 pub struct Metered {
@@ -20,14 +16,15 @@ pub struct Metered {
 
 /// More was read than a handshake may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the handshake has more than {MAX_HANDSHAKE_BYTES} bytes")]
+#[error("the handshake is longer than `handshake-bytes` allows")]
 pub struct HandshakeTooLong;
 
 impl Metered {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    /// `limit`: the most bytes of a handshake, certificates included.
+    pub(super) fn new(stream: TcpStream, limit: usize) -> Self {
         Self {
             stream,
-            left: Some(MAX_HANDSHAKE_BYTES),
+            left: Some(limit),
         }
     }
 
@@ -91,6 +88,8 @@ mod tests {
 
     use super::*;
 
+    const LIMIT: usize = 32 << 10;
+
     /// What a peer sends, read as in a handshake (and after it) to the end: how many bytes came,
     /// and whether that was all.
     async fn read(sent: usize, is_handshake: bool) -> (usize, io::Result<()>) {
@@ -104,7 +103,7 @@ mod tests {
             peer.write_all(&vec![0; sent]).await.ok();
         };
         let reading = async move {
-            let mut metered = Metered::new(stream);
+            let mut metered = Metered::new(stream, LIMIT);
             if !is_handshake {
                 metered.free();
             }
@@ -122,15 +121,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_handshake_has_so_many_bytes_and_no_more() {
-        let (got, end) = read(MAX_HANDSHAKE_BYTES - 1, true).await;
-        assert_eq!(got, MAX_HANDSHAKE_BYTES - 1);
+        let (got, end) = read(LIMIT - 1, true).await;
+        assert_eq!(got, LIMIT - 1);
         end.unwrap();
-        let (got, end) = read(4 * MAX_HANDSHAKE_BYTES, true).await;
-        assert_eq!(got, MAX_HANDSHAKE_BYTES);
+        let (got, end) = read(4 * LIMIT, true).await;
+        assert_eq!(got, LIMIT);
         let error = end.unwrap_err();
         assert!(error.get_ref().unwrap().is::<HandshakeTooLong>());
-        let (got, end) = read(4 * MAX_HANDSHAKE_BYTES, false).await;
-        assert_eq!(got, 4 * MAX_HANDSHAKE_BYTES);
+        let (got, end) = read(4 * LIMIT, false).await;
+        assert_eq!(got, 4 * LIMIT);
         end.unwrap();
     }
 }

@@ -1,46 +1,34 @@
-//! What connections may hold before they have proven anything: counted in all, per address and
-//! per prefix, so that one host, or one network of hosts, cannot crowd out the partners.
+//! The ledger of those who have proven nothing: what they hold and what they cost is charged to
+//! the connection, its address, its prefix and the partner that it claims to be, so that one host,
+//! or one network of hosts, cannot crowd out the partners.
+//!
+//! ```text
+//!   enter ──► claim ──► ask ──► prove ──► leave
+//!     │         │        │        └ is counted no more, and its address is known as the partner's
+//!     │         │        └ a dialback question: lookups and a connection
+//!     │         └ a header that policy admits: a handshake, and a place among those who claim this
+//!     └ a connection: a place among all, of its address and of its prefix
+//! ```
+//!
+//! Who claims to be a partner is charged to its name only where that partner has not proven itself
+//! from the same address lately: a crowd that poses as a partner must not keep the partner out.
+
+mod familiar;
+mod limits;
+mod network;
+mod tally;
+
+pub use limits::{AdmissionLimits, Rates};
+pub use network::Network;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Instant;
 
+use self::familiar::Familiar;
+use self::tally::{Exceeded, Stranger, Tally};
 use super::Reason;
-
-/// How many connections are admitted; 0 stands for no limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AdmissionLimits {
-    /// Unauthenticated ones, from all addresses together.
-    pub unauthenticated: usize,
-    /// Unauthenticated ones from one address.
-    pub unauthenticated_per_address: usize,
-    /// Unauthenticated ones from one prefix: /24 of IPv4, /56 of IPv6.
-    pub unauthenticated_per_prefix: usize,
-    /// All from one address, the authenticated included.
-    pub per_address: usize,
-}
-
-impl AdmissionLimits {
-    /// Everybody is admitted.
-    pub const NONE: Self = Self {
-        unauthenticated: 0,
-        unauthenticated_per_address: 0,
-        unauthenticated_per_prefix: 0,
-        per_address: 0,
-    };
-}
-
-/// What `[admission]` says by default: 50 from a host is more than any server opens at once, and
-/// 5000 unproven streams that do their worst stay within 460 MiB (docs/security.md).
-impl Default for AdmissionLimits {
-    fn default() -> Self {
-        Self {
-            unauthenticated: 5000,
-            unauthenticated_per_address: 50,
-            unauthenticated_per_prefix: 500,
-            per_address: 500,
-        }
-    }
-}
+use crate::proto::jid::Domain;
 
 /// The connections that are there, by where they come from.
 #[derive(Debug, Default)]
@@ -48,6 +36,29 @@ pub struct Admission {
     unauthenticated: usize,
     addresses: HashMap<IpAddr, Counts>,
     networks: HashMap<Network, usize>,
+    /// How many claim to be a partner, from where it is not known.
+    posing: HashMap<Domain, usize>,
+    attempts: Tally,
+    questions: Tally,
+    familiar: Familiar,
+}
+
+/// A connection that was counted in; it must be counted out by [`Admission::leave`].
+#[derive(Debug)]
+#[must_use]
+pub struct Visit {
+    address: IpAddr,
+    claim: Option<Claim>,
+    authenticated: bool,
+}
+
+#[derive(Debug)]
+struct Claim {
+    partner: Domain,
+    is_familiar: bool,
+    /// Whether the attempt is charged no more.
+    is_vouched: bool,
+    has_asked: bool,
 }
 
 #[derive(Debug, Default)]
@@ -56,39 +67,12 @@ struct Counts {
     all: usize,
 }
 
-/// The network that one attacker may well have whole: /24 of IPv4, /56 of IPv6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Network(Prefix);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Prefix {
-    V4([u8; 3]),
-    V6([u8; 7]),
-}
-
-impl Network {
-    /// The network of an address.
-    #[must_use]
-    pub fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V4(address) => {
-                let [a, b, c, _] = address.octets();
-                Prefix::V4([a, b, c])
-            }
-            IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, ..] = address.octets();
-                Prefix::V6([a, b, c, d, e, f, g])
-            }
-        })
-    }
-}
-
 impl Admission {
     /// Counts a new connection in, unauthenticated.
     ///
     /// # Errors
     /// [`Reason::TooManyStrangers`] names the limit that is reached; then nothing is counted.
-    pub fn enter(&mut self, address: IpAddr, limits: &AdmissionLimits) -> Result<(), Reason> {
+    pub fn enter(&mut self, address: IpAddr, limits: &AdmissionLimits) -> Result<Visit, Reason> {
         let address = address.to_canonical();
         let network = Network::of(address);
         let (of_address, all) = self
@@ -96,7 +80,7 @@ impl Admission {
             .get(&address)
             .map_or((0, 0), |counts| (counts.unauthenticated, counts.all));
         let of_prefix = self.networks.get(&network).copied().unwrap_or_default();
-        for (count, limit, name) in [
+        for (count, limit, key) in [
             (
                 self.unauthenticated,
                 limits.unauthenticated,
@@ -114,44 +98,126 @@ impl Admission {
             ),
             (all, limits.per_address, "connections-per-address"),
         ] {
-            if limit != 0 && count >= limit {
-                return Err(Reason::TooManyStrangers(name));
-            }
+            within(count, limit, key)?;
         }
         let counts = self.addresses.entry(address).or_default();
         counts.unauthenticated += 1;
         counts.all += 1;
         *self.networks.entry(network).or_default() += 1;
         self.unauthenticated += 1;
+        Ok(Visit {
+            address,
+            claim: None,
+            authenticated: false,
+        })
+    }
+
+    /// The connection claims to be a partner that policy would admit; `partner` is the one who has
+    /// an account of its own in the rules. A connection is charged once.
+    ///
+    /// # Errors
+    /// [`Reason::TooManyStrangers`] names the limit that is reached.
+    pub fn claim(
+        &mut self,
+        visit: &mut Visit,
+        partner: Domain,
+        limits: &AdmissionLimits,
+        now: Instant,
+    ) -> Result<(), Reason> {
+        if visit.claim.is_some() {
+            return Ok(());
+        }
+        let claim = Claim {
+            is_familiar: self.familiar.knows(&partner, visit.address, now),
+            partner,
+            is_vouched: false,
+            has_asked: false,
+        };
+        let stranger = claim.stranger(visit.address);
+        if stranger.posing_as.is_some() {
+            let posing = self.posing.get(&claim.partner).copied().unwrap_or_default();
+            let limit = limits.unauthenticated_per_domain;
+            within(posing, limit, "unauthenticated-per-domain")?;
+        }
+        self.attempts
+            .charge(&stranger, limits.attempts, now)
+            .map_err(|exceeded| {
+                Reason::TooManyStrangers(match exceeded {
+                    Exceeded::Address => "attempts-per-address",
+                    Exceeded::Prefix => "attempts-per-prefix",
+                    Exceeded::Domain => "attempts-per-domain",
+                })
+            })?;
+        if !claim.is_familiar {
+            *self.posing.entry(claim.partner.clone()).or_default() += 1;
+        }
+        visit.claim = Some(claim);
         Ok(())
     }
 
-    /// A connection has proven who it is; call it once for each.
-    pub fn authenticated(&mut self, address: IpAddr) {
-        let address = address.to_canonical();
-        self.unauthenticated = self.unauthenticated.saturating_sub(1);
-        if let Some(counts) = self.addresses.get_mut(&address) {
-            counts.unauthenticated = counts.unauthenticated.saturating_sub(1);
-        }
-        let network = Network::of(address);
-        if let Some(count) = self.networks.get_mut(&network) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.networks.remove(&network);
-            }
+    /// The connection wants a dialback key to be asked about.
+    ///
+    /// # Errors
+    /// [`Reason::TooManyStrangers`] names the limit that is reached.
+    pub fn ask(
+        &mut self,
+        visit: &mut Visit,
+        limits: &AdmissionLimits,
+        now: Instant,
+    ) -> Result<(), Reason> {
+        // Nothing is asked on a stream that has not begun; and who has proven one pair may well
+        // be asked about others.
+        let Some(claim) = visit.claim.as_mut().filter(|_| !visit.authenticated) else {
+            return Ok(());
+        };
+        self.questions
+            .charge(&claim.stranger(visit.address), limits.questions, now)
+            .map_err(|exceeded| {
+                Reason::TooManyStrangers(match exceeded {
+                    Exceeded::Address => "questions-per-address",
+                    Exceeded::Prefix => "questions-per-prefix",
+                    Exceeded::Domain => "questions-per-domain",
+                })
+            })?;
+        claim.has_asked = true;
+        Ok(())
+    }
+
+    /// The connection has shown that it is no stranger, though it may prove no pair of its own:
+    /// the attempt was not in vain.
+    pub fn vouch(&mut self, visit: &mut Visit) {
+        if let Some(claim) = visit.claim.as_mut().filter(|claim| !claim.is_vouched) {
+            claim.is_vouched = true;
+            self.attempts.refund(&claim.stranger(visit.address));
         }
     }
 
-    /// A connection is gone; nothing of it is remembered.
-    pub fn leave(&mut self, address: IpAddr, authenticated: bool) {
-        let address = address.to_canonical();
-        if !authenticated {
-            self.authenticated(address);
+    /// The connection has proven who it is.
+    pub fn prove(&mut self, visit: &mut Visit, now: Instant) {
+        if visit.authenticated {
+            return;
         }
-        if let Some(counts) = self.addresses.get_mut(&address) {
+        self.vouch(visit);
+        self.count_out_stranger(visit);
+        visit.authenticated = true;
+        if let Some(claim) = &visit.claim {
+            if claim.has_asked {
+                self.questions.refund(&claim.stranger(visit.address));
+            }
+            self.familiar.learn(&claim.partner, visit.address, now);
+        }
+    }
+
+    /// A connection is gone; of those who have proven nothing, nothing is remembered but, for a
+    /// minute, what they have cost.
+    pub fn leave(&mut self, visit: &Visit) {
+        if !visit.authenticated {
+            self.count_out_stranger(visit);
+        }
+        if let Some(counts) = self.addresses.get_mut(&visit.address) {
             counts.all = counts.all.saturating_sub(1);
             if counts.all == 0 {
-                self.addresses.remove(&address);
+                self.addresses.remove(&visit.address);
             }
         }
     }
@@ -161,87 +227,51 @@ impl Admission {
     pub fn unauthenticated(&self) -> usize {
         self.unauthenticated
     }
+
+    fn count_out_stranger(&mut self, visit: &Visit) {
+        self.unauthenticated = self.unauthenticated.saturating_sub(1);
+        if let Some(counts) = self.addresses.get_mut(&visit.address) {
+            counts.unauthenticated = counts.unauthenticated.saturating_sub(1);
+        }
+        one_less(&mut self.networks, &Network::of(visit.address));
+        if let Some(claim) = visit.claim.as_ref().filter(|claim| !claim.is_familiar) {
+            one_less(&mut self.posing, &claim.partner);
+        }
+    }
+}
+
+impl Visit {
+    /// Whether it claims to be a partner from where that partner has proven itself lately.
+    #[must_use]
+    pub fn is_familiar(&self) -> bool {
+        self.claim.as_ref().is_some_and(|claim| claim.is_familiar)
+    }
+}
+
+impl Claim {
+    fn stranger(&self, address: IpAddr) -> Stranger<'_> {
+        Stranger {
+            address,
+            posing_as: Some(&self.partner).filter(|_| !self.is_familiar),
+        }
+    }
+}
+
+fn within(count: usize, limit: usize, key: &'static str) -> Result<(), Reason> {
+    if limit != 0 && count >= limit {
+        return Err(Reason::TooManyStrangers(key));
+    }
+    Ok(())
+}
+
+fn one_less<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const LIMITS: AdmissionLimits = AdmissionLimits {
-        unauthenticated: 8,
-        unauthenticated_per_address: 2,
-        unauthenticated_per_prefix: 4,
-        per_address: 3,
-    };
-
-    fn ip(text: &str) -> IpAddr {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn each_limit_has_its_name() {
-        let mut admission = Admission::default();
-        let mut enter = |address: &str| match admission.enter(ip(address), &LIMITS) {
-            Ok(()) => "admitted",
-            Err(Reason::TooManyStrangers(name)) => name,
-            Err(_) => unreachable!(),
-        };
-        for (address, want) in [
-            ("192.0.2.1", "admitted"),
-            ("192.0.2.1", "admitted"),
-            ("192.0.2.1", "unauthenticated-per-address"),
-            // The same host, mapped.
-            ("::ffff:192.0.2.1", "unauthenticated-per-address"),
-            ("192.0.2.2", "admitted"),
-            ("192.0.2.3", "admitted"),
-            ("192.0.2.4", "unauthenticated-per-prefix"),
-            ("192.0.3.1", "admitted"),
-            ("2001:db8:0:0::1", "admitted"),
-            ("2001:db8:0:ff::1", "admitted"),
-            ("2001:db8:0:100::1", "admitted"),
-            ("198.51.100.1", "unauthenticated-limit"),
-        ] {
-            assert_eq!(enter(address), want, "{address}");
-        }
-    }
-
-    #[test]
-    fn the_authenticated_count_for_their_address_only() {
-        let mut admission = Admission::default();
-        let host = ip("192.0.2.1");
-        for _ in 0..3 {
-            admission.enter(host, &LIMITS).unwrap();
-            admission.authenticated(host);
-        }
-        assert_eq!(admission.unauthenticated(), 0);
-        let refused = admission.enter(host, &LIMITS);
-        assert_eq!(
-            refused,
-            Err(Reason::TooManyStrangers("connections-per-address"))
-        );
-        admission.leave(host, true);
-        assert_eq!(admission.enter(host, &LIMITS), Ok(()));
-    }
-
-    proptest! {
-        #[test]
-        fn when_all_have_left_nothing_is_remembered(
-            visits in proptest::collection::vec((any::<[u8; 4]>(), any::<bool>()), 0..200)
-        ) {
-            let mut admission = Admission::default();
-            for (address, authenticated) in &visits {
-                admission.enter(IpAddr::from(*address), &AdmissionLimits::NONE).unwrap();
-                if *authenticated {
-                    admission.authenticated(IpAddr::from(*address));
-                }
-            }
-            for (address, authenticated) in &visits {
-                admission.leave(IpAddr::from(*address), *authenticated);
-            }
-            prop_assert_eq!(admission.unauthenticated, 0);
-            prop_assert!(admission.addresses.is_empty());
-            prop_assert!(admission.networks.is_empty());
-        }
-    }
-}
+mod tests;

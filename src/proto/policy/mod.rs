@@ -14,7 +14,7 @@ mod rules;
 mod terms;
 
 pub use access::Access;
-pub use admission::{Admission, AdmissionLimits, Network};
+pub use admission::{Admission, AdmissionLimits, Network, Rates, Visit};
 pub use budget::{BURST, Budget};
 pub use conversations::Conversations;
 pub use direction::{Direction, Initiative};

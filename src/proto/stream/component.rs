@@ -18,7 +18,7 @@ use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stanza::{Refusal, from_gateway};
 use crate::proto::xml::writer::write_close;
-use crate::proto::xml::{Dialect, Element, Event, Header, Limits, Ns};
+use crate::proto::xml::{Dialect, Element, Event, Header, Ns};
 
 /// A link that a gateway opened.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Component {
     #[must_use]
     pub fn new(context: Arc<Context>, ids: IdSource, secret: Arc<LinkSecret>, now: Now) -> Self {
         Self {
-            wire: Wire::new(Dialect::Component, Limits::UNAUTHENTICATED),
+            wire: Wire::new(Dialect::Component, &context.unproven),
             ids,
             secret,
             establishment: now.monotonic + context.timing.establishment,
@@ -62,7 +62,11 @@ impl Component {
         if matches!(self.state, State::Closed) {
             return;
         }
-        self.wire.feed(bytes);
+        match (self.wire.feed(bytes), &self.state) {
+            (Ok(()), _) => {}
+            (Err(reason), State::Closing(..)) => return self.gone(reason),
+            (Err(reason), _) => return self.fail(now, reason),
+        }
         while !matches!(self.state, State::Closed) {
             let outcome = match self.wire.next_event() {
                 // What is being closed is not opened again.
@@ -113,6 +117,9 @@ impl Component {
             // RFC 6120 §4.4: what arrives until the other side has closed, too, still counts.
             State::Closing(closing, Some(proof)) => {
                 let proof = self.stanza(element, &proof, false).is_ok().then_some(proof);
+                if proof.is_none() {
+                    self.wire.allow(self.context.unproven.bytes);
+                }
                 State::Closing(closing, proof)
             }
             other => other,
@@ -173,8 +180,7 @@ impl Component {
     }
 
     fn set_limits(&mut self) {
-        self.wire
-            .set_limits(Limits::authenticated(self.link_limit()));
+        self.wire.proven(self.context.limits(self.link_limit()));
     }
 
     /// A stanza that is too long for its partner is answered; only one that is too long by far
@@ -204,6 +210,9 @@ impl Component {
             header::send(&mut self.wire, &[("id", &id)]);
         }
         let closing = Closing::begin(&mut self.wire, now, reason);
+        if open.is_none() {
+            self.wire.allow(self.context.unproven.bytes);
+        }
         self.state = State::Closing(closing, open);
     }
 

@@ -31,10 +31,7 @@ use super::wire::Wire;
 use super::{Context, IdSource, Input, Machine, Now, Output};
 use crate::proto::policy::Reason;
 use crate::proto::xml::writer::write_close;
-use crate::proto::xml::{Dialect, Event, Limits};
-
-/// Most bytes of XML that are read before a pair is proven: a hundred times what is needed.
-const MAX_UNPROVEN_BYTES: usize = 64 << 10;
+use crate::proto::xml::{Dialect, Event};
 
 /// A stream that a partner opened.
 #[derive(Debug)]
@@ -43,8 +40,6 @@ pub struct Inbound {
     wire: Wire,
     ids: IdSource,
     establishment: Instant,
-    /// What was read before a pair was proven, in bytes.
-    unproven: usize,
     /// Since when something is there that is not yet whole.
     begun: Option<Instant>,
     /// Whom the last header named, for a header of ours that only carries an error.
@@ -67,11 +62,10 @@ impl Inbound {
     #[must_use]
     pub fn new(context: Arc<Context>, ids: IdSource, now: Now) -> Self {
         Self {
-            wire: Wire::new(Dialect::Server, Limits::UNAUTHENTICATED),
+            wire: Wire::new(Dialect::Server, &context.unproven),
             ids,
             establishment: now.monotonic + context.timing.establishment,
             context,
-            unproven: 0,
             begun: None,
             claimed: Claimed::default(),
             state: State::ExpectHeader(Box::default()),
@@ -85,19 +79,11 @@ impl Inbound {
             State::ExpectTls(_) => return self.gone(Reason::PlaintextInjection),
             _ => {}
         }
-        // Behind our closing tag nothing but the other one is waited for, and not at any price.
-        let only_closing = matches!(self.state, State::Closing(_, None));
-        if only_closing || self.is_unproven() {
-            self.unproven += bytes.len();
-            if self.unproven > MAX_UNPROVEN_BYTES {
-                if only_closing {
-                    return self.gone(Reason::TooMuchUnproven);
-                }
-                self.unproven = 0;
-                return self.fail(now, Reason::TooMuchUnproven);
-            }
+        match (self.wire.feed(bytes), &self.state) {
+            (Ok(()), _) => {}
+            (Err(reason), State::Closing(..)) => return self.gone(reason),
+            (Err(reason), _) => return self.fail(now, reason),
         }
-        self.wire.feed(bytes);
         // After `<proceed/>` the next byte belongs to TLS.
         while !matches!(self.state, State::ExpectTls(_) | State::Closed) {
             match self.wire.next_event() {
@@ -160,6 +146,9 @@ impl Inbound {
                 .send_header(&mut self.wire, &self.context.rules, &id);
         }
         let closing = Closing::begin(&mut self.wire, now, reason);
+        if open.is_none() {
+            self.wire.allow(self.context.unproven.bytes);
+        }
         self.state = State::Closing(closing, open);
     }
 
@@ -176,16 +165,6 @@ impl Inbound {
     /// not keep it here in pieces.
     fn stanza_due(&self) -> Option<Instant> {
         Some(self.begun? + self.context.timing.establishment)
-    }
-
-    /// Whether nothing has been proven yet.
-    fn is_unproven(&self) -> bool {
-        match &self.state {
-            State::ExpectHeader(state) => state.proven.is_empty(),
-            State::Negotiating(open) => open.proven.is_empty(),
-            State::ExpectTls(_) => true,
-            State::Closing(..) | State::Closed => false,
-        }
     }
 }
 
@@ -280,7 +259,10 @@ impl State {
                 match open.late(cx, element) {
                     Ok(()) => Ok(Self::Closing(closing, Some(open))),
                     // Our closing tag has been sent, and nothing may follow it.
-                    Err(_) => Ok(Self::Closing(closing, None)),
+                    Err(_) => {
+                        cx.wire.allow(cx.context.unproven.bytes);
+                        Ok(Self::Closing(closing, None))
+                    }
                 }
             }
             (Self::Closing(closing, _), Event::Close) => {

@@ -40,6 +40,7 @@ use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Reason, Rules};
 use crate::proto::stanza::{Addressed, Stanza, Validated};
+use crate::proto::xml::Limits;
 
 /// Both clocks, as the shell read them.
 #[derive(Clone, Copy, Debug)]
@@ -61,10 +62,43 @@ pub struct Context {
     pub dialback: DialbackSecret,
     /// How long things may take.
     pub timing: Timing,
+    /// What a stream may bring before anything is proven on it.
+    pub unproven: Unproven,
     /// The largest stanza that is read where no partner's own limit holds, in bytes.
     pub max_stanza_bytes: usize,
+    /// The levels of the deepest stanza that is read.
+    pub max_stanza_depth: usize,
     /// Whether each stanza that goes inward tells the gateway which partner it is from.
     pub annotate: bool,
+}
+
+impl Context {
+    /// What one stanza may cost once its sender is known, if it may have so many bytes.
+    fn limits(&self, max_stanza_bytes: usize) -> Limits {
+        Limits {
+            depth: self.max_stanza_depth,
+            ..Limits::authenticated(max_stanza_bytes)
+        }
+    }
+}
+
+/// What a stream may bring before anything is proven on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unproven {
+    /// What one element may cost.
+    pub limits: Limits,
+    /// Bytes in all.
+    pub bytes: usize,
+}
+
+impl Default for Unproven {
+    fn default() -> Self {
+        Self {
+            limits: Limits::UNAUTHENTICATED,
+            // A hundred times what is needed.
+            bytes: 64 << 10,
+        }
+    }
 }
 
 /// How long things may take.
@@ -129,6 +163,9 @@ pub enum Output {
         /// The name to ask for (SNI).
         remote: Domain,
     },
+    /// The header claims this pair, and policy would admit it: from here on it may cost much, so
+    /// this is where a limit on strangers ends the stream.
+    Claimed(Pair),
     /// Ask the authoritative server of `question.pair.remote`, and come back with an answer.
     Ask(Question),
     /// What the authoritative server said, on a stream that was opened to ask.

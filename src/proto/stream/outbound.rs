@@ -30,7 +30,7 @@ use crate::proto::auth::dialback::{Question, Requested};
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
 use crate::proto::xml::writer::write_close;
-use crate::proto::xml::{Dialect, Event, Limits};
+use crate::proto::xml::{Dialect, Event};
 
 pub use open::PING_PREFIX;
 
@@ -97,7 +97,7 @@ impl Outbound {
         now: Now,
     ) -> Self {
         Self {
-            wire: Wire::new(Dialect::Server, Limits::UNAUTHENTICATED),
+            wire: Wire::new(Dialect::Server, &context.unproven),
             ids,
             pair,
             purpose,
@@ -116,7 +116,11 @@ impl Outbound {
             State::ExpectTls => return self.gone(Reason::PlaintextInjection),
             _ => {}
         }
-        self.wire.feed(bytes);
+        match (self.wire.feed(bytes), &self.state) {
+            (Ok(()), _) => {}
+            (Err(reason), State::Closing(_)) => return self.gone(reason),
+            (Err(reason), _) => return self.fail(now, reason),
+        }
         // After `<proceed/>` the next byte belongs to TLS.
         while !matches!(self.state, State::ExpectTls | State::Closed) {
             match self.wire.next_event() {
@@ -169,7 +173,7 @@ impl Outbound {
         });
         self.wire.push(Output::Authenticated(proof));
         self.wire
-            .set_limits(Limits::authenticated(self.context.max_stanza_bytes));
+            .proven(self.context.limits(self.context.max_stanza_bytes));
         self.state = State::Open(Open::new(method, now));
         Ok(())
     }
@@ -281,7 +285,9 @@ impl Outbound {
         if !self.wire.header_sent() {
             self.send_header(Channel::default());
         }
-        self.state = State::Closing(Closing::begin(&mut self.wire, now, reason));
+        let closing = Closing::begin(&mut self.wire, now, reason);
+        self.wire.allow(self.context.unproven.bytes);
+        self.state = State::Closing(closing);
     }
 
     fn closed_by_peer(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Output, Record};
+use super::{Output, Record, Unproven};
 use crate::proto::policy::Reason;
 use crate::proto::xml::writer::write_element;
 use crate::proto::xml::{Dialect, Element, Event, Limits, Reader};
@@ -16,6 +16,8 @@ pub(super) struct Wire {
     outputs: VecDeque<Output>,
     /// Whether our header of the current document has been sent.
     header_sent: bool,
+    /// How many bytes may still be read while nothing is proven; `None` once something is.
+    allowance: Option<usize>,
     /// How often something came that changed nothing.
     ignored: u8,
 }
@@ -24,19 +26,35 @@ pub(super) struct Wire {
 const MAX_IGNORED: u8 = 16;
 
 impl Wire {
-    pub(super) fn new(dialect: Dialect, limits: Limits) -> Self {
+    pub(super) fn new(dialect: Dialect, unproven: &Unproven) -> Self {
         Self {
             dialect,
-            limits,
-            reader: Reader::new(dialect, limits),
+            limits: unproven.limits,
+            reader: Reader::new(dialect, unproven.limits),
+            allowance: Some(unproven.bytes),
             outputs: VecDeque::new(),
             header_sent: false,
             ignored: 0,
         }
     }
 
-    pub(super) fn feed(&mut self, bytes: &[u8]) {
+    /// Takes what was read.
+    ///
+    /// # Errors
+    /// [`Reason::TooMuchUnproven`], with nothing taken, where it is more than was allowed.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), Reason> {
+        if let Some(left) = &mut self.allowance {
+            *left = left
+                .checked_sub(bytes.len())
+                .ok_or(Reason::TooMuchUnproven)?;
+        }
         self.reader.feed(bytes);
+        Ok(())
+    }
+
+    /// Nothing but the end is waited for any more, and not at any price: so many bytes.
+    pub(super) fn allow(&mut self, bytes: usize) {
+        self.allowance = Some(bytes);
     }
 
     pub(super) fn next_event(&mut self) -> Result<Option<Event>, Reason> {
@@ -96,7 +114,9 @@ impl Wire {
         self.header_sent = true;
     }
 
-    pub(super) fn set_limits(&mut self, limits: Limits) {
+    /// Something is proven: these limits hold from here on, and what is read is not counted.
+    pub(super) fn proven(&mut self, limits: Limits) {
+        self.allowance = None;
         self.limits = limits;
         self.reader.set_limits(limits);
     }

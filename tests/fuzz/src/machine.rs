@@ -204,7 +204,10 @@ impl<M: Machine> Run<M> {
             Output::LinkUp(domain) => self.links.push((*domain).clone()),
             Output::Stanza(stanza) => self.stanza(stanza),
             Output::Close(_) => self.closed = true,
-            Output::Answered(_) | Output::Refused { .. } | Output::Record(_) => {}
+            Output::Claimed(_)
+            | Output::Answered(_)
+            | Output::Refused { .. }
+            | Output::Record(_) => {}
         }
     }
 

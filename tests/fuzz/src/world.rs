@@ -16,7 +16,7 @@ use xmpp_edge::proto::stanza::{
     Addressed, Remembered, Stanza, Validated, from_gateway, from_partner, permit,
 };
 use xmpp_edge::proto::stream::{
-    Context, IdSource, Input, Machine, Now, Outbound, Output, Purpose, Timing,
+    Context, IdSource, Input, Machine, Now, Outbound, Output, Purpose, Timing, Unproven,
 };
 use xmpp_edge::proto::xml::{Element, Ns};
 
@@ -195,7 +195,9 @@ fn context(anchors: &Arc<Anchors>, partners: &[Settings]) -> Arc<Context> {
             inactivity: Duration::from_secs(600),
             keep_alive: Duration::from_secs(300),
         },
+        unproven: Unproven::default(),
         max_stanza_bytes: 16 * 1024,
+        max_stanza_depth: 64,
         annotate: true,
     })
 }

@@ -8,10 +8,12 @@ use xmpp_edge::proto::auth::chain::TlsVersion;
 use xmpp_edge::proto::auth::identity::Names;
 use xmpp_edge::proto::jid::{Domain, Jid};
 use xmpp_edge::proto::policy::{
-    Access, AdmissionLimits, Initiative, Kinds, Method, Negotiation, PartnerType, Payload, Terms,
+    Access, AdmissionLimits, Initiative, Kinds, Method, Negotiation, PartnerType, Payload, Rates,
+    Terms,
 };
 use xmpp_edge::proto::stanza::Kind;
-use xmpp_edge::proto::xml::Ns;
+use xmpp_edge::proto::stream::Unproven;
+use xmpp_edge::proto::xml::{Limits, Ns};
 
 use crate::lab::Lab;
 
@@ -28,12 +30,34 @@ stream-establishment-timeout = "4s"
 stream-inactivity-timeout = "50s"
 keep-alive-interval = "6s"
 max-stanza-bytes = 70000
+max-stanza-depth = 63
 
 [admission]
 unauthenticated-limit = 1
 unauthenticated-per-address = 2
 unauthenticated-per-prefix = 3
+unauthenticated-per-domain = 4
 connections-per-address = 0
+attempts-per-address = 5
+attempts-per-prefix = 6
+attempts-per-domain = 7
+questions-per-address = 8
+questions-per-prefix = 9
+questions-per-domain = 10
+questions-at-once = 11
+questions-at-once-per-domain = 12
+
+[admission.stream]
+header-bytes = 1025
+element-bytes = 1026
+depth = 5
+elements = 9
+attributes = 10
+name-bytes = 33
+namespaces = 11
+white-space-bytes = 17
+bytes = 9002
+handshake-bytes = 9001
 
 [tls]
 certificate-chain = "edge.pem"
@@ -135,13 +159,44 @@ fn the_edge_file() {
     assert_eq!(s2s.inactivity_timeout, Duration::from_secs(50));
     assert_eq!(s2s.keep_alive_interval, Duration::from_secs(6));
     assert_eq!(s2s.max_stanza_bytes, 70_000);
+    assert_eq!(s2s.max_stanza_depth, 63);
     assert_eq!(
         config.admission,
         AdmissionLimits {
             unauthenticated: 1,
             unauthenticated_per_address: 2,
             unauthenticated_per_prefix: 3,
+            unauthenticated_per_domain: 4,
             per_address: 0,
+            attempts: Rates {
+                per_address: 5,
+                per_prefix: 6,
+                per_domain: 7,
+            },
+            questions: Rates {
+                per_address: 8,
+                per_prefix: 9,
+                per_domain: 10,
+            },
+            questions_at_once: 11,
+            questions_at_once_per_domain: 12,
+            handshake_bytes: 9001,
+        }
+    );
+    assert_eq!(
+        config.unproven,
+        Unproven {
+            limits: Limits {
+                header_bytes: 1025,
+                element_bytes: 1026,
+                depth: 5,
+                elements: 9,
+                attributes: 10,
+                name_bytes: 33,
+                bindings: 11,
+                whitespace_bytes: 17,
+            },
+            bytes: 9002,
         }
     );
 
@@ -293,6 +348,9 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(s2s.inactivity_timeout, Duration::from_secs(600));
     assert_eq!(s2s.keep_alive_interval, Duration::from_secs(300));
     assert_eq!(s2s.max_stanza_bytes, 262_144);
+    assert_eq!(s2s.max_stanza_depth, 64);
+    assert_eq!(config.admission, AdmissionLimits::default());
+    assert_eq!(config.unproven, Unproven::default());
     assert_eq!(config.tls.minimum_version, TlsVersion::Tls12);
     let DialbackSource::ToBeMade(path) = &config.dialback else {
         panic!("{:?}", config.dialback);

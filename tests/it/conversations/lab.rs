@@ -14,7 +14,7 @@ use xmpp_edge::proto::jid::Domain;
 use xmpp_edge::proto::policy::{DomainPattern, Negotiation, Partner, Rules, Terms};
 use xmpp_edge::proto::stanza::{Remembered, Stanza, Validated, from_gateway, permit};
 use xmpp_edge::proto::stream::{
-    Context, IdSource, Input, Machine, Now, Outbound, Output, Purpose, Timing,
+    Context, IdSource, Input, Machine, Now, Outbound, Output, Purpose, Timing, Unproven,
 };
 use xmpp_edge::proto::xml::{Dialect, Element, Event, Limits, Reader};
 
@@ -123,7 +123,9 @@ pub(crate) fn context(local: &str, partners: Vec<Partner>) -> Arc<Context> {
             inactivity: Duration::from_secs(600),
             keep_alive: Duration::from_secs(300),
         },
+        unproven: Unproven::default(),
         max_stanza_bytes: 10_000,
+        max_stanza_depth: 64,
         annotate: false,
     })
 }

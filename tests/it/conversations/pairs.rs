@@ -234,7 +234,11 @@ impl Meeting {
                 self.ended[who] = Some(reason);
                 self.inputs.push_back((other, Going::HangUp));
             }
-            Output::Record(_) | Output::LinkUp(_) | Output::Stanza(_) | Output::Refused { .. } => {}
+            Output::Claimed(_)
+            | Output::Record(_)
+            | Output::LinkUp(_)
+            | Output::Stanza(_)
+            | Output::Refused { .. } => {}
         }
     }
 

@@ -214,6 +214,7 @@ struct Watch<M> {
     /// Questions that were answered with valid.
     confirmed: Vec<Question>,
     good_certificate: bool,
+    claimed: bool,
     tls_starts: usize,
     tls_is_up: bool,
     proven: Vec<Pair>,
@@ -254,6 +255,7 @@ impl<M: Machine> Watch<M> {
             questions: Vec::new(),
             confirmed: Vec::new(),
             good_certificate: false,
+            claimed: false,
             tls_starts: 0,
             tls_is_up: false,
             proven: Vec::new(),
@@ -370,12 +372,23 @@ impl<M: Machine> Watch<M> {
                     self.said_goodbye = bytes.ends_with(b"</stream:stream>");
                     self.sent.extend(bytes);
                 }
+                Output::Claimed(_) => {
+                    prop_assert!(!self.claimed, "one connection is charged twice");
+                    self.claimed = true;
+                }
                 Output::StartTls { .. } => {
+                    prop_assert!(
+                        self.claimed || self.is_ours,
+                        "TLS starts and nobody is charged"
+                    );
                     self.tls_starts += 1;
                     prop_assert_eq!(self.tls_starts, 1, "TLS is started twice");
                     self.check_sent();
                 }
-                Output::Ask(question) => self.questions.push(question),
+                Output::Ask(question) => {
+                    prop_assert!(self.claimed, "somebody is asked and nobody is charged");
+                    self.questions.push(question);
+                }
                 Output::Authenticated(proof) => {
                     let pair = (*proof).clone();
                     self.is_proven(&pair, proof.method())?;

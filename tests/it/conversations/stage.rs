@@ -209,7 +209,8 @@ impl<'s> Stage<'s> {
             }
             self.take_written(&mut written);
             let done = match output {
-                Output::Send(_) => continue,
+                // What the shell charges for; the properties say when.
+                Output::Send(_) | Output::Claimed(_) => continue,
                 Output::StartTls { local, remote } => {
                     Done::Said(format!("start-tls {local} {remote}"))
                 }

@@ -15,7 +15,7 @@ use xmpp_edge::proto::policy::{
     Rules, StanzaFacts, Terms, evaluate,
 };
 use xmpp_edge::proto::stanza::{Addressed, Kind, from_gateway, from_partner};
-use xmpp_edge::proto::stream::{Context, Timing};
+use xmpp_edge::proto::stream::{Context, Timing, Unproven};
 use xmpp_edge::proto::xml::{Element, Ns};
 use xmpp_edge::store::Contacts;
 
@@ -145,7 +145,9 @@ fn context(policy: &Policy) -> Context {
             inactivity: minute,
             keep_alive: minute,
         },
+        unproven: Unproven::default(),
         max_stanza_bytes: 100_000,
+        max_stanza_depth: 64,
         annotate: false,
     }
 }

@@ -1,9 +1,12 @@
-//! A partner's own server, which calls every dialback key good.
+//! A partner's own server, which calls every dialback key good, but for one that it never judges.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+/// The key that it has nothing to say about.
+pub(crate) const NEVER: &str = "never";
 
 /// It serves as long as the tests run.
 pub(crate) struct Authority {
@@ -64,6 +67,10 @@ fn serve(mut stream: TcpStream, closes: bool, told: &Mutex<String>) {
                 let Some((attributes, rest)) = after.split_once('>') else {
                     break;
                 };
+                if rest.starts_with(NEVER) {
+                    heard = format!("{before}{rest}");
+                    continue;
+                }
                 let id = attributes.split("id='").nth(1);
                 let id = id.and_then(|id| id.split('\'').next()).unwrap_or_default();
                 answer.push_str(&format!(

@@ -36,7 +36,8 @@ const SLACK: usize = 8 << 20;
 const NOISE: Duration = Duration::from_millis(1);
 
 const NO_LIMITS: &str = "unauthenticated-per-address = 0\nunauthenticated-per-prefix = 0\n\
-                         connections-per-address = 0";
+                         unauthenticated-per-domain = 0\nconnections-per-address = 0\n\
+                         attempts-per-prefix = 0\nattempts-per-domain = 0";
 
 fn crowd() -> usize {
     std::env::var(VARIABLE).map_or(CROWD, |text| text.parse().unwrap())

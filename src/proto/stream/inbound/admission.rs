@@ -6,7 +6,6 @@ use super::Cx;
 use crate::proto::auth::chain::{CertReport, TlsFacts, TlsVersion, judge};
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
-use crate::proto::xml::Limits;
 
 /// TLS as it came up, and the verdict on the partner's certificate.
 #[derive(Debug)]
@@ -84,6 +83,6 @@ pub(super) fn set_limits(cx: &mut Cx<'_>, proven: &[Authenticated<Pair>]) {
         .iter()
         .filter_map(|pair| rules.partner_of(&pair.remote));
     if let Some(bytes) = partners.map(|it| it.terms.max_stanza_bytes).max() {
-        cx.wire.set_limits(Limits::authenticated(bytes));
+        cx.wire.proven(cx.context.limits(bytes));
     }
 }

@@ -3,7 +3,7 @@
 use super::super::close::one_line;
 use super::super::features::Offer;
 use super::super::wire::Wire;
-use super::super::{Record, header};
+use super::super::{Output, Record, header};
 use super::admission::Secured;
 use super::negotiating::Negotiating;
 use super::{Cx, State};
@@ -77,6 +77,9 @@ impl ExpectHeader {
         let tls = self.tls.as_ref().map(|tls| tls.facts.version);
         let partner = cx.allowed(&pair, None, tls)?;
         let offer = self.offer(partner)?;
+        if self.before.is_none() {
+            cx.wire.push(Output::Claimed(pair.clone()));
+        }
         let stream_id = cx.ids.next_id();
         cx.claimed
             .send_header(cx.wire, &cx.context.rules, &stream_id);
