@@ -190,6 +190,20 @@ impl Reason {
         }
     }
 
+    /// Which of our limits on a stream was reached, if it was one that the other side can keep to:
+    /// the application condition of the stream error (RFC 6120 §4.9.4).
+    #[must_use]
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::Xml(fault) => fault.limit(),
+            Self::TooManyStrangers(_)
+            | Self::TooMuchUnproven
+            | Self::TooManyAttempts
+            | Self::TooManyPartnerStreams(_) => Some(self.code()),
+            _ => None,
+        }
+    }
+
     /// Whether this was decided on this side alone, and says nothing about the other.
     #[must_use]
     pub fn is_own_decision(&self) -> bool {
@@ -247,11 +261,7 @@ impl Reason {
             Self::ContactNotKept(_) => ("contact-not-kept", "internal-server-error", INTERNAL),
             Self::Xml(fault) => {
                 let condition = fault.condition().as_str();
-                (
-                    fault.application_condition().unwrap_or(condition),
-                    condition,
-                    TIMEOUT,
-                )
+                (fault.limit().unwrap_or(condition), condition, TIMEOUT)
             }
             Self::InvalidNamespace => ("invalid-namespace", "invalid-namespace", TIMEOUT),
             Self::UnsupportedVersion => ("unsupported-version", "unsupported-version", TIMEOUT),

@@ -95,10 +95,13 @@ fn stream_error(reason: &Reason) -> Element {
     let mut error = Element::new(Ns::STREAM, "error")
         .with_child(Element::new(Ns::STREAM_ERRORS, reason.stream_condition()))
         .with_child(Element::new(Ns::STREAM_ERRORS, "text").with_text(&reason.to_string()));
-    if let Reason::Xml(fault) = reason
-        && let Some(condition) = fault.application_condition()
-    {
-        error.push(Element::new(Ns::APPLICATION_ERRORS, condition));
+    if let Some(limit) = reason.limit() {
+        // RFC 6120 §4.9.3.14 has a name for one of them.
+        let ns = match limit {
+            "stanza-too-big" => Ns::APPLICATION_ERRORS,
+            _ => Ns::LIMITS,
+        };
+        error.push(Element::new(ns, limit));
     }
     error
 }

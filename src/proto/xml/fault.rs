@@ -207,11 +207,20 @@ impl Fault {
         }
     }
 
-    /// The name of an application condition in [`Ns::APPLICATION_ERRORS`](super::Ns), where one fits.
+    /// Which limit was reached, if it was one.
     #[must_use]
-    pub fn application_condition(&self) -> Option<&'static str> {
-        // RFC 6120 §4.9.3.14.
-        matches!(self, Self::ElementTooBig(_)).then_some("stanza-too-big")
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::HeaderTooBig(_) => Some("header-too-big"),
+            Self::ElementTooBig(_) => Some("stanza-too-big"),
+            Self::TooDeep(_) => Some("too-deep"),
+            Self::TooManyElements(_) => Some("too-many-elements"),
+            Self::TooManyAttributes(_) => Some("too-many-attributes"),
+            Self::NameTooLong(_) => Some("name-too-long"),
+            Self::TooManyBindings(_) => Some("too-many-namespaces"),
+            Self::TooMuchWhitespace(_) => Some("too-much-white-space"),
+            _ => None,
+        }
     }
 }
 
@@ -257,6 +266,8 @@ impl fmt::Display for Excerpt {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -271,10 +282,22 @@ mod tests {
     }
 
     #[test]
-    fn only_size_has_an_application_condition() {
-        let big = Fault::ElementTooBig(1);
-        assert_eq!(big.condition(), Condition::PolicyViolation);
-        assert_eq!(big.application_condition(), Some("stanza-too-big"));
-        assert_eq!(Fault::TooDeep(1).application_condition(), None);
+    fn each_limit_has_a_name_and_one_condition() {
+        let limits = [
+            Fault::HeaderTooBig(1),
+            Fault::ElementTooBig(1),
+            Fault::TooDeep(1),
+            Fault::TooManyElements(1),
+            Fault::TooManyAttributes(1),
+            Fault::NameTooLong(1),
+            Fault::TooManyBindings(1),
+            Fault::TooMuchWhitespace(1),
+        ];
+        let names: HashSet<_> = limits.iter().filter_map(Fault::limit).collect();
+        assert_eq!(names.len(), limits.len());
+        for limit in limits {
+            assert_eq!(limit.condition(), Condition::PolicyViolation);
+        }
+        assert_eq!(Fault::Comment.limit(), None);
     }
 }

@@ -63,6 +63,8 @@ known! {
     STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas";
     /// Application conditions such as `stanza-too-big` (RFC 6120 §4.9.3.14).
     APPLICATION_ERRORS = "urn:xmpp:errors";
+    /// Application conditions of this program: which of its limits was reached.
+    LIMITS = "urn:xmpp-edge:limits:0";
     /// Pings (XEP-0199).
     PING = "urn:xmpp:ping";
     /// Bidirectional streams (XEP-0288).

@@ -45,8 +45,13 @@ impl Stage<'_> {
             ["error", condition] => format!(
                 "<stream:error><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
             ),
+            ["limit", name] => format!(
+                "<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
+                 <{name} xmlns='urn:xmpp-edge:limits:0'/></stream:error>"
+            ),
             ["space"] => " \n\t ".to_owned(),
             ["x", count] => "x".repeat(count.parse().unwrap()),
+            ["x", count, text] => text.repeat(count.parse().unwrap()),
             ["peer-stream"] => self.peer_header(),
             ["edge-stream"] => self.edge_header(),
             ["new-id"] => "{id}".to_owned(),
