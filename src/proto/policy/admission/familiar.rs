@@ -47,6 +47,11 @@ impl Familiar {
 
 #[cfg(test)]
 mod tests {
+    #![expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to begin at"
+    )]
+
     use super::*;
 
     fn partner(number: usize) -> Domain {

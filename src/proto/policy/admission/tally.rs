@@ -124,6 +124,11 @@ impl Exceeded {
 
 #[cfg(test)]
 mod tests {
+    #![expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to begin at"
+    )]
+
     use super::*;
 
     const LIMITS: Rates = Rates {
@@ -188,8 +193,9 @@ mod tests {
         let now = Instant::now();
         let mut tally = Tally::default();
         let mut refused = 0;
-        for number in 0..2 * MOST as u32 {
-            let stranger = stranger((0x0A00_0000 | (number << 8)).to_be_bytes(), None);
+        for number in 0..u32::try_from(2 * MOST).unwrap() {
+            let address = 0x0A00_0000 | (number << 8);
+            let stranger = stranger(address.to_be_bytes(), None);
             refused += usize::from(tally.charge(&stranger, LIMITS, now).is_err());
         }
         assert!(tally.charges.len() <= MOST + 3, "{}", tally.charges.len());

@@ -1,3 +1,8 @@
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test needs some instant to begin at"
+)]
+
 use std::time::Duration;
 
 use proptest::prelude::*;
