@@ -360,8 +360,7 @@ impl Side for Dialling {
                 {
                     self.external_refused = true;
                 }
-                let hub = &self.edge.hub;
-                self.journal.record(record, |remote| hub.partner(remote));
+                self.journal.record(record, &self.edge);
             }
             Output::Send(_)
             | Output::StartTls { .. }

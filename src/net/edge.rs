@@ -23,7 +23,7 @@ use crate::proto::auth::handshake::LinkSecret;
 use crate::proto::jid::Domain;
 use crate::proto::policy::AdmissionLimits;
 use crate::proto::stream::{Context, IdSource};
-use crate::store::Contacts;
+use crate::store::{Certificates, Contacts};
 
 /// The running edge, as its tasks see it.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub struct Edge {
     pub quiet: Arc<Quiet>,
     /// Whom local users have added.
     pub contacts: Contacts,
+    /// What certificates partners have shown.
+    pub certificates: Certificates,
     /// What machines decide by.
     pub context: watch::Sender<Arc<Context>>,
     /// What the shell needs besides, replaced whole on a reload.
@@ -113,6 +115,7 @@ impl Edge {
             link_door: Arc::default(),
             turnstile: Turnstile::default(),
             quiet,
+            certificates: contacts.certificates(),
             contacts,
             context,
             settings: ArcSwap::from_pointee(settings),

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::continuity::compare;
+use super::edge::Edge;
 use super::quiet::Quiet;
 use crate::ops::counters::Ledger;
 use crate::ops::events::{Direction, Event, Line};
@@ -100,8 +102,9 @@ impl Journal {
         self.pair.as_ref().map(|pair| &pair.remote)
     }
 
-    /// Writes down what a machine reports; `partner` names the partner that a domain belongs to.
-    pub fn record(&mut self, record: Record, partner: impl Fn(&Domain) -> Option<Domain>) {
+    /// Writes down what a machine reports.
+    pub fn record(&mut self, record: Record, edge: &Edge) {
+        let partner = |remote: &Domain| edge.hub.partner(remote);
         match record {
             Record::Claimed { local, remote } => {
                 let domain = remote.as_deref().and_then(|text| Domain::parse(text).ok());
@@ -115,9 +118,15 @@ impl Journal {
                 version,
                 fault,
                 pair,
+                shown,
             } => {
                 self.tls = Some(version);
+                let change = shown.and_then(|shown| compare(edge, &pair.remote, &shown));
                 self.concerns(pair, partner);
+                if let Some((event, detail)) = change {
+                    self.ledger.count(event.id());
+                    self.tell(self.line(event), event.id(), &detail);
+                }
                 if let Some(fault) = fault {
                     self.ledger.count(fault.code());
                     let line = self.line(Event::CertificateRejected);

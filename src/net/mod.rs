@@ -10,6 +10,7 @@ pub mod admission;
 pub mod backoff;
 pub mod connect;
 pub mod contacts;
+pub mod continuity;
 pub mod daemon;
 pub mod dial;
 pub mod driver;

@@ -101,8 +101,7 @@ impl Side for Receiving {
                 if let Record::DialbackAnswered { valid: true, .. } = record {
                     self.admitted.vouch();
                 }
-                let hub = &self.edge.hub;
-                self.journal.record(record, |remote| hub.partner(remote));
+                self.journal.record(record, &self.edge);
             }
             Output::Ask(question) => {
                 self.admitted.ask(&self.edge.settings.load().admission)?;

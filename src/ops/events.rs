@@ -100,6 +100,10 @@ events! {
     StreamClosed, "stream-closed", INFO, "stream closed";
     /// A partner's certificate was judged and found bad; it rules out SASL EXTERNAL.
     CertificateRejected, "certificate-rejected", WARN, "certificate rejected";
+    /// A partner showed a good certificate of an issuer that was not seen before: ask the partner, by another way than XMPP, whether it has changed its authority.
+    CertificateIssuerChanged, "certificate-issuer-changed", WARN, "certificate of another issuer";
+    /// A partner showed a good certificate with a key that was not seen before: a renewal, most likely.
+    CertificateKeyChanged, "certificate-key-changed", INFO, "certificate with another key";
     /// A method of proof was refused or failed; the stream may go on by another.
     MethodFailed, "method-failed", INFO, "method not used";
     /// Something came that nobody asked for; it changed nothing.

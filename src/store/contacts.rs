@@ -8,12 +8,14 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::certificates::Remembered;
 use super::contact::{Contact, Known, Limits};
 use super::directory::Directory;
 use super::disk::{Disk, Plain};
 use super::error::{SetAside, StoreError};
 use super::file::{self, OnDamage};
-use super::writer::{BATCH, Change, Writer};
+use super::writer::{BATCH, Change, Wish, Writer};
+use crate::proto::auth::continuity::{Continuity, History, Shown};
 use crate::proto::jid::BareJid;
 
 /// The contacts of all local users. Cheap to clone; the file is closed with the last clone.
@@ -97,6 +99,12 @@ impl Contacts {
         list
     }
 
+    /// What certificates partners have shown, which is kept in the same file.
+    #[must_use]
+    pub fn certificates(&self) -> Certificates {
+        Certificates(Arc::clone(&self.0))
+    }
+
     pub(super) fn open_with(
         directory: Directory,
         disk: impl Disk,
@@ -106,12 +114,14 @@ impl Contacts {
         let path = directory.contacts();
         let loaded = file::open(&directory, &disk, on_damage)?;
         let known = Arc::new(RwLock::new(loaded.contacts.into_iter().collect()));
+        let remembered = Arc::new(Remembered::new(loaded.certificates));
         let (changes, queue) = mpsc::channel(BATCH);
         let writer = Writer {
             directory,
             disk,
             store: Some(loaded.store),
             known: Arc::clone(&known),
+            remembered: Arc::clone(&remembered),
             limits,
         };
         let thread = thread::Builder::new()
@@ -121,6 +131,7 @@ impl Contacts {
         Ok(Opened {
             contacts: Self(Arc::new(Shared {
                 known,
+                remembered,
                 changes: Some(changes),
                 thread: Some(thread),
             })),
@@ -138,7 +149,8 @@ impl Contacts {
             answer,
         };
         let changes = self.0.changes.as_ref().ok_or(StoreError::Closed)?;
-        changes.send(change).await.map_err(|_| StoreError::Closed)?;
+        let wish = Wish::Contact(change);
+        changes.send(wish).await.map_err(|_| StoreError::Closed)?;
         answered.await.unwrap_or(Err(StoreError::Closed))
     }
 }
@@ -149,9 +161,41 @@ impl fmt::Debug for Contacts {
     }
 }
 
+/// What certificates the partners have shown. Cheap to clone, and keeps the file open as
+/// [`Contacts`] do.
+#[derive(Clone)]
+pub struct Certificates(Arc<Shared>);
+
+impl Certificates {
+    /// Compares a good chain with those that were seen of the same entry lately, and remembers it:
+    /// at once in memory, on the disk soon after. `now` is in Unix time, in seconds.
+    #[must_use]
+    pub fn note(&self, entry: &str, shown: &Shown, now: u64) -> Continuity {
+        let (continuity, changed) = self.0.remembered.note(entry, shown, now);
+        if let Some(changes) = self.0.changes.as_ref().filter(|_| changed) {
+            // If there is no room, the writer has work, and takes this with it.
+            changes.try_send(Wish::Certificates).unwrap_or_default();
+        }
+        continuity
+    }
+
+    /// What was seen of an entry lately.
+    #[must_use]
+    pub fn history(&self, entry: &str) -> History {
+        self.0.remembered.history(entry)
+    }
+}
+
+impl fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Certificates(..)")
+    }
+}
+
 struct Shared {
     known: Arc<RwLock<Known>>,
-    changes: Option<mpsc::Sender<Change>>,
+    remembered: Arc<Remembered>,
+    changes: Option<mpsc::Sender<Wish>>,
     thread: Option<JoinHandle<()>>,
 }
 

@@ -1,18 +1,21 @@
 //! The file: opened and verified, changed in transactions.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::{
     Builder, Database, DatabaseError, Error, ReadableDatabase as _, ReadableTable as _,
-    TableDefinition,
+    TableDefinition, TableError,
 };
 
+use super::certificates::{Entries, decode};
 use super::contact::Contact;
 use super::directory::Directory;
 use super::disk::{Disk, Stoppable, Switch};
 use super::error::{SetAside, StoreError};
+use crate::proto::auth::continuity::History;
 
 /// What to do with a damaged file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,7 @@ pub(super) enum OnDamage {
 pub(super) struct Loaded {
     pub(super) store: Store,
     pub(super) contacts: Vec<Contact>,
+    pub(super) certificates: HashMap<String, History>,
     pub(super) set_aside: Option<SetAside>,
 }
 
@@ -38,13 +42,7 @@ pub(super) fn open(
 ) -> Result<Loaded, StoreError> {
     let path = directory.contacts();
     let set_aside = match existing(directory, disk) {
-        Ok(Some((store, contacts))) => {
-            return Ok(Loaded {
-                store,
-                contacts,
-                set_aside: None,
-            });
-        }
+        Ok(Some(loaded)) => return Ok(loaded),
         Ok(None) => None,
         Err(Fault::Io(error)) => return Err(StoreError::io(&path, error)),
         Err(Fault::Locked) => return Err(StoreError::Locked(path)),
@@ -65,6 +63,7 @@ pub(super) fn open(
     Ok(Loaded {
         store: begin(directory, disk)?,
         contacts: Vec::new(),
+        certificates: HashMap::new(),
         set_aside,
     })
 }
@@ -88,7 +87,7 @@ impl Store {
         Ok(Self { switch, database })
     }
 
-    /// Makes contacts present or absent, all or none; on the disk when it returns.
+    /// Makes contacts and entries present or absent, all or none; on the disk when it returns.
     ///
     /// redb keeps the roots of the last two commits, and goes back to the older one where the newer
     /// one is damaged. After a second commit, of nothing but a number, both have the change in
@@ -96,6 +95,7 @@ impl Store {
     pub(super) fn write<'c>(
         &self,
         changes: impl IntoIterator<Item = (&'c Contact, &'c bool)>,
+        entries: &Entries,
     ) -> Result<(), Error> {
         let transaction = self.database.begin_write()?;
         {
@@ -106,6 +106,13 @@ impl Store {
                 } else {
                     table.remove(contact.as_bytes())?;
                 }
+            }
+            let mut table = transaction.open_table(CERTIFICATES)?;
+            for (entry, history) in entries {
+                match history {
+                    Some(history) => table.insert(entry.as_str(), history.as_slice())?,
+                    None => table.remove(entry.as_str())?,
+                };
             }
         }
         transaction.commit()?;
@@ -126,6 +133,8 @@ impl Drop for Store {
 }
 
 const TABLE: TableDefinition<'static, &[u8], ()> = TableDefinition::new("contacts");
+/// What was seen of each entry of the partner file, as [`decode`] reads it.
+const CERTIFICATES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("certificates");
 /// How many changes there were.
 const COMMITS: TableDefinition<'static, (), u64> = TableDefinition::new("commits");
 
@@ -151,10 +160,8 @@ impl<E: Into<Error>> From<E> for Fault {
     }
 }
 
-type Existing = (Store, Vec<Contact>);
-
 /// Opens and reads the file, if there is one.
-fn existing(directory: &Directory, disk: &impl Disk) -> Result<Option<Existing>, Fault> {
+fn existing(directory: &Directory, disk: &impl Disk) -> Result<Option<Loaded>, Fault> {
     let path = directory.contacts();
     let file = match OpenOptions::new().read(true).write(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -174,7 +181,7 @@ fn existing(directory: &Directory, disk: &impl Disk) -> Result<Option<Existing>,
         .map(Some)
 }
 
-fn read(file: File, disk: &impl Disk) -> Result<Existing, Fault> {
+fn read(file: File, disk: &impl Disk) -> Result<Loaded, Fault> {
     let mut store = Store::new(file, disk)?;
     // `false` says that free space was counted wrongly, and is not any more; what is kept was sound.
     store.database.check_integrity()?;
@@ -186,9 +193,31 @@ fn read(file: File, disk: &impl Disk) -> Result<Existing, Fault> {
         contacts.push(contact.ok_or_else(|| Fault::Damage("an entry is no contact".to_owned()))?);
     }
     drop(table);
+    let certificates = certificates(&store)?;
     // Opening made a commit in two phases; see `Store::write`.
-    store.write([])?;
-    Ok((store, contacts))
+    store.write([], &Entries::new())?;
+    Ok(Loaded {
+        store,
+        contacts,
+        certificates,
+        set_aside: None,
+    })
+}
+
+fn certificates(store: &Store) -> Result<HashMap<String, History>, Fault> {
+    let table = match store.database.begin_read()?.open_table(CERTIFICATES) {
+        // The first edges kept nothing but contacts.
+        Err(TableError::TableDoesNotExist(_)) => return Ok(HashMap::new()),
+        table => table?,
+    };
+    let mut certificates = HashMap::new();
+    for entry in table.iter()? {
+        let (entry, history) = entry?;
+        let history = decode(history.value())
+            .ok_or_else(|| Fault::Damage("an entry is no history of certificates".to_owned()))?;
+        certificates.insert(entry.value().to_owned(), history);
+    }
+    Ok(certificates)
 }
 
 /// Begins an empty file.
@@ -196,7 +225,9 @@ fn begin(directory: &Directory, disk: &impl Disk) -> Result<Store, StoreError> {
     let io = |error| StoreError::io(&directory.contacts(), error);
     let draft = directory.draft().map_err(io)?;
     let store = Store::new(draft, disk).map_err(StoreError::write)?;
-    store.write([]).map_err(StoreError::write)?;
+    store
+        .write([], &Entries::new())
+        .map_err(StoreError::write)?;
     directory.publish().map_err(io)?;
     Ok(store)
 }

@@ -1,13 +1,15 @@
-//! What the daemon learns and must not forget: the contacts of local users.
+//! What the daemon learns and must not forget: the contacts of local users, and what certificates
+//! partners have shown.
 //!
-//! [`Contacts`] is the handle. Reads are answered from memory; changes go to one writer thread,
-//! which puts all that wait into one transaction of redb and answers when it is on the disk. While the
-//! process runs, memory is the truth: after a fault of the disk the file is opened again and made
-//! to say what memory says.
+//! [`Contacts`] is the handle, [`Certificates`] another one to the same file. Reads are answered
+//! from memory; changes go to one writer thread, which puts all that wait into one transaction of
+//! redb, and answers when a contact is on the disk. While the process runs, memory is the truth:
+//! after a fault of the disk the file is opened again and made to say what memory says.
 //!
 //! A file that is damaged is set aside under another name, never emptied: on opening, the
 //! checksum of every page is verified before anything is believed (`disk`, `file`).
 
+mod certificates;
 mod contact;
 mod contacts;
 mod directory;
@@ -18,7 +20,7 @@ pub mod protocol;
 mod writer;
 
 pub use contact::Contact;
-pub use contacts::{Contacts, Opened};
+pub use contacts::{Certificates, Contacts, Opened};
 pub use error::{SetAside, StoreError};
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The store as its users see it. Faults of the disk are in `faults`, damaged files in `damage`.
 
+mod certificates;
 mod damage;
 mod faults;
 
@@ -41,11 +42,19 @@ fn limited(directory: &Path, limits: Limits) -> Contacts {
         .contacts
 }
 
+/// All that is kept, in words.
 fn texts(contacts: &Contacts) -> Vec<String> {
     let list = contacts.list();
-    list.iter()
-        .map(|contact| format!("{} {}", contact.local(), contact.remote()))
-        .collect()
+    let contacts_kept = list
+        .iter()
+        .map(|contact| format!("{} {}", contact.local(), contact.remote()));
+    let certificates = contacts.certificates();
+    let shown = (0..certificates::ENTRIES)
+        .map(certificates::entry)
+        .map(|entry| certificates.history(&entry))
+        .filter(|history| !history.seen().is_empty())
+        .map(|history| format!("{history:?}"));
+    contacts_kept.chain(shown).collect()
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::certificates::{Entries, Remembered};
 use super::contact::{Contact, Known, Limits};
 use super::directory::Directory;
 use super::disk::Disk;
@@ -13,6 +14,14 @@ use super::file::{self, OnDamage, Store};
 
 /// Most changes that one transaction takes.
 pub(super) const BATCH: usize = 1024;
+
+/// What the writer is told.
+pub(super) enum Wish {
+    /// A contact is to change.
+    Contact(Change),
+    /// What is remembered of certificates has changed.
+    Certificates,
+}
 
 /// A wish for a contact to be present or absent.
 pub(super) struct Change {
@@ -29,12 +38,13 @@ pub(super) struct Writer<D> {
     /// `None` after a fault: redb then wants to be opened again.
     pub(super) store: Option<Store>,
     pub(super) known: Arc<RwLock<Known>>,
+    pub(super) remembered: Arc<Remembered>,
     pub(super) limits: Limits,
 }
 
 impl<D: Disk> Writer<D> {
     /// Makes changes until every handle is gone.
-    pub(super) fn run(mut self, mut changes: mpsc::Receiver<Change>) {
+    pub(super) fn run(mut self, mut changes: mpsc::Receiver<Wish>) {
         let mut batch = Vec::new();
         while changes.blocking_recv_many(&mut batch, BATCH) > 0 {
             self.serve(batch.drain(..));
@@ -42,15 +52,18 @@ impl<D: Disk> Writer<D> {
     }
 
     /// Decides each change in the order in which they came, writes what they come to, and answers.
-    fn serve(&mut self, batch: impl Iterator<Item = Change>) {
+    fn serve(&mut self, batch: impl Iterator<Item = Wish>) {
         let known = Arc::clone(&self.known);
         let mut outcome = Outcome::new(&known, self.limits);
         let mut answers = Vec::new();
-        for change in batch {
+        for wish in batch {
+            let Wish::Contact(change) = wish else {
+                continue;
+            };
             let answer = outcome.take(&change.contact, change.present);
             answers.push((change.answer, change.contact, answer));
         }
-        let written = self.write(&outcome.changes);
+        let written = self.write(&outcome.changes, &self.remembered.take_unsaved());
         if written.is_ok() {
             let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
             for (contact, present) in &outcome.changes {
@@ -68,21 +81,25 @@ impl<D: Disk> Writer<D> {
         }
     }
 
-    fn write(&mut self, changes: &HashMap<Contact, bool>) -> Result<(), StoreError> {
-        if changes.is_empty() {
+    fn write(
+        &mut self,
+        changes: &HashMap<Contact, bool>,
+        entries: &Entries,
+    ) -> Result<(), StoreError> {
+        if changes.is_empty() && entries.is_empty() {
             return Ok(());
         }
         let written = match &self.store {
-            Some(store) => store.write(changes).map_err(StoreError::write),
-            None => self.reopen().and_then(|(store, drift)| {
+            Some(store) => store.write(changes, entries).map_err(StoreError::write),
+            None => self.reopen().and_then(|(store, drift, entries)| {
                 let changes = drift.iter().chain(changes);
-                store.write(changes).map_err(StoreError::write)?;
+                store.write(changes, &entries).map_err(StoreError::write)?;
                 self.store = Some(store);
                 Ok(())
             }),
         };
         if let Err(error) = &written {
-            tracing::error!(%error, "a change of contacts is lost");
+            tracing::error!(%error, "the state cannot be written: contacts are not changed, certificates not kept yet");
             self.store = None;
         }
         written
@@ -90,7 +107,7 @@ impl<D: Disk> Writer<D> {
 
     /// Opens the file after a fault, and tells what must change in it to be what memory is: of the
     /// transaction that failed, nothing or all may be in it.
-    fn reopen(&self) -> Result<(Store, HashMap<Contact, bool>), StoreError> {
+    fn reopen(&self) -> Result<(Store, HashMap<Contact, bool>, Entries), StoreError> {
         let loaded = file::open(&self.directory, &self.disk, OnDamage::SetAside)?;
         if let Some(set_aside) = &loaded.set_aside {
             tracing::error!("{set_aside}; what is in memory is written to the new file");
@@ -103,7 +120,8 @@ impl<D: Disk> Writer<D> {
             .map(|contact| (contact.clone(), true))
             .chain(extra.map(|contact| (contact.clone(), false)))
             .collect();
-        Ok((loaded.store, drift))
+        let entries = self.remembered.drift(&loaded.certificates);
+        Ok((loaded.store, drift, entries))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Policy on the wire: a running edge between a gateway and scripted partners, on loopback.
 
+mod continuity;
 mod diary;
 mod methods;
 mod partner;

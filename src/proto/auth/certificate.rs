@@ -6,6 +6,7 @@ use x509_cert::Certificate;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{DateTime, Decode, Encode};
 use x509_cert::ext::pkix::ExtendedKeyUsage;
+use x509_cert::name::Name;
 
 use super::identity::{Names, printable};
 
@@ -59,6 +60,21 @@ impl CertFacts {
             issuer_der,
         })
     }
+
+    /// The organisation that has issued the certificate, as it spells itself; its whole name in
+    /// DER, where it names no organisation.
+    pub(super) fn issuing_organisation(&self) -> Vec<u8> {
+        let name = Name::from_der(&self.issuer_der).unwrap_or_default();
+        let mut attributes = name.iter().filter(|it| it.oid == ORGANISATION).peekable();
+        if attributes.peek().is_none() {
+            return self.issuer_der.clone();
+        }
+        // The same text may be of several types.
+        attributes
+            .flat_map(|it| it.value.value().iter().chain(&[0]))
+            .copied()
+            .collect()
+    }
 }
 
 /// The extended key usages that matter between servers.
@@ -106,6 +122,7 @@ pub(crate) fn utc(seconds: u64) -> String {
         .map_or_else(|_| format!("{seconds} s"), |time| time.to_string())
 }
 
+const ORGANISATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
 const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");

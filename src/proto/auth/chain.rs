@@ -6,6 +6,7 @@
 
 mod anchors;
 mod faults;
+mod path;
 
 use std::fmt;
 
@@ -13,9 +14,11 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 pub use anchors::Anchors;
+pub(in crate::proto::auth) use path::Link;
 
 use super::cert_fault::CertFault;
 use super::certificate::CertFacts;
+use super::continuity::Shown;
 use crate::proto::jid::Domain;
 use faults::{chain_fault, malformed, own_faults};
 
@@ -63,6 +66,8 @@ pub struct CertReport {
     pub verdict: Result<(), CertFault>,
     /// What stands in the certificate; `None` when there is none, or it cannot be read.
     pub certificate: Option<CertFacts>,
+    /// Of a chain that proves the domain: what it is compared by with those shown before.
+    pub shown: Option<Shown>,
 }
 
 /// Judges a chain, the other side's own certificate first, as a server's certificate for `domain`.
@@ -81,21 +86,27 @@ pub fn judge(
     now: UnixTime,
 ) -> CertReport {
     let certificate = chain.first().and_then(CertFacts::of);
-    let verdict = verdict(chain, certificate.as_ref(), domain, anchors, now);
+    let path = verify(chain, certificate.as_ref(), domain, anchors, now);
+    let shown = match (&path, &certificate) {
+        (Ok(path), Some(leaf)) => Some(Shown::of(leaf, path)),
+        _ => None,
+    };
     CertReport {
         domain: domain.clone(),
-        verdict,
+        verdict: path.map(drop),
         certificate,
+        shown,
     }
 }
 
-fn verdict(
+/// The way from the certificate to an anchor, where there is one and the certificate is good.
+fn verify(
     chain: &[CertificateDer<'_>],
     facts: Option<&CertFacts>,
     domain: &Domain,
     anchors: &Anchors,
     now: UnixTime,
-) -> Result<(), CertFault> {
+) -> Result<Vec<Link>, CertFault> {
     let (leaf, above) = chain.split_first().ok_or(CertFault::Absent)?;
     let parsed = EndEntityCert::try_from(leaf).map_err(|error| match error {
         webpki::Error::UnsupportedCertVersion => CertFault::VersionOne,
@@ -104,9 +115,9 @@ fn verdict(
     let facts = facts.ok_or_else(|| CertFault::Malformed {
         detail: "not in distinguished encoding".to_owned(),
     })?;
-    let names_constrained = if anchors.holds(leaf) {
+    let (path, names_constrained) = if anchors.holds(leaf) {
         own_faults(facts, now)?;
-        false
+        (path::alone(facts), false)
     } else {
         let path = parsed
             .verify_for_usage(
@@ -120,7 +131,9 @@ fn verdict(
                 None,
             )
             .map_err(|error| chain_fault(&error, facts, above, now))?;
-        constrains_names(&path)
+        let authorities = path::authorities(&path);
+        let links = path::links(facts, &authorities, &path);
+        (links, constrains_names(&path, &authorities))
     };
     if !facts.names.covers(domain) {
         return Err(CertFault::WrongName {
@@ -135,15 +148,15 @@ fn verdict(
             domain: domain.clone(),
         });
     }
-    Ok(())
+    Ok(path)
 }
 
-fn constrains_names(path: &VerifiedPath<'_>) -> bool {
+fn constrains_names(path: &VerifiedPath<'_>, authorities: &[Option<CertFacts>]) -> bool {
     path.anchor().name_constraints.is_some()
-        || path.intermediate_certificates().any(|authority| {
-            // What cannot be read again is taken to be limited.
-            CertFacts::of(&authority.der()).is_none_or(|facts| facts.constrains_names)
-        })
+        // What cannot be read again is taken to be limited.
+        || authorities
+            .iter()
+            .any(|facts| facts.as_ref().is_none_or(|facts| facts.constrains_names))
 }
 
 #[cfg(test)]

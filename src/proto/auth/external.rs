@@ -70,6 +70,7 @@ mod tests {
             domain: remote.clone(),
             verdict: Ok(()),
             certificate: None,
+            shown: None,
         };
         let pair = |remote| Pair {
             local: local.clone(),
@@ -86,6 +87,7 @@ mod tests {
             domain: domain.clone(),
             verdict: Err(CertFault::Absent),
             certificate: None,
+            shown: None,
         };
         let pair = Pair {
             local: Domain::parse("contoso.example").unwrap(),

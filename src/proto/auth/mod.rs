@@ -7,11 +7,13 @@
 pub mod cert_fault;
 pub mod certificate;
 pub mod chain;
+pub mod continuity;
 pub mod dialback;
 pub mod dialback_key;
 pub mod external;
 pub mod handshake;
 pub mod identity;
+pub mod pin;
 
 #[cfg(test)]
 #[path = "../../../tests/pki/mod.rs"]

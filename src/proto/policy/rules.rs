@@ -100,6 +100,19 @@ impl Rules {
         }
     }
 
+    /// As what an entry of a partner's own lists a domain: there are as many of these as were
+    /// written, whatever domains strangers, or partners with a wildcard, come with.
+    #[must_use]
+    pub fn listed_as(&self, domain: &Domain) -> Option<DomainPattern> {
+        if self.exact.contains_key(domain) {
+            return Some(DomainPattern::Exact(domain.clone()));
+        }
+        let parent = Domain::parse(domain.parent()?).ok()?;
+        self.wildcard
+            .contains_key(&parent)
+            .then_some(DomainPattern::Subdomains(parent))
+    }
+
     /// Who has a limit, a rate and a place in each queue of its own: the partner that covers a
     /// domain, by its primary domain; under `[default-partner]` each domain for itself.
     #[must_use]
@@ -274,6 +287,25 @@ mod tests {
         ] {
             let domain = Domain::parse(domain).unwrap();
             assert_eq!(rules.partner_of(&domain).is_some(), covered, "{domain}");
+            assert_eq!(rules.listed_as(&domain).is_some(), covered, "{domain}");
+        }
+    }
+
+    #[test]
+    fn domains_are_listed_as_they_are_written_and_strangers_are_not() {
+        let rules = rules(&[("a.example", &["*.rooms.a.example"])])
+            .unwrap()
+            .with_default_partner(Some(partner("default-partner", &[])));
+        for (domain, want) in [
+            ("a.example", Some("a.example")),
+            ("x.rooms.a.example", Some("*.rooms.a.example")),
+            ("y.rooms.a.example", Some("*.rooms.a.example")),
+            ("b.example", None),
+        ] {
+            let domain = Domain::parse(domain).unwrap();
+            assert!(rules.partner_of(&domain).is_some());
+            let listed = rules.listed_as(&domain).map(|it| it.to_string());
+            assert_eq!(listed.as_deref(), want, "{domain}");
         }
     }
 

@@ -200,7 +200,7 @@ impl Outbound {
         self.tls = Some(facts);
         let partner = self.partner(None)?;
         let fallback = partner.methods().contains(Method::TlsDialback);
-        let Some(report) = self.tls.as_ref().map(|it| self.report(now, partner, it)) else {
+        let Some(mut report) = self.tls.as_ref().map(|it| self.report(now, partner, it)) else {
             return Err(Reason::TlsMissing);
         };
         let fault = report.verdict.clone().err();
@@ -208,6 +208,7 @@ impl Outbound {
             pair: self.pair.clone(),
             version,
             fault: fault.clone(),
+            shown: report.shown.take().map(Box::new),
         });
         match fault {
             // Nothing but EXTERNAL is allowed, and the certificate rules it out.

@@ -3,6 +3,7 @@
 use crate::proto::auth::Pair;
 use crate::proto::auth::cert_fault::CertFault;
 use crate::proto::auth::chain::TlsVersion;
+use crate::proto::auth::continuity::Shown;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Reason};
 
@@ -24,6 +25,8 @@ pub enum Record {
         version: TlsVersion,
         /// What is wrong with the certificate, if anything is.
         fault: Option<CertFault>,
+        /// What the partner's chain is compared by with those before it, where it is good.
+        shown: Option<Box<Shown>>,
     },
     /// A pair was proven.
     Authenticated {

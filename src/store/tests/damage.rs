@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::super::{Contacts, StoreError};
-use super::{numbered, open, texts};
+use super::{certificates, numbered, open, texts};
 
 /// What a file has been through before it is spoilt.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ enum Past {
     Reopened,
 }
 
-/// A sound file of 200 contacts.
+/// A sound file of 200 contacts, and as many certificates as are looked for.
 fn sound(directory: &Path, past: Past) -> (Vec<u8>, Vec<String>) {
     let path = file(directory);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -30,6 +30,10 @@ fn sound(directory: &Path, past: Past) -> (Vec<u8>, Vec<String>) {
         let (local, remote) = numbered(number);
         runtime.block_on(contacts.add(&local, &remote)).unwrap();
     }
+    certificates::fill(&contacts);
+    // What was noted before a change that is on the disk is there with it.
+    let (local, remote) = numbered(200);
+    runtime.block_on(contacts.add(&local, &remote)).unwrap();
     let texts = texts(&contacts);
     let running = fs::read(&path).unwrap();
     drop(contacts);

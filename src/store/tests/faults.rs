@@ -13,7 +13,7 @@ use super::super::directory::Directory;
 use super::super::disk::Disk;
 use super::super::file::OnDamage;
 use super::super::{Contacts, StoreError};
-use super::{numbered, open};
+use super::{certificates, numbered, open, texts};
 
 /// Lets so many writing calls through, and is then full until it is given more.
 #[derive(Clone, Debug)]
@@ -116,6 +116,41 @@ async fn a_full_disk_costs_only_what_was_refused() {
         // A full disk is no damage.
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
         if result.is_ok() {
+            break;
+        }
+    }
+    assert!(failures > 3, "{failures}");
+}
+
+/// Wherever in the writing the disk fails, what was seen is known, and is in the file with the next
+/// change that succeeds.
+#[tokio::test]
+async fn what_a_full_disk_did_not_take_is_written_later() {
+    let mut failures = 0;
+    for calls in 0.. {
+        let directory = tempfile::tempdir().unwrap();
+        let left = Arc::new(AtomicI64::new(ENDLESS));
+        let contacts = failing(directory.path(), &left).unwrap();
+        left.store(calls, Ordering::SeqCst);
+        certificates::fill(&contacts);
+        // Answered when what was noted before it has been written, or not.
+        let (local, remote) = numbered(1);
+        let refused = contacts.add(&local, &remote).await.is_err();
+        let before = texts(&contacts);
+        assert!(before.len() >= certificates::ENTRIES);
+
+        left.store(ENDLESS, Ordering::SeqCst);
+        let (local, remote) = numbered(2);
+        assert!(contacts.add(&local, &remote).await.unwrap());
+        let before = texts(&contacts);
+        drop(contacts);
+        assert_eq!(
+            texts(&open(directory.path())),
+            before,
+            "after {calls} calls"
+        );
+        failures += usize::from(refused);
+        if !refused {
             break;
         }
     }

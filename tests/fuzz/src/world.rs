@@ -83,6 +83,7 @@ impl World {
             domain: pair.remote.clone(),
             verdict: Ok(()),
             certificate: None,
+            shown: None,
         };
         let pair = external::prove(pair, &good).expect("a good certificate");
         Self {

@@ -187,6 +187,7 @@ fn addressed(direction: Direction, element: Element, proven_by: &Rules) -> Addre
                 domain: pair.remote.clone(),
                 verdict: Ok(()),
                 certificate: None,
+                shown: None,
             };
             let proof = external::prove(pair, &report).unwrap();
             from_partner(element, &[proof], proven_by).unwrap()

@@ -158,7 +158,7 @@ fn read(lab: &Lab, edge: &str, entries: &str, route: SocketAddr) -> Config {
 }
 
 /// Opens a link, and writes down what comes.
-async fn gateway(edge: SocketAddr, diary: Arc<Diary>) -> mpsc::UnboundedSender<String> {
+pub(crate) async fn gateway(edge: SocketAddr, diary: Arc<Diary>) -> mpsc::UnboundedSender<String> {
     let mut wire = Wire::new(TcpStream::connect(edge).await.unwrap(), Dialect::Component);
     wire.send(
         "<stream:stream xmlns='jabber:component:accept' \

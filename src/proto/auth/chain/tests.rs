@@ -257,6 +257,58 @@ fn the_report_describes_the_certificate_whatever_the_verdict() {
     assert_ne!(facts.spki_sha256, other.spki_sha256);
 }
 
+/// What two chains are compared by: organisation, anchor, key.
+#[test]
+fn an_issuer_is_its_organisation_and_the_anchor_above_it() {
+    let organised = |params: &mut rcgen::CertificateParams| {
+        let kind = rcgen::DnType::OrganizationName;
+        params.distinguished_name.push(kind, "All Encrypted");
+    };
+    let leaf = || Leaf::new(&[DOMAIN]);
+    let (root, other) = (Authority::root("Root"), Authority::root("Other"));
+    let own = leaf().self_signed();
+    let anchors = trust(&[&root.certificate, &other.certificate, &own.chain[0]]);
+    let domain = Domain::parse(DOMAIN).unwrap();
+    let shown = |identity: &Identity| {
+        let report = judge(&identity.chain, &domain, &anchors, at(NOW));
+        report.shown.expect("a good chain")
+    };
+    let under = |root: &Authority, name: &str| root.intermediate_with(name, organised);
+    let first = shown(&under(&root, "R10").issue(leaf()));
+    assert_eq!(first.issuer_name, "O=All Encrypted,CN=R10 under CN=Root");
+    for (identity, want, name) in [
+        // Another certificate of the same authority's.
+        (
+            under(&root, "R11").issue(leaf()),
+            true,
+            "O=All Encrypted,CN=R11 under CN=Root",
+        ),
+        // Who only calls itself so.
+        (
+            under(&other, "R10").issue(leaf()),
+            false,
+            "O=All Encrypted,CN=R10 under CN=Other",
+        ),
+        // Without an organisation the whole name counts.
+        (
+            root.intermediate("R10").issue(leaf()),
+            false,
+            "CN=R10 under CN=Root",
+        ),
+        (root.issue(leaf()), false, "CN=Root"),
+        // The certificate is itself what is trusted.
+        (own, false, "CN=leaf"),
+    ] {
+        let shown = shown(&identity);
+        assert_eq!(shown.issuer == first.issuer, want, "{name}");
+        assert_eq!(shown.issuer_name, name);
+        assert_ne!(shown.key, first.key);
+    }
+    let expired = root.issue(leaf().valid((2020, 1, 1), (2021, 1, 1)));
+    let report = judge(&expired.chain, &domain, &anchors, at(NOW));
+    assert_eq!(report.shown, None);
+}
+
 #[test]
 fn anchors_are_counted_once_and_junk_is_given_back() {
     let root = Authority::root("root").certificate;

@@ -77,6 +77,7 @@ fn addressed(direction: Direction, text: &str, rules: &Rules) -> Result<Addresse
                 domain: pair.remote.clone(),
                 verdict: Ok(()),
                 certificate: None,
+                shown: None,
             };
             from_partner(element, &[external::prove(pair, &report).unwrap()], rules)
         }

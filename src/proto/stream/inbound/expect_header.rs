@@ -33,11 +33,12 @@ impl State {
         let Self::ExpectTls(ExpectTls { pair }) = self else {
             return Ok(self);
         };
-        let tls = Secured::judge(cx, &pair, facts)?;
+        let mut tls = Secured::judge(cx, &pair, facts)?;
         cx.wire.record(Record::Secured {
             pair: pair.clone(),
             version: tls.facts.version,
             fault: tls.report.verdict.clone().err(),
+            shown: tls.report.shown.take().map(Box::new),
         });
         Ok(Self::ExpectHeader(Box::new(ExpectHeader {
             tls: Some(tls),

@@ -1,0 +1,86 @@
+//! Pins: by which keys, whoever certifies them, a partner is to be recognised (RFC 7469 §2.4).
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use sha2::{Digest as _, Sha256};
+
+/// The SHA-256 digest of a certificate's SubjectPublicKeyInfo: it names the key, and stays the same
+/// when the certificate is renewed for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Pin(pub [u8; 32]);
+
+impl Pin {
+    /// The pin of a SubjectPublicKeyInfo in DER.
+    #[must_use]
+    pub fn of(key_info: &[u8]) -> Self {
+        Self(Sha256::digest(key_info).into())
+    }
+
+    /// Reads `sha256:` and the digest: in base64, as RFC 7469 §2.1.1 has it, or as 64 hex digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digest = text.strip_prefix("sha256:")?;
+        let bytes = match digest.len() {
+            64 => from_hex(digest)?,
+            44 => STANDARD.decode(digest).ok()?,
+            _ => STANDARD_NO_PAD.decode(digest).ok()?,
+        };
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{}", STANDARD.encode(self.0))
+    }
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<_>> = text.chars().map(|digit| digit.to_digit(16)).collect();
+    digits?
+        .chunks(2)
+        .map(|pair| match pair {
+            [high, low] => u8::try_from(high * 16 + low).ok(),
+            _ => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_has_two_spellings_and_one_meaning() {
+        // The digest of no bytes at all.
+        let hex = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let base64 = "sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+        let pin = Pin::of(b"");
+        for text in [
+            hex,
+            &hex.replace('e', "E"),
+            base64,
+            base64.trim_end_matches('='),
+        ] {
+            assert_eq!(Pin::parse(text), Some(pin), "{text}");
+        }
+        assert_eq!(pin.to_string(), base64);
+        for text in [
+            "",
+            "sha256:",
+            &hex[7..],
+            &base64[7..],
+            &hex[..70],
+            &format!("{hex}0"),
+            &hex.replace('e', "g"),
+            &base64.replace('+', "-"),
+            &base64.replace("sha256:", "sha1:"),
+            &base64.replace("sha256:", "sha256: "),
+            "sha256:AAAA",
+        ] {
+            assert_eq!(Pin::parse(text), None, "{text}");
+        }
+    }
+}
