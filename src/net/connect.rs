@@ -26,6 +26,8 @@ pub struct ConnectSettings {
     pub overall_timeout: Duration,
     /// Whether names in DNS may lead to loopback, link-local or private addresses.
     pub allow_private_addresses: bool,
+    /// How long the other side may acknowledge nothing, once connected: see [`tune`].
+    pub silence: Duration,
 }
 
 impl Default for ConnectSettings {
@@ -34,6 +36,7 @@ impl Default for ConnectSettings {
             attempt_timeout: Duration::from_secs(10),
             overall_timeout: Duration::from_secs(30),
             allow_private_addresses: false,
+            silence: Duration::from_secs(120),
         }
     }
 }
@@ -69,7 +72,7 @@ pub async fn connect(
     };
     // A route is the administrator's own word, and may lead inside.
     let anywhere = settings.allow_private_addresses || target.via == Via::Route;
-    let attempt = move |address: SocketAddr| open(address, settings.attempt_timeout);
+    let attempt = move |address: SocketAddr| open(address, settings.attempt_timeout, settings.silence);
     connect_with(
         target,
         ipv6,
@@ -81,43 +84,47 @@ pub async fn connect(
     .await
 }
 
-/// Sets what every socket needs: no delay for small writes, and probes that find out when the
-/// other side of an idle connection has silently gone.
+/// Sets what every socket needs: no delay for small writes, little that is taken over and not sent,
+/// and an end to connections whose other side has vanished without a word.
+///
+/// `silence` is how long nothing may be acknowledged, neither what was written nor the probes of a
+/// connection on which nothing is said. The system counts a reader that keeps its window shut as
+/// gone, too.
 ///
 /// # Errors
 /// What the system says.
-pub fn tune(stream: &TcpStream) -> io::Result<()> {
+pub fn tune(stream: &TcpStream, silence: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    // Several probes within that time: one that is lost ends nothing. The system counts in seconds.
     let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(60))
-        .with_interval(Duration::from_secs(15))
-        .with_retries(4);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+        .with_time((silence / 2).max(SECOND))
+        .with_interval((silence / 8).max(SECOND));
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_user_timeout(Some(silence))?;
+    socket.set_tcp_notsent_lowat(UNSENT)
 }
 
-/// Sets that written data must be acknowledged, and read by the other side at all, within two
-/// minutes. For streams with partners only: the system counts a reader that keeps its window shut
-/// as gone, and a slow gateway is to push back for as long as it needs.
-///
-/// # Errors
-/// What the system says.
-pub fn expect_progress(stream: &TcpStream) -> io::Result<()> {
-    SockRef::from(stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))
-}
+/// How much the system takes over beyond what the other side has room for, in bytes. What it has
+/// taken counts as delivered, and megabytes of it would be lost with a connection that breaks.
+const UNSENT: u32 = 128 << 10;
 
-const UNACKNOWLEDGED: Duration = Duration::from_secs(120);
+const SECOND: Duration = Duration::from_secs(1);
 
 type Addresses = Result<Vec<IpAddr>, LookupFault>;
 
-async fn open(address: SocketAddr, limit: Duration) -> Result<TcpStream, AttemptFault> {
+async fn open(
+    address: SocketAddr,
+    limit: Duration,
+    silence: Duration,
+) -> Result<TcpStream, AttemptFault> {
     let connecting = async {
         let socket = match address {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
         let stream = socket.connect(address).await?;
-        tune(&stream)?;
-        expect_progress(&stream)?;
+        tune(&stream, silence)?;
         Ok(stream)
     };
     match tokio::time::timeout(limit, connecting).await {

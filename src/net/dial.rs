@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::connect::{ConnectSettings, connect, tune};
+use super::connect::{ConnectSettings, connect};
 use super::driver::{Driver, Ended, Mailbox, Side, now};
 use super::edge::{Edge, Wanted, fresh_ids, jitter};
 use super::journal::Journal;
@@ -228,8 +228,9 @@ async fn open(edge: &Edge, target: &Target) -> Result<(TcpStream, SocketAddr), R
         attempt_timeout: ATTEMPT,
         overall_timeout: edge.context().timing.establishment,
         allow_private_addresses: settings.allow_private_addresses,
+        silence: edge.context().timing.silence(),
     };
-    let connected = connect(&settings.resolver, target, limits)
+    connect(&settings.resolver, target, limits)
         .await
         .map_err(|failure| {
             if failure.is_no_such_service() {
@@ -237,9 +238,7 @@ async fn open(edge: &Edge, target: &Target) -> Result<(TcpStream, SocketAddr), R
             } else {
                 Reason::ConnectFailed(failure.to_string())
             }
-        })?;
-    tune(&connected.0).map_err(|error| Reason::ConnectFailed(error.to_string()))?;
-    Ok(connected)
+        })
 }
 
 #[expect(

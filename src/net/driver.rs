@@ -90,8 +90,8 @@ pub struct Ended<S> {
     pub untouched: Vec<Parcel>,
 }
 
-/// A gateway may be this slow to read before its link is given up.
-const WRITE_STALL: Duration = Duration::from_secs(60);
+/// A gateway may read nothing for this long, or be gone without a word, before its link is given up.
+pub const WRITE_STALL: Duration = Duration::from_secs(60);
 /// How much may wait to be written before reading pauses.
 const OUT_BYTES: usize = 256 << 10;
 /// How long the last bytes and the goodbye may take.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::connect::{expect_progress, tune};
+use super::connect::tune;
+use super::driver::WRITE_STALL;
 use super::edge::Edge;
 use super::{link, receive};
 use crate::ops::events::{Event, Line};
@@ -57,12 +58,12 @@ pub async fn accept(
 }
 
 fn admit(edge: &Arc<Edge>, stream: TcpStream, address: SocketAddr, port: Port) {
-    // A gateway may be slow on purpose; a partner that takes nothing is gone.
-    let tuned = tune(&stream).and_then(|()| match port {
-        Port::Partners => expect_progress(&stream),
-        Port::Gateways => Ok(()),
-    });
-    if let Err(error) = tuned {
+    let silence = match port {
+        Port::Partners => edge.context().timing.silence(),
+        // A gateway may be slow, and push back: it has a time of its own.
+        Port::Gateways => WRITE_STALL,
+    };
+    if let Err(error) = tune(&stream, silence) {
         // It was gone before we looked at it.
         tracing::debug!(%error, %address, "a connection could not be set up");
         return;

@@ -281,7 +281,11 @@ async fn a_real_connection_is_made_and_tuned() {
     );
     let socket = SockRef::from(&stream);
     assert!(stream.nodelay().unwrap() && socket.keepalive().unwrap());
-    assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
+    let silence = inside_allowed().silence;
+    assert_eq!(socket.tcp_user_timeout().unwrap(), Some(silence));
+    // Four probes or more before it is over.
+    assert_eq!(socket.tcp_keepalive_time().unwrap(), silence / 2);
+    assert_eq!(socket.tcp_keepalive_interval().unwrap(), silence / 8);
 }
 
 #[tokio::test]

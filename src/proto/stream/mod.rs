@@ -120,6 +120,15 @@ impl Timing {
     ///
     /// RFC 6120 §4.4: wait a reasonable time for the other `</stream:stream>`.
     pub const CLOSE_GRACE: Duration = Duration::from_secs(5);
+
+    /// How long a partner's host may acknowledge nothing. Twice what a partner may take to read: who
+    /// is slow is then told so, and only who has vanished is left to the system to find out.
+    ///
+    /// RFC 1122 §4.2.3.5: a hundred seconds at least, which the default allows.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        self.establishment * 2
+    }
 }
 
 /// What happened.

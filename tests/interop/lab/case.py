@@ -11,6 +11,7 @@ class Case:
 
     title = ""
     alone = False  # whether nothing else may run meanwhile
+    patient = False  # whether it mostly waits, so that it may run beside all others, those that are alone included
 
     def prepare(self, world):
         """Adds what the case needs before the world starts."""

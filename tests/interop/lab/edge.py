@@ -42,9 +42,12 @@ class Edge:
     link_certificate: object = None  # none: the link is plain, on loopback
     link_authority: object = None
     secret: str = "the secret of the lab's links"
+    establishment: str = "10s"
     inactivity: str = "10m"
+    reconnect_grace: str = "30s"
     filter: str = "info,xmpp_edge=debug"
     partners: list = field(default_factory=list)
+    environment: dict = field(default_factory=dict)
 
     def partner(self, domain, **settings):
         """Settings are keys of a `[[partner]]`, with underscores for hyphens."""
@@ -53,6 +56,7 @@ class Edge:
 
     def configuration(self):
         link = {"listen": [f"{self.address}:{plan.LINK_PORT}"], "secret-file": "gateway.secret"}
+        link["reconnect-grace"] = self.reconnect_grace
         if self.link_certificate is None:
             link["plaintext"] = True
         table = {
@@ -61,7 +65,7 @@ class Edge:
             "state-directory": "state",
             "s2s": {
                 "listen": [f"{self.address}:{plan.S2S_PORT}"],
-                "stream-establishment-timeout": "10s",
+                "stream-establishment-timeout": self.establishment,
                 "stream-inactivity-timeout": self.inactivity,
             },
             "tls": {
@@ -107,7 +111,7 @@ class Edge:
     async def resume(self):
         """Starts the daemon with the files there are."""
         command = [self.binary, "run", "--config", self.directory / "edge.toml"]
-        self.process = await Process.start(f"edge-{self.domain}", command, self.logs)
+        self.process = await Process.start(f"edge-{self.domain}", command, self.logs, self.environment)
         for port in (plan.LINK_PORT, plan.S2S_PORT):
             await self.process.listening(self.address, port)
 

@@ -96,6 +96,11 @@ class Station:
         self.send_message(peer, body, mtype="chat", mfrom=self.me)
         stanza = await self.expect(self.refusal(peer), deadline)
         self.heard.remove(stanza)
+        return self.told(stanza)
+
+    @staticmethod
+    def told(stanza):
+        """The condition and the text of an error."""
         # By local name: slixmpp looks for `error` in the namespace of clients only, on a component's link too.
         parts = {part.tag.partition("}")[2]: part.text or "" for child in stanza.xml for part in child}
         text = parts.pop("text", "")
