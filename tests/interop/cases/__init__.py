@@ -1,5 +1,6 @@
 """The cases beside the table, each with the servers it needs."""
 
-from cases import content, link, outage, policy, pressure, proof, refusal, terms, vanish, volume
+from cases import clock, content, link, outage, policy, pressure, proof, refusal, terms, vanish, volume
 
-CASES = [case for module in (proof, refusal, policy, terms, content, volume, pressure, outage, link, vanish) for case in module.CASES]
+MODULES = (proof, refusal, policy, terms, content, volume, pressure, outage, vanish, clock, link)
+CASES = [case for module in MODULES for case in module.CASES]

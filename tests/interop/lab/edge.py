@@ -102,11 +102,11 @@ class Edge:
         (self.directory / "partners.toml").write_text(entries)
 
     async def reload(self):
-        """Writes the partners as they are now, and has the daemon read them."""
+        """Writes the partners as they are now, and has the daemon read them: what it says to that."""
         self.write_partners()
         before = len(self.process.lines)
         self.process.child.send_signal(signal.SIGHUP)
-        await self.process.line("reload-(done|failed)", after=before)
+        return read(await self.process.line("reload-(done|failed)", after=before))
 
     async def resume(self):
         """Starts the daemon with the files there are."""
