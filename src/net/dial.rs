@@ -89,8 +89,17 @@ async fn carry_once(edge: &Arc<Edge>, pair: &Pair, queue: &Arc<Queue>) -> Result
         ended.reason,
         Reason::Idle | Reason::Finished | Reason::PeerClosed | Reason::PolicyChanged(_)
     );
-    if !orderly && since.elapsed() < TOO_SOON {
+    if orderly {
+        return Ok(());
+    }
+    if since.elapsed() < TOO_SOON {
         return Err(ended.reason);
+    }
+    // The next stream may break as this one did, and the one after: nothing waits for a partner that
+    // takes every stream and reads none.
+    let patience = edge.context().timing.silence();
+    for parcel in queue.drain_older_than(Instant::now(), patience) {
+        edge.hub.bounce(parcel, &ended.reason);
     }
     Ok(())
 }

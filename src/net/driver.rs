@@ -153,7 +153,10 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             }
             self.wait().await;
         };
-        self.goodbye().await;
+        // Nothing more gets through a connection that has broken.
+        if !matches!(reason, Reason::Transport(_)) {
+            self.goodbye().await;
+        }
         self.ended(reason)
     }
 

@@ -5,6 +5,7 @@ mod act;
 mod charged;
 mod counted;
 mod crowd;
+mod deaf;
 mod honest;
 mod scarcity;
 mod secrets;

@@ -257,7 +257,7 @@ fn address(number: usize) -> [u8; 4] {
     [127, 1, high, low.max(1)]
 }
 
-fn resident(daemon: &Daemon) -> usize {
+pub(super) fn resident(daemon: &Daemon) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1));
