@@ -153,10 +153,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             }
             self.wait().await;
         };
-        // Nothing more gets through a connection that has broken.
-        if !matches!(reason, Reason::Transport(_)) {
-            self.goodbye().await;
-        }
+        self.goodbye(&reason).await;
         self.ended(reason)
     }
 
@@ -295,8 +292,12 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     }
 
     /// Writes what is left and closes; a dead connection is not mourned for long.
-    async fn goodbye(&mut self) {
+    async fn goodbye(&mut self, reason: &Reason) {
         let farewell = async {
+            // Nothing more gets through it.
+            if matches!(reason, Reason::Transport(_)) {
+                return Err(std::io::ErrorKind::NotConnected.into());
+            }
             self.write_all().await?;
             self.transport.shutdown().await
         };

@@ -87,7 +87,7 @@ fn who_takes_streams_and_reads_none_is_given_up() {
         slowest = slowest.max(sent.elapsed());
         held = held.max(resident(&daemon).saturating_sub(before));
         if authority.heard.lock().unwrap().contains("id='other'") {
-            other_arrived.get_or_insert(begun.elapsed());
+            other_arrived.get_or_insert_with(|| begun.elapsed());
         }
     }
     writing.join().unwrap();
