@@ -236,6 +236,12 @@ fn dialback_questions_are_charged_until_something_is_proven() {
     for _ in 0..10 {
         assert_eq!(lab.ask(&mut itself), "");
     }
+    for _ in 0..10 {
+        let mut again = lab.enter("198.51.100.1");
+        assert_eq!(lab.claim(&mut again, "fabrikam"), "");
+        assert_eq!(lab.ask(&mut again), "");
+        lab.admission.prove(&mut again, lab.now);
+    }
 }
 
 proptest! {
