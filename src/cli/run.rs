@@ -11,6 +11,7 @@ use crate::config::{Config, Loaded, report};
 use crate::net::daemon::Daemon;
 use crate::ops::events::{Event, Line};
 use crate::ops::logging::Logging;
+use crate::ops::memory::forbid_core_dumps;
 use crate::ops::signals::{Signal, Signals};
 use crate::ops::systemd::{Listeners, Notifier};
 
@@ -42,6 +43,10 @@ Exit status:
 
 /// Runs the subcommand.
 pub(super) fn run(arguments: &Arguments) -> Exit {
+    // Before there is any key in memory.
+    if let Err(error) = forbid_core_dumps() {
+        return refuse(&format!("core dumps cannot be switched off: {error}"));
+    }
     // Before there is any other thread: this removes variables from the environment.
     let listeners = match Listeners::from_env() {
         Ok(listeners) => listeners,

@@ -148,4 +148,6 @@ pub struct Log {
     pub format: Format,
     /// Which events are logged.
     pub filter: Filter,
+    /// Whether the bodies of messages are logged, too.
+    pub message_bodies: bool,
 }

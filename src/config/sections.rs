@@ -165,10 +165,12 @@ pub(super) fn log(root: &Section<'_>) -> Option<Log> {
              \"info,xmpp_edge::net=debug\"",
         ));
     }
+    let message_bodies = section.flag("message-bodies", false).value;
     section.finish();
     Some(Log {
         format: format.map_or(Format::Auto, |format| format.value),
         filter: filter?,
+        message_bodies,
     })
 }
 

@@ -304,6 +304,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
         tls: TlsConfigs::new(default, others, config.tls.minimum_version)?,
         resolver: Arc::new(DnsResolver::new(&config.dns.nameservers)?),
         allow_private_addresses: config.dns.allow_private_addresses,
+        message_bodies: config.log.message_bodies,
         admission: config.admission,
         questions: Arc::new(Questions::new(
             config.admission.questions_at_once,
@@ -347,6 +348,10 @@ fn difference(before: (&Context, &Settings), after: (&Context, &Settings)) -> St
             old_shell.link.secret != new_shell.link.secret,
         ),
         ("annotate", old.annotate != new.annotate),
+        (
+            "message-bodies",
+            old_shell.message_bodies != new_shell.message_bodies,
+        ),
         ("timeouts", old.timing != new.timing),
         (
             "max-stanza-depth",

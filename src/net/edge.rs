@@ -63,6 +63,8 @@ pub struct Settings {
     pub resolver: Arc<DnsResolver>,
     /// Whether DNS may lead to loopback, link-local or private space.
     pub allow_private_addresses: bool,
+    /// Whether the bodies of messages are logged.
+    pub message_bodies: bool,
     /// What connections may hold before they have proven anything.
     pub admission: AdmissionLimits,
     /// Bounds the questions to authoritative servers.
@@ -120,6 +122,7 @@ impl Edge {
             context,
             settings: ArcSwap::from_pointee(settings),
         };
+        edge.hub.log_bodies(edge.settings.load().message_bodies);
         (Arc::new(edge), wanted)
     }
 
@@ -141,6 +144,7 @@ impl Edge {
     /// limits leave no room for are told to end.
     pub fn replace(&self, context: Context, settings: Settings) {
         let context = Arc::new(context);
+        self.hub.log_bodies(settings.message_bodies);
         self.settings.store(Arc::new(settings));
         self.context.send_replace(Arc::clone(&context));
         self.registry.enforce(&context.rules);

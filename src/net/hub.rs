@@ -4,6 +4,7 @@
 //! stream takes from it). A stanza that cannot be carried is answered with the truth.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stanza::{Addressed, Kind, Stanza, Validated, bounce};
 use crate::proto::stream::{Context, PING_PREFIX};
+use crate::proto::xml::Ns;
 use crate::store::Contacts;
 
 /// The meeting point.
@@ -31,6 +33,8 @@ pub struct Hub {
     context: watch::Receiver<Arc<Context>>,
     gate: Gate,
     quiet: Arc<Quiet>,
+    /// Whether the bodies of messages are logged.
+    bodies: AtomicBool,
     /// Set when the edge stops.
     hurry: watch::Sender<bool>,
     /// Partners that are not to be tried now.
@@ -64,6 +68,7 @@ impl Hub {
             context,
             gate: Gate::new(contacts),
             quiet,
+            bodies: AtomicBool::new(false),
             hurry: watch::Sender::new(false),
             backoff: Backoff::default(),
             inward: Mutex::default(),
@@ -142,6 +147,33 @@ impl Hub {
         self.hurry.send_replace(true);
     }
 
+    /// Whether the bodies of messages are logged from here on; says so where they are.
+    pub fn log_bodies(&self, are_logged: bool) {
+        self.bodies.store(are_logged, Relaxed);
+        if are_logged {
+            Line::new(Event::BodiesLogged).log();
+        }
+    }
+
+    fn log_body(&self, stanza: &Stanza, direction: Direction, pair: &Pair) {
+        for body in stanza.element.children() {
+            if stanza.kind == Kind::Message && body.is(&Ns::CONTENT, "body") {
+                Line::new(Event::MessageBody)
+                    .direction(direction)
+                    .partner(&self.partner_of(&pair.remote))
+                    .local(&pair.local)
+                    .remote(&pair.remote)
+                    .detail(format_args!(
+                        "from {} to {}: {}",
+                        stanza.from,
+                        stanza.to,
+                        body.text()
+                    ))
+                    .log();
+            }
+        }
+    }
+
     fn accept(&self, addressed: &Addressed) -> Accepted {
         let partner = self.partner_of(addressed.remote().domain());
         self.ledger.partner(&partner).accept(addressed.direction())
@@ -155,7 +187,12 @@ impl Hub {
             remote: addressed.remote().domain().clone(),
         };
         match self.gate.judge(addressed, context) {
-            Ok(stanza) => Some(Parcel::accepted(stanza, accepted)),
+            Ok(stanza) => {
+                if self.bodies.load(Relaxed) {
+                    self.log_body(&stanza, direction, &pair);
+                }
+                Some(Parcel::accepted(stanza, accepted))
+            }
             Err(refused) => {
                 let answer = refused.answer.map(|answer| *answer);
                 self.end(accepted, &refused.reason, direction, &pair, answer);

@@ -80,6 +80,8 @@ events! {
     ContactsUnserved, "contacts-unserved", WARN, "contacts cannot be edited";
     /// Message bodies are being logged (`message-bodies = true`).
     BodiesLogged, "bodies-logged", WARN, "message bodies are being logged";
+    /// A message passes, and `message-bodies = true`: `detail` has sender, addressee and the beginning of the body.
+    MessageBody, "message-body", INFO, "message";
     /// That a local user added or removed a contact could not be written to the disk.
     ContactNotKept, "contact-not-kept", ERROR, "contact not kept";
     /// Whoever reads the log did not keep up or was away; `detail` says how many lines are missing here.

@@ -6,6 +6,7 @@
 pub mod counters;
 pub mod events;
 pub mod logging;
+pub mod memory;
 pub mod peer_text;
 pub mod signals;
 pub mod systemd;

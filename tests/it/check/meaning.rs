@@ -96,6 +96,7 @@ exceptions = ["CEO@contoso.example"]
 [log]
 format = "json"
 filter = "warn,xmpp_edge::net=debug"
+message-bodies = true
 "#;
 
 const PARTNERS: &str = r#"# The first line.
@@ -237,6 +238,7 @@ fn the_edge_file() {
     );
 
     assert_eq!(config.log.format, Format::Json);
+    assert!(config.log.message_bodies);
     assert_eq!(
         config.log.filter,
         "warn,xmpp_edge::net=debug".parse().unwrap()
@@ -362,6 +364,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(config.gateway.reconnect_grace, Duration::from_secs(30));
     assert!(matches!(config.gateway.transport, Transport::Plain));
     assert_eq!(config.log.format, Format::Auto);
+    assert!(!config.log.message_bodies);
     assert_eq!(config.log.filter, "info".parse().unwrap());
 
     let partner = &config.rules.partners()[0];

@@ -154,6 +154,10 @@ impl Daemon {
         self.ends_with_log(status);
     }
 
+    pub(crate) fn is_running(&self) -> bool {
+        self.child.borrow_mut().try_wait().unwrap().is_none()
+    }
+
     /// Waits for the end of one whose log is left unread.
     pub(crate) fn status(&self) -> Option<i32> {
         let deadline = Instant::now() + PATIENCE;

@@ -35,7 +35,7 @@ const SLACK: usize = 8 << 20;
 /// What other programs on the machine may add to an exchange of some tenths of a millisecond.
 const NOISE: Duration = Duration::from_millis(1);
 
-const NO_LIMITS: &str = "unauthenticated-per-address = 0\nunauthenticated-per-prefix = 0\n\
+pub(super) const NO_LIMITS: &str = "unauthenticated-per-address = 0\nunauthenticated-per-prefix = 0\n\
                          unauthenticated-per-domain = 0\nconnections-per-address = 0\n\
                          attempts-per-prefix = 0\nattempts-per-domain = 0";
 

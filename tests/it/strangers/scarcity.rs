@@ -1,11 +1,13 @@
 //! A host that runs out of something: the edge says so, serves on where it can, and recovers.
 
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
+use super::crowd::NO_LIMITS;
 use super::honest::Honest;
-use super::lab;
+use super::{header, lab};
 use crate::daemon::process::Daemon;
 use crate::daemon::{converse, link};
 use crate::hostile::authority::Authority;
@@ -114,6 +116,42 @@ fn a_disk_that_fills_up_stops_nothing_but_what_must_be_kept() {
     drop(honest);
     daemon.signal("TERM");
     daemon.ends_with(0);
+}
+
+/// Memory that is not there ends a process, at once and with a word, and not with a wait: its service
+/// manager starts it anew. The limits of `[admission]` are there to keep it from getting so far.
+#[test]
+fn without_memory_it_says_so_and_ends() {
+    let authority = Authority::start();
+    let lab = lab(authority.address, "", NO_LIMITS, "");
+    let daemon = Daemon::start(&lab);
+    let mut honest = Honest::new(&daemon);
+    honest.exchange();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    let size = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmSize:")?.strip_suffix("kB"))
+        .unwrap();
+    let room = (size.trim().parse::<u64>().unwrap() << 10) + (4 << 20);
+    let limited = Command::new("prlimit")
+        .args(["--pid", &daemon.pid().to_string()])
+        .arg(format!("--as={room}:"))
+        .status()
+        .unwrap();
+    assert!(limited.success());
+    let half = header("fabrikam.example") + "<db:result from='" + &"k".repeat(8000);
+    let mut crowd = Vec::new();
+    while daemon.is_running() {
+        assert!(crowd.len() < 4000, "it has found memory somewhere");
+        // It may end at any moment.
+        let Ok(mut stranger) = TcpStream::connect(daemon.s2s) else {
+            break;
+        };
+        let _it_may_be_gone = stranger.write_all(half.as_bytes());
+        crowd.push(stranger);
+    }
+    assert_eq!(daemon.status(), None, "it ends, and not by itself");
+    daemon.log_lines(1, |line| line.contains("memory allocation of"));
 }
 
 fn contacts(lab: &Lab, who: &str) -> (i32, String) {

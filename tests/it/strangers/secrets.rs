@@ -109,3 +109,64 @@ fn no_secret_key_or_message_stands_in_the_log() {
         assert!(!log.contains(&secret), "{secret} stands in the log");
     }
 }
+
+#[test]
+fn no_memory_of_the_process_is_left_behind_on_the_disk() {
+    let daemon = Daemon::start(&crate::daemon::lab());
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
+    let core = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max core file size"))
+        .unwrap();
+    assert_eq!(
+        core.split_whitespace().collect::<Vec<_>>(),
+        ["0", "0", "bytes"]
+    );
+    daemon.signal("TERM");
+    daemon.ends_with(0);
+}
+
+/// What users write is logged where the configuration says so, which the log says, too.
+#[test]
+fn bodies_stand_in_the_log_where_they_are_wanted_and_only_there() {
+    let authority = Authority::start();
+    let lab = lab(authority.address, "", "", "message-bodies = true");
+    let daemon = Daemon::start(&lab);
+    let mut honest = Honest::new(&daemon);
+    let message = |body: &str| {
+        format!(
+            "<message from='b@contoso.example' to='a@fabrikam.example/x'>\
+             <body>{body}</body><body xml:lang='de'>zwei\n\u{7f}</body></message>"
+        )
+    };
+    honest.say(&message("one"));
+    let lines = daemon.log_lines(2, |line| line.contains("\"message-body\""));
+    for (line, body) in lines.iter().zip(["one", r"zwei\\u{a}\\u{7f}"]) {
+        for part in [
+            &format!("from b@contoso.example to a@fabrikam.example/x: {body}"),
+            "\"direction\":\"outbound\"",
+            "\"partner\":\"fabrikam.example\"",
+        ] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+    }
+
+    let edge = std::fs::read_to_string(lab.path("edge.toml")).unwrap();
+    let silent = edge.replace("message-bodies = true", "message-bodies = false");
+    lab.write("edge.toml", &silent, 0o644);
+    daemon.signal("HUP");
+    let line = daemon.log_line("reload-done");
+    assert!(line.contains("message-bodies"), "{line}");
+    honest.say(&message("two"));
+    honest.exchange();
+    lab.write("edge.toml", &edge, 0o644);
+    daemon.signal("HUP");
+    daemon.log_line("bodies-logged");
+    drop(honest);
+    daemon.signal("TERM");
+    let log = daemon.whole_log();
+    daemon.ends_with(0);
+    let log = log.lock().unwrap().join("\n");
+    assert!(!log.contains("two"));
+    assert_eq!(log.matches("\"bodies-logged\"").count(), 2, "{log}");
+}
