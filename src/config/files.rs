@@ -1,6 +1,7 @@
 //! Reads the files a configuration names. Every failure says which file, why, and what to do.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ pub(super) fn source(
     hint: &str,
     findings: &Findings,
 ) -> Arc<Source> {
-    let (text, failure) = match std::fs::read(path).map(String::from_utf8) {
+    let (text, failure) = match read(path).map(String::from_utf8) {
         Ok(Ok(text)) => (text, None),
         Ok(Err(_)) => (String::new(), Some("it is not UTF-8 text".to_owned())),
         Err(error) => (String::new(), Some(reason(&error))),
@@ -37,13 +38,27 @@ pub(super) fn source(
     source
 }
 
+/// No file that a configuration names is nearly as long: the system's authorities have 220 KiB.
+const MOST: u64 = 16 << 20;
+
+/// The whole file, unless it has no end worth waiting for.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST {
+        let text = format!("it is longer than {} MiB", MOST >> 20);
+        return Err(io::Error::other(text));
+    }
+    Ok(bytes)
+}
+
 /// Reads the certificates of a PEM file; at least one.
 pub(super) fn certificates(
     path: &Path,
     place: &Place,
     findings: &Findings,
 ) -> Option<Vec<CertificateDer<'static>>> {
-    let bytes = std::fs::read(path)
+    let bytes = read(path)
         .map_err(|error| unreadable(path, place, &error, findings))
         .ok()?;
     match pem(&bytes) {

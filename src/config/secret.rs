@@ -120,7 +120,7 @@ fn make_secret(path: &Path) -> Result<(), SecretError> {
         fs::create_dir_all(directory)?;
     }
     let text = Zeroizing::new(format!("{}\n", random_hex::<32>()?.as_str()));
-    // Two edges that share the directory must not write one draft.
+    // Two that begin at the same time must not write one draft.
     let draft = path.with_extension(random_hex::<8>()?.as_str());
     let written = fs::OpenOptions::new()
         .write(true)
@@ -135,7 +135,7 @@ fn make_secret(path: &Path) -> Result<(), SecretError> {
         });
     let removed = fs::remove_file(&draft);
     match written {
-        // Another edge on this state directory was faster: its secret is the one to use.
+        // Another one was faster: its secret is the one to use.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.exists() => {}
         written => written.and(removed)?,
     }

@@ -61,13 +61,6 @@ impl Element {
         self
     }
 
-    /// With `xml:lang` set.
-    #[must_use]
-    pub fn with_lang(mut self, lang: &str) -> Self {
-        self.set_lang(lang);
-        self
-    }
-
     /// With a child element appended.
     #[must_use]
     pub fn with_child(mut self, child: Self) -> Self {
@@ -145,12 +138,6 @@ impl Element {
         }
     }
 
-    /// Removes an attribute in no namespace and returns its value.
-    pub fn remove_attribute(&mut self, name: &str) -> Option<String> {
-        let at = self.attributes.iter().position(|a| a.is(&Ns::NONE, name))?;
-        Some(self.attributes.remove(at).value)
-    }
-
     /// Sets `xml:lang`.
     pub fn set_lang(&mut self, lang: &str) {
         self.set_attribute_in(Ns::XML, "lang", lang);
@@ -176,11 +163,6 @@ impl Element {
     #[must_use]
     pub fn child(&self, ns: &Ns, name: &str) -> Option<&Self> {
         self.children().find(|child| child.is(ns, name))
-    }
-
-    /// The first child element of that expanded name, to be changed.
-    pub fn child_mut(&mut self, ns: &Ns, name: &str) -> Option<&mut Self> {
-        self.children_mut().find(|child| child.is(ns, name))
     }
 
     /// Everything directly in the element, in order.
@@ -396,18 +378,18 @@ mod tests {
 
     #[test]
     fn parts_are_found_by_expanded_name() {
-        let mut message = message();
+        let message = message();
         assert!(message.is(&Ns::CONTENT, "message"));
         assert_eq!(message.attribute("to"), Some("a@b.example"));
         assert_eq!(message.child(&Ns::CONTENT, "body").unwrap().text(), "hi");
         assert!(message.child(&Ns::PING, "body").is_none());
-        assert!(message.child_mut(&Ns::from("urn:example"), "x").is_some());
+        assert!(message.child(&Ns::from("urn:example"), "x").is_some());
         assert_eq!(message.text(), "onetwo");
         assert_eq!(message.children().count(), 2);
     }
 
     #[test]
-    fn attributes_are_replaced_and_removed() {
+    fn attributes_are_replaced() {
         let mut message = message();
         message.set_attribute("to", "c");
         message.set_lang("de");
@@ -416,8 +398,6 @@ mod tests {
             (message.lang(), message.attribute("lang")),
             (Some("de"), None)
         );
-        assert_eq!(message.remove_attribute("to").as_deref(), Some("c"));
-        assert_eq!(message.remove_attribute("to"), None);
     }
 
     #[test]

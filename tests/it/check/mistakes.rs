@@ -368,6 +368,12 @@ pub(super) const FILES: &[Mistake] = &[
         &["edge.toml:5:21 unreadable-file"],
     ),
     mistake("\"edge.key\"", "\".\"", &["edge.toml:6:15 unreadable-file"]),
+    // It has no end.
+    mistake(
+        "\"edge.pem\"",
+        "\"/dev/zero\"",
+        &["edge.toml:5:21 unreadable-file"],
+    ),
     mistake(
         "\"edge.pem\"",
         "\"edge.key\"",
