@@ -158,7 +158,7 @@ impl Daemon {
         self.child.borrow_mut().try_wait().unwrap().is_none()
     }
 
-    /// Waits for the end of one whose log is left unread.
+    /// Waits for the end of one whose log nobody reads.
     pub(crate) fn status(&self) -> Option<i32> {
         let deadline = Instant::now() + PATIENCE;
         loop {

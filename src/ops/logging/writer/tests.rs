@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader};
 use std::sync::Mutex;
+use std::sync::mpsc::channel;
 
 use super::*;
 
@@ -27,21 +28,26 @@ fn a_pipe_that_nobody_reads_holds_nobody_up_and_the_reader_learns_what_is_missin
     // More than the pipe takes.
     assert!(!queue.flush(Duration::from_millis(1)));
 
-    let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        let mut lines = BufReader::new(reader).lines();
+        lines.try_for_each(|line| sender.send(line.unwrap()))
+    });
+    let next = || lines.recv_timeout(PATIENCE).unwrap();
     let (mut read, mut missing) = (0, 0);
     while read + missing < LINES {
-        let next = lines.next().unwrap();
-        if let Some(lost) = lost(&next) {
+        let found = next();
+        if let Some(lost) = lost(&found) {
             missing += lost;
         } else {
-            assert_eq!(next, line(read + missing));
+            assert_eq!(found, line(read + missing));
             read += 1;
         }
     }
     assert!(missing > 0, "all of it found room");
     assert!(queue.flush(PATIENCE));
     queue.push(b"more\n".into());
-    assert_eq!(lines.next().unwrap(), "more");
+    assert_eq!(next(), "more");
 }
 
 /// What a sink does with one write after the other; then it takes all.
