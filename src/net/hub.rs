@@ -12,10 +12,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::backoff::Backoff;
-use super::driver::{Command, Mailbox};
+use super::driver::Mailbox;
 use super::gate::Gate;
 use super::queue::{Parcel, Queue};
 use super::quiet::Quiet;
+use super::routes::Routes;
 use crate::ops::counters::{Accepted, Ledger};
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
@@ -40,17 +41,7 @@ pub struct Hub {
     /// Partners that are not to be tried now.
     pub backoff: Backoff,
     inward: Mutex<HashMap<Domain, Arc<Queue>>>,
-    outward: Mutex<HashMap<Pair, Route>>,
-    /// Pairs that need a stream; the dialler listens.
-    wanted: mpsc::UnboundedSender<(Pair, Arc<Queue>)>,
-}
-
-/// A pair's way out.
-#[derive(Debug)]
-struct Route {
-    queue: Arc<Queue>,
-    /// The open stream, once there is one.
-    stream: Option<Mailbox>,
+    outward: Routes,
 }
 
 impl Hub {
@@ -72,8 +63,7 @@ impl Hub {
             hurry: watch::Sender::new(false),
             backoff: Backoff::default(),
             inward: Mutex::default(),
-            outward: Mutex::default(),
-            wanted,
+            outward: Routes::new(wanted),
         }
     }
 
@@ -298,25 +288,13 @@ impl Hub {
     /// A pair's stream is open: pings find it.
     pub fn opened(&self, pair: &Pair, stream: Mailbox) {
         self.backoff.succeeded(&pair.remote);
-        if let Some(route) = lock(&self.outward).get_mut(pair) {
-            route.stream = Some(stream);
-        }
+        self.outward.opened(pair, stream);
     }
 
-    /// Gives a pair's way out up, unless something waits for it again.
+    /// Gives a pair's way out up, unless something waits for it again; whether it is gone.
     #[must_use]
     pub fn finished(&self, pair: &Pair) -> bool {
-        let mut outward = lock(&self.outward);
-        match outward.get_mut(pair) {
-            Some(route) if !route.queue.is_empty() => {
-                route.stream = None;
-                false
-            }
-            _ => {
-                outward.remove(pair);
-                true
-            }
-        }
+        self.outward.finished(pair)
     }
 
     /// Whether nothing waits in any queue.
@@ -328,13 +306,9 @@ impl Hub {
     /// Ends everything that still waits, when there is no more time.
     pub fn abandon(&self) {
         let inward: Vec<_> = lock(&self.inward).values().cloned().collect();
-        let outward: Vec<_> = lock(&self.outward)
-            .values()
-            .map(|route| Arc::clone(&route.queue))
-            .collect();
         for parcel in inward
             .iter()
-            .chain(&outward)
+            .chain(&self.outward.queues())
             .flat_map(|queue| queue.drain())
         {
             if let Some(accepted) = parcel.accepted {
@@ -366,39 +340,8 @@ impl Hub {
     }
 
     fn send_out(&self, parcel: Parcel) {
-        let pair = Pair {
-            local: parcel.stanza.from.domain().clone(),
-            remote: parcel.stanza.to.domain().clone(),
-        };
-        let outcome = {
-            let mut outward = lock(&self.outward);
-            match outward.get(&pair) {
-                Some(route) => route
-                    .queue
-                    .try_push(&pair.remote, parcel)
-                    .map_err(|parcel| (parcel, Reason::QueueFull)),
-                None => match self.backoff.refusal(&pair.remote, Instant::now()) {
-                    Some(reason) => Err((parcel, reason)),
-                    None => {
-                        let queue = Arc::new(Queue::default());
-                        let outcome = queue.try_push(&pair.remote, parcel);
-                        // The dialler lives as long as the process.
-                        self.wanted
-                            .send((pair.clone(), Arc::clone(&queue)))
-                            .unwrap_or_default();
-                        outward.insert(
-                            pair,
-                            Route {
-                                queue,
-                                stream: None,
-                            },
-                        );
-                        outcome.map_err(|parcel| (parcel, Reason::QueueFull))
-                    }
-                },
-            }
-        };
-        if let Err((parcel, reason)) = outcome {
+        if let Err(refused) = self.outward.send(parcel, &self.backoff) {
+            let (parcel, reason) = *refused;
             self.bounce(parcel, &reason);
         }
     }
@@ -418,12 +361,7 @@ impl Hub {
             local: stanza.to.domain().clone(),
             remote: stanza.from.domain().clone(),
         };
-        if let Some(stream) = lock(&self.outward)
-            .get(&pair)
-            .and_then(|route| route.stream.as_ref())
-        {
-            stream.send(Command::Pong(id.into())).unwrap_or_default();
-        }
+        self.outward.pong(&pair, id);
         true
     }
 }

@@ -26,6 +26,7 @@ pub mod quiet;
 pub mod receive;
 pub mod registry;
 pub mod resolve;
+pub mod routes;
 pub mod tls;
 pub mod transport;
 pub mod turnstile;

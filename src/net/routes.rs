@@ -1,0 +1,114 @@
+//! The ways out: for each pair a queue, and the stream that takes from it once there is one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use super::backoff::Backoff;
+use super::driver::{Command, Mailbox};
+use super::queue::{Parcel, Queue};
+use crate::proto::auth::Pair;
+use crate::proto::policy::Reason;
+
+/// The pairs that have a way out. A pair without one gets it with its first stanza: the dialler is
+/// told, and gives the way up when its stream has ended.
+#[derive(Debug)]
+pub struct Routes {
+    routes: Mutex<HashMap<Pair, Route>>,
+    /// Pairs that need a stream; the dialler listens.
+    wanted: mpsc::UnboundedSender<(Pair, Arc<Queue>)>,
+}
+
+#[derive(Debug)]
+struct Route {
+    queue: Arc<Queue>,
+    /// The open stream, once there is one.
+    stream: Option<Mailbox>,
+}
+
+impl Routes {
+    /// Without any; wishes for streams go to `wanted`.
+    #[must_use]
+    pub fn new(wanted: mpsc::UnboundedSender<(Pair, Arc<Queue>)>) -> Self {
+        Self {
+            routes: Mutex::default(),
+            wanted,
+        }
+    }
+
+    /// Puts a stanza on its way.
+    ///
+    /// # Errors
+    /// The stanza, and why it cannot be carried: the partner failed a moment ago, or too much is
+    /// waiting for it.
+    pub fn send(&self, parcel: Parcel, backoff: &Backoff) -> Result<(), Box<(Parcel, Reason)>> {
+        let pair = Pair {
+            local: parcel.stanza.from.domain().clone(),
+            remote: parcel.stanza.to.domain().clone(),
+        };
+        let full = |parcel| Box::new((parcel, Reason::QueueFull));
+        let mut routes = self.lock();
+        if let Some(route) = routes.get(&pair) {
+            return route.queue.try_push(&pair.remote, parcel).map_err(full);
+        }
+        if let Some(reason) = backoff.refusal(&pair.remote, Instant::now()) {
+            return Err(Box::new((parcel, reason)));
+        }
+        let queue = Arc::new(Queue::default());
+        let outcome = queue.try_push(&pair.remote, parcel).map_err(full);
+        // The dialler lives as long as the process.
+        self.wanted
+            .send((pair.clone(), Arc::clone(&queue)))
+            .unwrap_or_default();
+        let stream = None;
+        routes.insert(pair, Route { queue, stream });
+        outcome
+    }
+
+    /// A pair's stream is open.
+    pub fn opened(&self, pair: &Pair, stream: Mailbox) {
+        if let Some(route) = self.lock().get_mut(pair) {
+            route.stream = Some(stream);
+        }
+    }
+
+    /// Gives a pair's way out up, unless something waits for it again; whether it is gone.
+    #[must_use]
+    pub fn finished(&self, pair: &Pair) -> bool {
+        let mut routes = self.lock();
+        match routes.get_mut(pair) {
+            Some(route) if !route.queue.is_empty() => {
+                route.stream = None;
+                false
+            }
+            _ => {
+                routes.remove(pair);
+                true
+            }
+        }
+    }
+
+    /// Tells the pair's stream that its ping was answered.
+    pub fn pong(&self, pair: &Pair, id: &str) {
+        if let Some(stream) = self.lock().get(pair).and_then(|it| it.stream.as_ref()) {
+            // A stream that has ended meanwhile waits for no answer.
+            stream.send(Command::Pong(id.into())).unwrap_or_default();
+        }
+    }
+
+    /// Every queue.
+    #[must_use]
+    pub fn queues(&self) -> Vec<Arc<Queue>> {
+        let routes = self.lock();
+        routes
+            .values()
+            .map(|route| Arc::clone(&route.queue))
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Pair, Route>> {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
