@@ -1,7 +1,7 @@
 //! Where log lines go and which of them: standard error as text or JSON, or the journal.
 //!
-//! Lines are formatted where they arise, wait in [`queue`], and are written by the one thread of
-//! [`writer`]: nobody who relays stanzas ever waits for whoever reads the log.
+//! Lines are formatted where they arise, wait in `queue`, and are written by the one thread of
+//! `writer`: nobody who relays stanzas ever waits for whoever reads the log.
 //!
 //! tracing-appender's `NonBlocking` was weighed for this. Its bound is in lines, not bytes; it does
 //! not tell the reader of what was lost; and where its queue is full at the end, it prints to
