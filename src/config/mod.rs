@@ -14,6 +14,7 @@ mod gateway;
 mod identity;
 mod model;
 mod partners;
+mod pins;
 mod problem;
 mod reader;
 pub mod report;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::advice::Combination;
 use super::problem::{Findings, Place, Problem};
 use super::reader::{Item, Section};
-use super::{edge, files, identity, sections, terms, value};
+use super::{edge, files, identity, pins, sections, terms, value};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{
     Claim, DomainPattern, Methods, Partner, PartnerType, Rules, RulesError, Terms,
@@ -191,6 +191,7 @@ fn settle(section: &Section<'_>, defaults: &Terms) -> impl FnOnce(Domain) -> Par
     let anchors = section
         .text("trust-anchors")
         .and_then(|file| identity::anchors(section, &file));
+    let pins = pins::read(section, &combination);
     let line = section.place().line();
     move |primary| Partner {
         primary,
@@ -202,6 +203,7 @@ fn settle(section: &Section<'_>, defaults: &Terms) -> impl FnOnce(Domain) -> Par
         keep_alive,
         route: Vec::new(),
         anchors,
+        pins,
         terms,
         line,
     }

@@ -9,6 +9,7 @@ use super::reader::Section;
 use crate::proto::auth::cert_fault::CertFault;
 use crate::proto::auth::certificate::utc;
 use crate::proto::auth::chain::{self, Anchors};
+use crate::proto::auth::pin::Pins;
 use crate::proto::jid::Domain;
 
 /// Warns where the chain does not lead to a trusted authority. It is a warning and no more: the
@@ -24,7 +25,8 @@ pub(super) fn judge(
     let Ok(any) = Domain::parse("domain.invalid") else {
         return;
     };
-    let Err(fault) = chain::judge(&certified.cert, &any, anchors, now).verdict else {
+    let Err(fault) = chain::judge(&certified.cert, &any, anchors, &Pins::default(), now).verdict
+    else {
         return;
     };
     if let Some((message, hint)) = words(&fault) {

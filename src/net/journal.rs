@@ -133,6 +133,12 @@ impl Journal {
                     self.tell(line, fault.code(), &fault);
                 }
             }
+            Record::NotPinned { pair, fault } => {
+                let event = Event::CertificateNotPinned;
+                self.concerns(pair, partner);
+                self.ledger.count(event.id());
+                self.tell(self.line(event), event.id(), &fault);
+            }
             Record::Authenticated { pair, method } => {
                 self.method = Some(method);
                 self.concerns(pair, partner);

@@ -106,6 +106,8 @@ events! {
     CertificateIssuerChanged, "certificate-issuer-changed", WARN, "certificate of another issuer";
     /// A partner showed a good certificate with a key that was not seen before: a renewal, most likely.
     CertificateKeyChanged, "certificate-key-changed", INFO, "certificate with another key";
+    /// A partner showed a good certificate with none of its pins; `certificate-pins-enforced = false` lets it pass.
+    CertificateNotPinned, "certificate-not-pinned", WARN, "certificate not pinned";
     /// A method of proof was refused or failed; the stream may go on by another.
     MethodFailed, "method-failed", INFO, "method not used";
     /// Something came that nobody asked for; it changed nothing.

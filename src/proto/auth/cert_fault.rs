@@ -113,6 +113,14 @@ pub enum CertFault {
         /// The domain it should prove.
         domain: Domain,
     },
+    /// Good, but with none of the keys that the partner is to be recognised by.
+    #[error(
+        "none of the partner's certificate-pins is in the chain ({path}): if the partner says, by another way than XMPP, that it has changed its key or its authority, add one of these to certificate-pins; else somebody may be on the way"
+    )]
+    NotPinned {
+        /// The subjects and pins of the verified chain, the partner's own certificate first.
+        path: String,
+    },
 }
 
 impl CertFault {
@@ -137,6 +145,7 @@ impl CertFault {
             Self::Invalid { .. } => "invalid-chain",
             Self::WrongName { .. } => "wrong-name",
             Self::UnconstrainedName { .. } => "unconstrained-name",
+            Self::NotPinned { .. } => "not-pinned",
         }
     }
 }

@@ -126,3 +126,35 @@ const ORGANISATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
 const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+    use crate::proto::auth::pin::Pin;
+
+    /// Made with `openssl req -x509`; its pin as the guide to the partner file has it printed.
+    const CERTIFICATE: &str = "\
+        MIIB6zCCAZCgAwIBAgIUPjexOl+GzDU7lzcblEA4iXt0GAkwCgYIKoZIzj0EAwIw\
+        OzELMAkGA1UEBhMCTkwxETAPBgNVBAoMCEZhYnJpa2FtMRkwFwYDVQQDDBBmYWJy\
+        aWthbS5leGFtcGxlMCAXDTI2MTEyMDA3NTg0OFoYDzIxMjYxMDI3MDc1ODQ4WjA7\
+        MQswCQYDVQQGEwJOTDERMA8GA1UECgwIRmFicmlrYW0xGTAXBgNVBAMMEGZhYnJp\
+        a2FtLmV4YW1wbGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQBOhZfQ2UJMqLS\
+        run0+GhJ5JaR6nJ2E5zs3AUvrKivx1pWxR1a245YKf/Dcu5xOi+zzeUEIK2LQe8I\
+        J/Was1iqo3AwbjAdBgNVHQ4EFgQUOkJeR73YsJQmUTDzDWCgUwCjGf0wHwYDVR0j\
+        BBgwFoAUOkJeR73YsJQmUTDzDWCgUwCjGf0wDwYDVR0TAQH/BAUwAwEB/zAbBgNV\
+        HREEFDASghBmYWJyaWthbS5leGFtcGxlMAoGCCqGSM49BAMCA0kAMEYCIQDO9FNe\
+        vQKMmvruiNuHqHv6/guJelqkTzAqT/Xqwqs81AIhAP9Sm9Seq47WSi5MUkzGVRmG\
+        YFjJfo0SH0c4B+qDtirW";
+    const PIN: &str = "sha256:RCoE7VeVDUyUzrQ8QQrEYDTtQocYsz99hn0I3ge+i3s=";
+
+    #[test]
+    fn the_key_of_a_certificate_has_the_pin_that_openssl_prints() {
+        let certificate = CertificateDer::from(STANDARD.decode(CERTIFICATE).unwrap());
+        let facts = CertFacts::of(&certificate).unwrap();
+        assert_eq!(Pin(facts.spki_sha256).to_string(), PIN);
+        assert_eq!(facts.issuing_organisation(), b"Fabrikam\0");
+    }
+}

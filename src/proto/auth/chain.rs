@@ -19,6 +19,7 @@ pub(in crate::proto::auth) use path::Link;
 use super::cert_fault::CertFault;
 use super::certificate::CertFacts;
 use super::continuity::Shown;
+use super::pin::Pins;
 use crate::proto::jid::Domain;
 use faults::{chain_fault, malformed, own_faults};
 
@@ -68,13 +69,15 @@ pub struct CertReport {
     pub certificate: Option<CertFacts>,
     /// Of a chain that proves the domain: what it is compared by with those shown before.
     pub shown: Option<Shown>,
+    /// Of such a chain: that it has none of the pins, where that is only to be told.
+    pub unpinned: Option<CertFault>,
 }
 
 /// Judges a chain, the other side's own certificate first, as a server's certificate for `domain`.
 ///
 /// Of several faults the first of this order is reported: none sent; unreadable or version 1;
-/// self-signed; the certificate's own dates, purpose and kind; the chain above it; the name. So a
-/// fault is named before those that would be mended along with it.
+/// self-signed; the certificate's own dates, purpose and kind; the chain above it; the name; the
+/// pins. So a fault is named before those that would be mended along with it.
 ///
 /// A certificate that is itself an anchor needs no authority; its dates, purpose and name count
 /// all the same.
@@ -83,10 +86,18 @@ pub fn judge(
     chain: &[CertificateDer<'_>],
     domain: &Domain,
     anchors: &Anchors,
+    pins: &Pins,
     now: UnixTime,
 ) -> CertReport {
     let certificate = chain.first().and_then(CertFacts::of);
-    let path = verify(chain, certificate.as_ref(), domain, anchors, now);
+    let mut unpinned = None;
+    let path = verify(chain, certificate.as_ref(), domain, anchors, now).and_then(|path| {
+        match pins.check(&path) {
+            Err(fault) if pins.enforced => return Err(fault),
+            checked => unpinned = checked.err(),
+        }
+        Ok(path)
+    });
     let shown = match (&path, &certificate) {
         (Ok(path), Some(leaf)) => Some(Shown::of(leaf, path)),
         _ => None,
@@ -96,6 +107,7 @@ pub fn judge(
         verdict: path.map(drop),
         certificate,
         shown,
+        unpinned,
     }
 }
 
@@ -131,9 +143,7 @@ fn verify(
                 None,
             )
             .map_err(|error| chain_fault(&error, facts, above, now))?;
-        let authorities = path::authorities(&path);
-        let links = path::links(facts, &authorities, &path);
-        (links, constrains_names(&path, &authorities))
+        (path::links(facts, &path), constrains_names(&path))
     };
     if !facts.names.covers(domain) {
         return Err(CertFault::WrongName {
@@ -151,12 +161,12 @@ fn verify(
     Ok(path)
 }
 
-fn constrains_names(path: &VerifiedPath<'_>, authorities: &[Option<CertFacts>]) -> bool {
+fn constrains_names(path: &VerifiedPath<'_>) -> bool {
     path.anchor().name_constraints.is_some()
-        // What cannot be read again is taken to be limited.
-        || authorities
-            .iter()
-            .any(|facts| facts.as_ref().is_none_or(|facts| facts.constrains_names))
+        || path.intermediate_certificates().any(|authority| {
+            // What cannot be read again is taken to be limited.
+            CertFacts::of(&authority.der()).is_none_or(|facts| facts.constrains_names)
+        })
 }
 
 #[cfg(test)]

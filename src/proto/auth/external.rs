@@ -71,6 +71,7 @@ mod tests {
             verdict: Ok(()),
             certificate: None,
             shown: None,
+            unpinned: None,
         };
         let pair = |remote| Pair {
             local: local.clone(),
@@ -88,6 +89,7 @@ mod tests {
             verdict: Err(CertFault::Absent),
             certificate: None,
             shown: None,
+            unpinned: None,
         };
         let pair = Pair {
             local: Domain::parse("contoso.example").unwrap(),

@@ -6,6 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
+use super::cert_fault::CertFault;
+use super::chain::Link;
+
 /// The SHA-256 digest of a certificate's SubjectPublicKeyInfo: it names the key, and stays the same
 /// when the certificate is renewed for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +37,45 @@ impl Pin {
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sha256:{}", STANDARD.encode(self.0))
+    }
+}
+
+/// What one partner is to be recognised by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pins {
+    /// One of these must be in the verified chain: the partner's own certificate, an intermediate
+    /// one, or the anchor. Where there are none, every good chain does.
+    pub pins: Vec<Pin>,
+    /// Whether a chain with none of them is a bad one; else that is only told.
+    pub enforced: bool,
+}
+
+impl Default for Pins {
+    /// What holds where nothing is written.
+    fn default() -> Self {
+        Self {
+            pins: Vec::new(),
+            enforced: true,
+        }
+    }
+}
+
+impl Pins {
+    /// Looks for a pin on the whole way from the partner's certificate to the anchor.
+    ///
+    /// RFC 7469 §2.6: one key of the validated chain that is pinned is enough.
+    pub(super) fn check(&self, path: &[Link]) -> Result<(), CertFault> {
+        let is_pinned = |link: &Link| self.pins.contains(&link.key);
+        if self.pins.is_empty() || path.iter().any(is_pinned) {
+            return Ok(());
+        }
+        let shown: Vec<_> = path
+            .iter()
+            .map(|link| format!("{} {}", link.subject, link.key))
+            .collect();
+        Err(CertFault::NotPinned {
+            path: shown.join("; "),
+        })
     }
 }
 

@@ -60,6 +60,11 @@ fn changed(was: &Partner, is: &Partner) -> Vec<&'static str> {
         ("direction", old.initiative != new.initiative),
         ("route", was.route != is.route),
         ("trust-anchors", was.anchors != is.anchors),
+        ("certificate-pins", was.pins.pins != is.pins.pins),
+        (
+            "certificate-pins-enforced",
+            was.pins.enforced != is.pins.enforced,
+        ),
         ("minimum-tls-version", old.minimum_tls != new.minimum_tls),
         (
             "max-stanza-bytes",
@@ -76,6 +81,8 @@ fn changed(was: &Partner, is: &Partner) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use crate::proto::auth::pin::Pins;
+
     use super::super::{Access, Negotiation, PartnerType, Terms};
     use super::*;
     use crate::proto::jid::Domain;
@@ -91,6 +98,7 @@ mod tests {
             keep_alive: true,
             route: Vec::new(),
             anchors: None,
+            pins: Pins::default(),
             terms: Terms::default(),
             line: 1,
         }

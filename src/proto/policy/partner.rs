@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::method::{Methods, Negotiation};
 use super::terms::Terms;
 use crate::proto::auth::chain::Anchors;
+use crate::proto::auth::pin::Pins;
 use crate::proto::jid::Domain;
 
 /// A configured remote organisation.
@@ -29,6 +30,8 @@ pub struct Partner {
     pub route: Vec<HostPort>,
     /// The certification authorities that may vouch for this partner; `None`: the global ones.
     pub anchors: Option<Arc<Anchors>>,
+    /// The keys of which one must be in the partner's chain.
+    pub pins: Pins,
     /// What the partner may do once it is proven.
     pub terms: Terms,
     /// The line of `partners.toml` where the entry begins.

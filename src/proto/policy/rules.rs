@@ -247,6 +247,7 @@ mod tests {
     use super::super::method::Negotiation;
     use super::super::terms::Terms;
     use super::*;
+    use crate::proto::auth::pin::Pins;
 
     fn partner(primary: &str, additional: &[&str]) -> Partner {
         let pattern = |text: &&str| match text.strip_prefix("*.") {
@@ -263,6 +264,7 @@ mod tests {
             keep_alive: true,
             route: Vec::new(),
             anchors: None,
+            pins: Pins::default(),
             terms: Terms::default(),
             line: 1,
         }

@@ -192,7 +192,13 @@ impl Outbound {
 
     fn report(&self, now: Now, partner: &Partner, facts: &TlsFacts) -> CertReport {
         let anchors = partner.anchors.as_ref().unwrap_or(&self.context.anchors);
-        judge(&facts.chain, &self.pair.remote, anchors, now.wall)
+        judge(
+            &facts.chain,
+            &self.pair.remote,
+            anchors,
+            &partner.pins,
+            now.wall,
+        )
     }
 
     fn tls_up(&mut self, now: Now, facts: TlsFacts) -> Result<(), Reason> {
@@ -210,6 +216,10 @@ impl Outbound {
             fault: fault.clone(),
             shown: report.shown.take().map(Box::new),
         });
+        if let Some(fault) = report.unpinned.take().map(Box::new) {
+            let pair = self.pair.clone();
+            self.wire.record(Record::NotPinned { pair, fault });
+        }
         match fault {
             // Nothing but EXTERNAL is allowed, and the certificate rules it out.
             Some(fault) if !fallback => Err(Reason::Certificate(fault)),

@@ -28,6 +28,13 @@ pub enum Record {
         /// What the partner's chain is compared by with those before it, where it is good.
         shown: Option<Box<Shown>>,
     },
+    /// The partner's chain is good and has none of its pins, which is only to be told.
+    NotPinned {
+        /// Whose stream it is.
+        pair: Pair,
+        /// What was seen instead.
+        fault: Box<CertFault>,
+    },
     /// A pair was proven.
     Authenticated {
         /// Which one.

@@ -8,6 +8,7 @@ use xmpp_edge::proto::auth::chain::{Anchors, CertReport, TlsFacts, TlsVersion};
 use xmpp_edge::proto::auth::dialback::{Answer, Question};
 use xmpp_edge::proto::auth::dialback_key::DialbackSecret;
 use xmpp_edge::proto::auth::handshake::LinkSecret;
+use xmpp_edge::proto::auth::pin::Pins;
 use xmpp_edge::proto::auth::{Authenticated, Pair, external, handshake};
 use xmpp_edge::proto::jid::Domain;
 use xmpp_edge::proto::policy::Negotiation::{NotSupported, Optional, Required};
@@ -84,6 +85,7 @@ impl World {
             verdict: Ok(()),
             certificate: None,
             shown: None,
+            unpinned: None,
         };
         let pair = external::prove(pair, &good).expect("a good certificate");
         Self {
@@ -182,6 +184,7 @@ fn context(anchors: &Arc<Anchors>, partners: &[Settings]) -> Arc<Context> {
         keep_alive: true,
         route: Vec::new(),
         anchors: None,
+        pins: Pins::default(),
         terms: Terms::default(),
         line,
     };

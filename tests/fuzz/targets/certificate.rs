@@ -7,6 +7,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::EndEntityCert;
 use xmpp_edge::proto::auth::chain::{Anchors, judge};
 use xmpp_edge::proto::auth::identity::{Name, Names};
+use xmpp_edge::proto::auth::pin::Pins;
 use xmpp_edge::proto::jid::Domain;
 use xmpp_edge_fuzz::pki::NOW;
 
@@ -36,6 +37,7 @@ fuzz_target!(|bytes: &[u8]| {
             &[certificate.clone(), certificate.clone()],
             &domain,
             anchors,
+            &Pins::default(),
             now,
         );
         assert!(

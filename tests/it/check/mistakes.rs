@@ -96,6 +96,16 @@ pub(super) const DOUBTS: &[Mistake] = &[
         &["partners.toml:5:8 sasl-without-tls"],
     ),
     mistake(
+        FEDERATED,
+        "type = \"federated\"\nsasl = \"optional\"\ndialback = true\ncertificate-pins = [\"sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"]",
+        &["partners.toml:6:20 pins-and-dialback"],
+    ),
+    mistake(
+        FEDERATED,
+        "type = \"federated\"\ncertificate-pins-enforced = false",
+        &["partners.toml:4:29 pins-without-effect"],
+    ),
+    mistake(
         CHAIN,
         "certificate-chain = \"short.pem\"\nprivate-key = \"short.key\"",
         &["edge.toml:5:21 certificate-not-trusted"],

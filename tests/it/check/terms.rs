@@ -58,6 +58,19 @@ pub(super) const TERMS: &[Mistake] = &[
         &["partners.toml:5:20 contradiction"],
     ),
     mistake(
+        FEDERATED,
+        "type = \"federated\"\ncertificate-pins = [\"sha256:AAAA\", \"sha1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"]",
+        &["partners.toml:4:21 bad-pin", "partners.toml:4:36 bad-pin"],
+    ),
+    mistake(
+        FEDERATED,
+        "type = \"federated\"\ncertificate-pins = \"sha256:AAAA\"\ncertificate-pins-enforced = \"no\"",
+        &[
+            "partners.toml:4:20 wrong-type",
+            "partners.toml:5:29 wrong-type",
+        ],
+    ),
+    mistake(
         "[[partner]]",
         "[default-partner]\ntls = \"not-supported\"\n[[partner]]",
         &[

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::{CertificateDer, UnixTime};
+use xmpp_edge::proto::auth::certificate::CertFacts;
 use xmpp_edge::proto::auth::chain::{Anchors, TlsFacts, TlsVersion};
 use xmpp_edge::proto::auth::dialback::{Answer, Question};
 use xmpp_edge::proto::auth::dialback_key::DialbackSecret;
+use xmpp_edge::proto::auth::pin::{Pin, Pins};
 use xmpp_edge::proto::auth::{Authenticated, Pair, handshake};
 use xmpp_edge::proto::jid::Domain;
 use xmpp_edge::proto::policy::{DomainPattern, Negotiation, Partner, Rules, Terms};
@@ -71,6 +73,7 @@ pub(crate) fn partner(line: &str) -> Partner {
         keep_alive: true,
         route: Vec::new(),
         anchors: None,
+        pins: Pins::default(),
         terms: Terms {
             max_stanza_bytes: 10_000,
             ..Terms::default()
@@ -95,10 +98,22 @@ pub(crate) fn partner(line: &str) -> Partner {
                     .collect();
             }
             ("trust-anchors", "other") => partner.anchors = Some(Arc::clone(&pki().other_anchors)),
+            ("certificate-pins", value) => partner.pins.pins = value.split(',').map(pin).collect(),
+            ("certificate-pins-enforced", value) => partner.pins.enforced = value == "true",
             (name, value) => panic!("what is {name}={value}?"),
         }
     }
     partner
+}
+
+/// The pin of an authority, or of the certificate that `tls-up` names so.
+fn pin(name: &str) -> Pin {
+    let certificate = match name {
+        "trusted" => pki().trusted.certificate.clone(),
+        "other" => pki().other.certificate.clone(),
+        name => tls(name).chain.remove(0),
+    };
+    Pin(CertFacts::of(&certificate).unwrap().spki_sha256)
 }
 
 fn negotiation(word: &str) -> Negotiation {

@@ -356,6 +356,7 @@ fn describe(record: &Record) -> String {
         Record::Secured {
             fault: Some(fault), ..
         } => format!("secured {}", fault.code()),
+        Record::NotPinned { fault, .. } => fault.code().to_owned(),
         Record::Authenticated { pair, method } => {
             format!("authenticated {} {} {method}", pair.local, pair.remote)
         }

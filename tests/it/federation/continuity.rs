@@ -11,6 +11,8 @@ use tokio::net::TcpListener;
 use xmpp_edge::config::Config;
 use xmpp_edge::net::daemon::Daemon;
 use xmpp_edge::ops::systemd::Listeners;
+use xmpp_edge::proto::auth::certificate::CertFacts;
+use xmpp_edge::proto::auth::pin::Pin;
 use xmpp_edge::store::Contacts;
 
 use super::diary::Diary;
@@ -198,6 +200,46 @@ async fn strangers_and_subdomains_take_no_room() {
         ("stranger.example", 0),
     ] {
         assert_eq!(seen(entry), want, "{entry}");
+    }
+}
+
+/// The same pins, first to watch and then to hold to, with a partner that changes its authority.
+#[tokio::test]
+async fn who_changes_to_a_key_that_is_not_pinned_is_told_of_or_kept_out() {
+    let scene = Scene::new(ENTRY, &["One", "Two"]);
+    let pin = |authority: usize| {
+        let facts = CertFacts::of(&scene.authorities[authority].certificate).unwrap();
+        Pin(facts.spki_sha256)
+    };
+    let pinned = format!("{ENTRY}certificate-pins = [\"{}\"]\n", pin(0));
+    let watched = format!("{pinned}certificate-pins-enforced = false\n");
+    let [one, two] = [0, 1].map(|it| scene.issue(it, &[FABRIKAM]));
+    scene.lab.write("partners.toml", &watched, 0o644);
+    let daemon = process::Daemon::start(&scene.lab);
+    for tls in [&one, &two] {
+        come(daemon.s2s, FABRIKAM, tls).await;
+    }
+    // What the operator would have to pin.
+    let told = daemon.log_line("certificate-not-pinned");
+    assert!(
+        told.contains("WARN") && told.contains(&pin(1).to_string()),
+        "{told}"
+    );
+    let mut kept_out = partner::enter(daemon.s2s, &two, FABRIKAM).await.unwrap().0;
+    scene.lab.write("partners.toml", &pinned, 0o644);
+    daemon.signal("HUP");
+    let done = daemon.log_line("reload-done");
+    assert!(
+        done.contains("~fabrikam.example (certificate-pins-enforced)"),
+        "{done}"
+    );
+    let error = partner::written(&kept_out.element().await.unwrap());
+    assert!(error.contains("policy-violation"), "{error}");
+    come(daemon.s2s, FABRIKAM, &one).await;
+    assert!(partner::enter(daemon.s2s, &two, FABRIKAM).await.is_err());
+    let rejected = daemon.log_line("certificate-rejected");
+    for part in ["not-pinned", &pin(1).to_string(), "CN=Two"] {
+        assert!(rejected.contains(part), "{part} in {rejected}");
     }
 }
 

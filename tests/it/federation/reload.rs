@@ -39,6 +39,13 @@ async fn what_the_new_policy_would_not_admit_ends_and_the_rest_stays() {
             "another authority is trusted",
             entry(TWO[0], "trust-anchors = \"ca.pem\""),
         ),
+        (
+            "another key is wanted",
+            entry(
+                TWO[0],
+                "certificate-pins = [\"sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"]",
+            ),
+        ),
     ];
     for (why, after) in table {
         let stage = Stage::new(&TWO, &before).await;

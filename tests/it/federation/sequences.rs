@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use xmpp_edge::net::gate::Gate;
 use xmpp_edge::proto::auth::chain::{Anchors, CertReport};
 use xmpp_edge::proto::auth::dialback_key::DialbackSecret;
+use xmpp_edge::proto::auth::pin::Pins;
 use xmpp_edge::proto::auth::{Pair, external, handshake};
 use xmpp_edge::proto::jid::{BareJid, Domain};
 use xmpp_edge::proto::policy::{
@@ -118,6 +119,7 @@ fn context(policy: &Policy) -> Context {
         keep_alive: true,
         route: Vec::new(),
         anchors: None,
+        pins: Pins::default(),
         terms: Terms {
             partner_type: policy.partner_type,
             initiative: policy.initiative,
@@ -188,6 +190,7 @@ fn addressed(direction: Direction, element: Element, proven_by: &Rules) -> Addre
                 verdict: Ok(()),
                 certificate: None,
                 shown: None,
+                unpinned: None,
             };
             let proof = external::prove(pair, &report).unwrap();
             from_partner(element, &[proof], proven_by).unwrap()

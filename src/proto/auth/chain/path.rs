@@ -18,52 +18,43 @@ pub(in crate::proto::auth) struct Link {
     pub(in crate::proto::auth) key: Pin,
 }
 
-impl Link {
-    fn of(facts: &CertFacts) -> Self {
-        Self {
-            subject: facts.subject.clone(),
-            key: Pin(facts.spki_sha256),
-        }
-    }
-}
-
-/// The certificates between the partner's own and the anchor, the lowest first. What cannot be
-/// read again is left out.
-pub(super) fn authorities(path: &VerifiedPath<'_>) -> Vec<Option<CertFacts>> {
-    path.intermediate_certificates()
-        .map(|authority| CertFacts::of(&authority.der()))
-        .collect()
-}
-
 /// The whole way: the partner's own certificate first, the anchor last.
-pub(super) fn links(
-    leaf: &CertFacts,
-    authorities: &[Option<CertFacts>],
-    path: &VerifiedPath<'_>,
-) -> Vec<Link> {
-    std::iter::once(leaf)
-        .chain(authorities.iter().flatten())
-        .map(Link::of)
-        .chain(anchor(path))
+pub(super) fn links(leaf: &CertFacts, path: &VerifiedPath<'_>) -> Vec<Link> {
+    let authorities = path.intermediate_certificates().map(|authority| Link {
+        subject: subject(authority.subject()),
+        key: Pin::of(&authority.subject_public_key_info()),
+    });
+    let anchor = path.anchor();
+    let anchor = Link {
+        subject: subject(&anchor.subject),
+        key: Pin::of(&sequence(&anchor.subject_public_key_info)),
+    };
+    alone(leaf)
+        .into_iter()
+        .chain(authorities)
+        .chain([anchor])
         .collect()
 }
 
 /// The only link of a certificate that is itself trusted.
 pub(super) fn alone(leaf: &CertFacts) -> Vec<Link> {
-    vec![Link::of(leaf)]
+    vec![Link {
+        subject: leaf.subject.clone(),
+        key: Pin(leaf.spki_sha256),
+    }]
 }
 
-/// An anchor has its parts without the tag and length around them.
-fn anchor(path: &VerifiedPath<'_>) -> Option<Link> {
-    let anchor = path.anchor();
-    let subject = sequence(&anchor.subject)?;
-    let name = Name::from_der(&subject).ok()?;
-    Some(Link {
-        subject: printable(&name.to_string()),
-        key: Pin::of(&sequence(&anchor.subject_public_key_info)?),
-    })
+fn subject(content: &[u8]) -> String {
+    Name::from_der(&sequence(content)).map_or_else(
+        |_| "a name that cannot be read".to_owned(),
+        |name| printable(&name.to_string()),
+    )
 }
 
-fn sequence(content: &[u8]) -> Option<Vec<u8>> {
-    Any::new(Tag::Sequence, content).ok()?.to_der().ok()
+/// A verified path has its parts without the tag and the length around them.
+fn sequence(content: &[u8]) -> Vec<u8> {
+    // No certificate is so long that its length could not be written.
+    Any::new(Tag::Sequence, content)
+        .and_then(|any| any.to_der())
+        .unwrap_or_default()
 }

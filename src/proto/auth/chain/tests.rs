@@ -1,6 +1,7 @@
 //! One table: what was presented, what was trusted, what the judgement says.
 
 use super::*;
+use crate::proto::auth::pin::Pin;
 use crate::proto::auth::pki::{
     Authority, GeneralSubtree, Identity, Leaf, NOW, NameConstraints, pem,
 };
@@ -37,7 +38,7 @@ fn code(identity: &Identity, anchors: &Anchors) -> &'static str {
 
 fn code_for(identity: &Identity, domain: &str, anchors: &Anchors) -> &'static str {
     let domain = Domain::parse(domain).unwrap();
-    match judge(&identity.chain, &domain, anchors, at(NOW)).verdict {
+    match judge(&identity.chain, &domain, anchors, &Pins::default(), at(NOW)).verdict {
         Ok(()) => "good",
         Err(fault) => fault.code(),
     }
@@ -208,7 +209,7 @@ fn the_operator_is_told_who_must_mend_what() {
     let anchors = trust(&[&root.certificate]);
     let domain = Domain::parse(DOMAIN).unwrap();
     let said = |chain: &[CertificateDer<'static>]| {
-        let report = judge(chain, &domain, &anchors, at(NOW));
+        let report = judge(chain, &domain, &anchors, &Pins::default(), at(NOW));
         report.verdict.unwrap_err().to_string()
     };
     assert!(said(&[]).starts_with("no certificate was presented"));
@@ -244,7 +245,13 @@ fn the_operator_is_told_who_must_mend_what() {
 fn the_report_describes_the_certificate_whatever_the_verdict() {
     let identity = Leaf::new(&[DOMAIN]).server_only().self_signed();
     let domain = Domain::parse(DOMAIN).unwrap();
-    let report = judge(&identity.chain, &domain, &Anchors::default(), at(NOW));
+    let report = judge(
+        &identity.chain,
+        &domain,
+        &Anchors::default(),
+        &Pins::default(),
+        at(NOW),
+    );
     let facts = report.certificate.unwrap();
     assert_eq!(
         (facts.subject.as_str(), facts.self_issued),
@@ -270,7 +277,13 @@ fn an_issuer_is_its_organisation_and_the_anchor_above_it() {
     let anchors = trust(&[&root.certificate, &other.certificate, &own.chain[0]]);
     let domain = Domain::parse(DOMAIN).unwrap();
     let shown = |identity: &Identity| {
-        let report = judge(&identity.chain, &domain, &anchors, at(NOW));
+        let report = judge(
+            &identity.chain,
+            &domain,
+            &anchors,
+            &Pins::default(),
+            at(NOW),
+        );
         report.shown.expect("a good chain")
     };
     let under = |root: &Authority, name: &str| root.intermediate_with(name, organised);
@@ -305,8 +318,62 @@ fn an_issuer_is_its_organisation_and_the_anchor_above_it() {
         assert_ne!(shown.key, first.key);
     }
     let expired = root.issue(leaf().valid((2020, 1, 1), (2021, 1, 1)));
-    let report = judge(&expired.chain, &domain, &anchors, at(NOW));
+    let report = judge(&expired.chain, &domain, &anchors, &Pins::default(), at(NOW));
     assert_eq!(report.shown, None);
+}
+
+/// Of which keys in the chain a pin may be: of each.
+#[test]
+fn a_pin_may_be_of_any_certificate_in_the_verified_chain() {
+    let (root, stranger) = (Authority::root("Root"), Authority::root("Stranger"));
+    let middle = root.intermediate("Middle");
+    let mut identity = middle.issue(Leaf::new(&[DOMAIN]));
+    // What was sent and is not on the way counts for nothing.
+    identity.chain.push(stranger.certificate.clone());
+    let own = Leaf::new(&[DOMAIN]).self_signed();
+    let anchors = trust(&[&root.certificate, &own.chain[0]]);
+    let domain = Domain::parse(DOMAIN).unwrap();
+    let pin =
+        |certificate: &CertificateDer<'_>| Pin(CertFacts::of(certificate).unwrap().spki_sha256);
+    let report = |identity: &Identity, pins: Vec<Pin>, enforced: bool| {
+        let pins = Pins { pins, enforced };
+        judge(&identity.chain, &domain, &anchors, &pins, at(NOW))
+    };
+    let unrelated = pin(&stranger.certificate);
+    for (identity, pinned, want) in [
+        (&identity, pin(&identity.chain[0]), true),
+        (&identity, pin(&middle.certificate), true),
+        (&identity, pin(&root.certificate), true),
+        (&identity, unrelated, false),
+        (&own, pin(&own.chain[0]), true),
+        (&own, pin(&root.certificate), false),
+    ] {
+        for pins in [vec![pinned], vec![Pin::of(b""), pinned]] {
+            let enforced = report(identity, pins.clone(), true);
+            assert_eq!(enforced.verdict.is_ok(), want);
+            assert_eq!(enforced.shown.is_some(), want);
+            assert_eq!(enforced.unpinned, None);
+            let told = report(identity, pins, false);
+            assert_eq!((told.verdict, told.unpinned.is_none()), (Ok(()), want));
+            assert!(told.shown.is_some());
+        }
+    }
+    let fault = report(&identity, vec![unrelated], true)
+        .verdict
+        .unwrap_err();
+    assert_eq!(fault.code(), "not-pinned");
+    let path = [
+        ("leaf", &identity.chain[0]),
+        ("Middle", &middle.certificate),
+        ("Root", &root.certificate),
+    ];
+    let path = path.map(|(name, certificate)| format!("CN={name} {}", pin(certificate)));
+    let text = fault.to_string();
+    assert!(text.contains(&format!("({})", path.join("; "))), "{text}");
+    // A fault that a renewal mends comes before the pins.
+    let expired = root.issue(Leaf::new(&[DOMAIN]).valid((2020, 1, 1), (2021, 1, 1)));
+    let expired = report(&expired, vec![unrelated], true).verdict.unwrap_err();
+    assert_eq!(expired.code(), "expired");
 }
 
 #[test]
@@ -346,6 +413,6 @@ proptest::proptest! {
         chain[0] = bytes.into();
         let anchors = trust(&[&root.certificate]);
         let domain = Domain::parse(DOMAIN).unwrap();
-        proptest::prop_assert!(judge(&chain, &domain, &anchors, at(NOW)).verdict.is_err());
+        proptest::prop_assert!(judge(&chain, &domain, &anchors, &Pins::default(), at(NOW)).verdict.is_err());
     }
 }

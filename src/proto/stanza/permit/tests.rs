@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::proto::auth::chain::CertReport;
+use crate::proto::auth::pin::Pins;
 use crate::proto::auth::{Pair, external, handshake};
 use crate::proto::jid::{BareJid, Domain};
 use crate::proto::policy::{
@@ -29,6 +30,7 @@ fn rules(terms: Terms) -> Rules {
         keep_alive: true,
         route: Vec::new(),
         anchors: None,
+        pins: Pins::default(),
         terms,
         line: 1,
     };
@@ -78,6 +80,7 @@ fn addressed(direction: Direction, text: &str, rules: &Rules) -> Result<Addresse
                 verdict: Ok(()),
                 certificate: None,
                 shown: None,
+                unpinned: None,
             };
             from_partner(element, &[external::prove(pair, &report).unwrap()], rules)
         }

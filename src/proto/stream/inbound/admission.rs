@@ -20,7 +20,13 @@ impl Secured {
     pub(super) fn judge(cx: &Cx<'_>, pair: &Pair, mut facts: TlsFacts) -> Result<Self, Reason> {
         let partner = cx.allowed(pair, None, Some(facts.version))?;
         let anchors = partner.anchors.as_ref().unwrap_or(&cx.context.anchors);
-        let mut report = judge(&facts.chain, &pair.remote, anchors, cx.now.wall);
+        let mut report = judge(
+            &facts.chain,
+            &pair.remote,
+            anchors,
+            &partner.pins,
+            cx.now.wall,
+        );
         if report.verdict.is_err() {
             // What proves nothing is not kept: a stranger may send much of it.
             facts.chain = Vec::new();

@@ -40,6 +40,10 @@ impl State {
             fault: tls.report.verdict.clone().err(),
             shown: tls.report.shown.take().map(Box::new),
         });
+        if let Some(fault) = tls.report.unpinned.take().map(Box::new) {
+            let pair = pair.clone();
+            cx.wire.record(Record::NotPinned { pair, fault });
+        }
         Ok(Self::ExpectHeader(Box::new(ExpectHeader {
             tls: Some(tls),
             before: Some(pair),
