@@ -2,6 +2,7 @@
 
 pub(crate) mod authority;
 mod damage;
+mod elsewhere;
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

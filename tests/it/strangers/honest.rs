@@ -41,11 +41,14 @@ impl Honest {
         took
     }
 
-    /// The median time of so many exchanges, one after the other.
-    pub(super) fn median_of(&mut self, count: usize) -> Duration {
+    /// How long so many exchanges take, one after the other.
+    pub(super) fn times(&mut self, count: usize) -> Times {
         let mut times: Vec<_> = (0..count).map(|_| self.exchange()).collect();
         times.sort_unstable();
-        times[count / 2]
+        Times {
+            median: times[count / 2],
+            p99: times[count * 99 / 100],
+        }
     }
 
     /// The longest that any exchange has taken.
@@ -69,6 +72,13 @@ impl Honest {
         }
         heard
     }
+}
+
+/// Of many exchanges, how long half of them take at most, and 99 of a hundred.
+#[derive(Debug)]
+pub(super) struct Times {
+    pub(super) median: Duration,
+    pub(super) p99: Duration,
 }
 
 /// A stream that has proven itself by dialback.
