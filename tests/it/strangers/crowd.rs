@@ -33,7 +33,7 @@ const RECORD: usize = 18 << 10;
 const SLACK: usize = 8 << 20;
 
 /// How often the honest are measured: enough for the slowest hundredth to be more than one.
-const EXCHANGES: usize = 1000;
+const EXCHANGES: usize = 5000;
 /// What other programs on the machine may add to an exchange of some tenths of a millisecond.
 const NOISE: Duration = Duration::from_millis(1);
 
