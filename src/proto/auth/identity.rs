@@ -184,15 +184,21 @@ const ID_ON_XMPP_ADDR: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.
 /// RFC 4985 §2.
 const ID_ON_DNS_SRV: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.7");
 
+/// A name as it stands in a certificate. RFC 5280 §4.2.1.6, RFC 1034 §3.5: there it has no dot at
+/// its end, and other readers of certificates take none.
+fn presented(text: &str) -> Option<Domain> {
+    Domain::parse(text).ok().filter(|_| !text.ends_with('.'))
+}
+
 fn is_domain(text: &str, domain: &Domain) -> bool {
-    Domain::parse(text).is_ok_and(|presented| presented == *domain)
+    presented(text).is_some_and(|presented| presented == *domain)
 }
 
 /// RFC 9525 §6.3: a wildcard is the whole leftmost label, the only one, and stands for one label.
 fn is_one_label_below(domain: &Domain, parent: &str) -> bool {
     // RFC 9525 §7.1: a wildcard right below a top-level name would cover a public suffix.
     parent.contains('.')
-        && Domain::parse(parent).is_ok_and(|parent| {
+        && presented(parent).is_some_and(|parent| {
             domain
                 .parent()
                 .is_some_and(|above| above == parent.as_str())
@@ -221,6 +227,9 @@ mod tests {
             (dns("b.*.example"), "b.a.example", false),
             (dns("*.*.example"), "b.a.example", false),
             (dns("*.example"), "a.example", false),
+            (dns("a.example."), "a.example", false),
+            (dns("*.a.example."), "b.a.example", false),
+            (dns("*.example."), "a.example", false),
             (dns("*"), "example", false),
             (dns("a.example\0.evil.test"), "a.example", false),
             (dns(""), "a.example", false),
@@ -229,6 +238,7 @@ mod tests {
             (srv("_XMPP-Server.a.example"), "a.example", true),
             (srv("_xmpp-client.a.example"), "a.example", false),
             (srv("_xmpp-server.*.a.example"), "b.a.example", false),
+            (srv("_xmpp-server.a.example."), "a.example", false),
             (srv("a.example"), "a.example", false),
             (srv("_xmpp-server"), "xmpp-server", false),
             (addr("a.example"), "a.example", true),
