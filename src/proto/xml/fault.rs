@@ -70,7 +70,7 @@ pub enum Fault {
     /// A character that XML forbids, raw.
     #[error("the forbidden character U+{0:04X}")]
     ForbiddenCharacter(u32),
-    /// A character reference that is malformed, too long, or names a character that XML forbids.
+    /// A character reference that is malformed, or names a character that XML forbids.
     #[error("the bad character reference {0}")]
     CharacterReference(Excerpt),
     /// `&` that begins no reference.
@@ -94,6 +94,9 @@ pub enum Fault {
     /// A name that the fifth edition of XML 1.0 admits and parsers of the fourth refuse.
     #[error("{0} is a name that not every parser takes for one")]
     UnportableName(Excerpt),
+    /// A character reference with so many zeros that not every parser takes it.
+    #[error("the character reference {0} has more digits than any character needs")]
+    UnportableReference(Excerpt),
     /// An end tag that does not match its start tag.
     #[error("mismatched end tag")]
     EndTagMismatch,
@@ -196,6 +199,7 @@ impl Fault {
             Self::WrongContentNamespace(_) => Condition::InvalidNamespace,
             // RFC 6120 §4.9.3.14: nothing is wrong with these but what they would do to others.
             Self::UnportableName(_)
+            | Self::UnportableReference(_)
             | Self::HeaderTooBig(_)
             | Self::ElementTooBig(_)
             | Self::TooDeep(_)

@@ -41,7 +41,7 @@ const INSIDE: &[(&[u8], &str, &str)] = &[
     (b"<a>&#x110000;</a>", "not-well-formed", "CharacterReference"),
     (b"<a>&#99999999999999999999;</a>", "not-well-formed", "CharacterReference"),
     (b"<a>&#X41;</a>", "not-well-formed", "CharacterReference"),
-    (b"<a>&#000000065;</a>", "not-well-formed", "CharacterReference"),
+    (b"<a>&#000000065;</a>", "policy-violation", "UnportableReference"),
     (b"<a>&#x;</a>", "not-well-formed", "CharacterReference"),
     (b"<a>&#9;&#10;&#13;&#x10FFFF;</a>", "", ""),
     // Characters.
