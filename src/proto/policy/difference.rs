@@ -81,27 +81,13 @@ fn changed(was: &Partner, is: &Partner) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use crate::proto::auth::pin::Pins;
 
-    use super::super::{Access, Negotiation, PartnerType, Terms};
+    use super::super::{Access, PartnerType};
     use super::*;
     use crate::proto::jid::Domain;
 
     fn partner(name: &str) -> Partner {
-        Partner {
-            primary: Domain::parse(name).unwrap(),
-            description: String::new(),
-            additional: Vec::new(),
-            tls: Negotiation::Required,
-            sasl: Negotiation::Required,
-            dialback: false,
-            keep_alive: true,
-            route: Vec::new(),
-            anchors: None,
-            pins: Pins::default(),
-            terms: Terms::default(),
-            line: 1,
-        }
+        Partner::new(Domain::parse(name).unwrap())
     }
 
     fn rules(partners: Vec<Partner>) -> Rules {

@@ -39,6 +39,25 @@ pub struct Partner {
 }
 
 impl Partner {
+    /// What an entry means that says no more than its domain: EXTERNAL over TLS, or nothing.
+    #[must_use]
+    pub fn new(primary: Domain) -> Self {
+        Self {
+            primary,
+            description: String::new(),
+            additional: Vec::new(),
+            tls: Negotiation::Required,
+            sasl: Negotiation::Required,
+            dialback: false,
+            keep_alive: true,
+            route: Vec::new(),
+            anchors: None,
+            pins: Pins::default(),
+            terms: Terms::default(),
+            line: 1,
+        }
+    }
+
     /// The methods that the settings leave, strongest first.
     #[must_use]
     pub fn methods(&self) -> Methods {

@@ -244,10 +244,8 @@ pub enum RulesError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::method::Negotiation;
-    use super::super::terms::Terms;
+
     use super::*;
-    use crate::proto::auth::pin::Pins;
 
     fn partner(primary: &str, additional: &[&str]) -> Partner {
         let pattern = |text: &&str| match text.strip_prefix("*.") {
@@ -255,18 +253,8 @@ mod tests {
             None => DomainPattern::Exact(Domain::parse(text).unwrap()),
         };
         Partner {
-            primary: Domain::parse(primary).unwrap(),
-            description: String::new(),
             additional: additional.iter().map(pattern).collect(),
-            tls: Negotiation::Required,
-            sasl: Negotiation::Required,
-            dialback: false,
-            keep_alive: true,
-            route: Vec::new(),
-            anchors: None,
-            pins: Pins::default(),
-            terms: Terms::default(),
-            line: 1,
+            ..Partner::new(Domain::parse(primary).unwrap())
         }
     }
 

@@ -8,11 +8,10 @@ use xmpp_edge::proto::auth::chain::{Anchors, CertReport, TlsFacts, TlsVersion};
 use xmpp_edge::proto::auth::dialback::{Answer, Question};
 use xmpp_edge::proto::auth::dialback_key::DialbackSecret;
 use xmpp_edge::proto::auth::handshake::LinkSecret;
-use xmpp_edge::proto::auth::pin::Pins;
 use xmpp_edge::proto::auth::{Authenticated, Pair, external, handshake};
 use xmpp_edge::proto::jid::Domain;
 use xmpp_edge::proto::policy::Negotiation::{NotSupported, Optional, Required};
-use xmpp_edge::proto::policy::{DomainPattern, Negotiation, Partner, Reason, Rules, Terms};
+use xmpp_edge::proto::policy::{DomainPattern, Negotiation, Partner, Reason, Rules};
 use xmpp_edge::proto::stanza::{
     Addressed, Remembered, Stanza, Validated, from_gateway, from_partner, permit,
 };
@@ -175,18 +174,12 @@ type Settings = (&'static str, Negotiation, Negotiation, bool);
 
 fn context(anchors: &Arc<Anchors>, partners: &[Settings]) -> Arc<Context> {
     let partner = |(line, settings): (usize, &Settings)| Partner {
-        primary: domain(settings.0),
-        description: String::new(),
         additional: vec![DomainPattern::Subdomains(domain(settings.0))],
         tls: settings.1,
         sasl: settings.2,
         dialback: settings.3,
-        keep_alive: true,
-        route: Vec::new(),
-        anchors: None,
-        pins: Pins::default(),
-        terms: Terms::default(),
         line,
+        ..Partner::new(domain(settings.0))
     };
     let partners = partners.iter().enumerate().map(partner).collect();
     Arc::new(Context {

@@ -10,10 +10,10 @@ use xmpp_edge::proto::auth::certificate::CertFacts;
 use xmpp_edge::proto::auth::chain::{Anchors, TlsFacts, TlsVersion};
 use xmpp_edge::proto::auth::dialback::{Answer, Question};
 use xmpp_edge::proto::auth::dialback_key::DialbackSecret;
-use xmpp_edge::proto::auth::pin::{Pin, Pins};
+use xmpp_edge::proto::auth::pin::Pin;
 use xmpp_edge::proto::auth::{Authenticated, Pair, handshake};
 use xmpp_edge::proto::jid::Domain;
-use xmpp_edge::proto::policy::{DomainPattern, Negotiation, Partner, Rules, Terms};
+use xmpp_edge::proto::policy::{DomainPattern, Negotiation, Partner, Rules};
 use xmpp_edge::proto::stanza::{Remembered, Stanza, Validated, from_gateway, permit};
 use xmpp_edge::proto::stream::{
     Context, IdSource, Input, Machine, Now, Outbound, Output, Purpose, Timing, Unproven,
@@ -63,23 +63,9 @@ pub(crate) fn ids() -> IdSource {
 /// The settings of one partner, as a script writes them.
 pub(crate) fn partner(line: &str) -> Partner {
     let mut words = line.split_whitespace();
-    let mut partner = Partner {
-        primary: domain(words.next().expect("the domain of a partner")),
-        description: String::new(),
-        additional: Vec::new(),
-        tls: Negotiation::Required,
-        sasl: Negotiation::Required,
-        dialback: false,
-        keep_alive: true,
-        route: Vec::new(),
-        anchors: None,
-        pins: Pins::default(),
-        terms: Terms {
-            max_stanza_bytes: 10_000,
-            ..Terms::default()
-        },
-        line: 1,
-    };
+    let primary = words.next().expect("the domain of a partner");
+    let mut partner = Partner::new(domain(primary));
+    partner.terms.max_stanza_bytes = 10_000;
     for word in words {
         match word.split_once('=').expect("setting=value") {
             ("tls", value) => partner.tls = negotiation(value),

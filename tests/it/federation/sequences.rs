@@ -8,12 +8,11 @@ use proptest::prelude::*;
 use xmpp_edge::net::gate::Gate;
 use xmpp_edge::proto::auth::chain::{Anchors, CertReport};
 use xmpp_edge::proto::auth::dialback_key::DialbackSecret;
-use xmpp_edge::proto::auth::pin::Pins;
 use xmpp_edge::proto::auth::{Pair, external, handshake};
 use xmpp_edge::proto::jid::{BareJid, Domain};
 use xmpp_edge::proto::policy::{
-    Access, Decision, Direction, Facts, Initiative, Kinds, Negotiation, Partner, PartnerType,
-    Rules, StanzaFacts, Terms, evaluate,
+    Access, Decision, Direction, Facts, Initiative, Kinds, Partner, PartnerType, Rules,
+    StanzaFacts, Terms, evaluate,
 };
 use xmpp_edge::proto::stanza::{Addressed, Kind, from_gateway, from_partner};
 use xmpp_edge::proto::stream::{Context, Timing, Unproven};
@@ -110,23 +109,13 @@ fn remote(number: usize) -> String {
 
 fn context(policy: &Policy) -> Context {
     let partner = Partner {
-        primary: domain("fabrikam.example"),
-        description: String::new(),
-        additional: Vec::new(),
-        tls: Negotiation::Required,
-        sasl: Negotiation::Required,
-        dialback: false,
-        keep_alive: true,
-        route: Vec::new(),
-        anchors: None,
-        pins: Pins::default(),
         terms: Terms {
             partner_type: policy.partner_type,
             initiative: policy.initiative,
             kinds: Kinds::of(&policy.kinds),
             ..Terms::default()
         },
-        line: 1,
+        ..Partner::new(domain("fabrikam.example"))
     };
     let partners = policy.known.then_some(partner).into_iter().collect();
     let denied = policy

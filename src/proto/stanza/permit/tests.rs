@@ -2,12 +2,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::proto::auth::chain::CertReport;
-use crate::proto::auth::pin::Pins;
 use crate::proto::auth::{Pair, external, handshake};
 use crate::proto::jid::{BareJid, Domain};
-use crate::proto::policy::{
-    Access, Initiative, Kinds, Negotiation, Partner, PartnerType, Payload, Terms,
-};
+use crate::proto::policy::{Access, Initiative, Kinds, Partner, PartnerType, Payload, Terms};
 use crate::proto::stanza::{Refusal, from_gateway, from_partner};
 use crate::proto::xml::{Event, Limits, Reader};
 use Direction::{Inbound, Outbound};
@@ -21,18 +18,8 @@ fn domain(text: &str) -> Domain {
 
 fn rules(terms: Terms) -> Rules {
     let partner = Partner {
-        primary: domain("fabrikam.example"),
-        description: String::new(),
-        additional: Vec::new(),
-        tls: Negotiation::Required,
-        sasl: Negotiation::Required,
-        dialback: false,
-        keep_alive: true,
-        route: Vec::new(),
-        anchors: None,
-        pins: Pins::default(),
         terms,
-        line: 1,
+        ..Partner::new(domain("fabrikam.example"))
     };
     Rules::new(vec![domain("contoso.example")], vec![partner]).unwrap()
 }
