@@ -67,11 +67,11 @@ impl Admitted {
         self.door.with(|admission| admission.vouch(visit));
     }
 
-    /// The connection has proven who it is.
-    pub fn prove(&mut self) {
+    /// The connection has proven who it is: see [`Admission::prove`].
+    pub fn prove(&mut self, partner: Option<&Domain>) {
         let visit = &mut self.visit;
         self.door
-            .with(|admission| admission.prove(visit, Instant::now()));
+            .with(|admission| admission.prove(visit, partner, Instant::now()));
     }
 
     /// Whether it comes from where the partner that it claims to be has proven itself lately.

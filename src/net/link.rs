@@ -162,7 +162,7 @@ impl Side for Serving {
         match output {
             Output::Stanza(stanza) => self.edge.hub.from_gateway(stanza).await,
             Output::LinkUp(domain) => {
-                self.admitted.prove();
+                self.admitted.prove(None);
                 let queue = self.edge.hub.inbox(&domain);
                 queue.attach(self.id);
                 self.taken = Some(((*domain).clone(), queue));

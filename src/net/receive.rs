@@ -91,8 +91,8 @@ impl Side for Receiving {
                 }
             }
             Output::Authenticated(pair) => {
-                self.admitted.prove();
                 let rules = &self.edge.context().rules;
+                self.admitted.prove(Some(&rules.account_of(&pair.remote)));
                 let limit = self.edge.settings.load().connection_limit;
                 self.registered.claim(&pair.remote, rules, limit)?;
             }

@@ -192,19 +192,20 @@ impl Admission {
         }
     }
 
-    /// The connection has proven who it is.
-    pub fn prove(&mut self, visit: &mut Visit, now: Instant) {
+    /// The connection has proven who it is: `partner`, where it is one, whomever it claimed to be.
+    /// It may well prove others after the first.
+    pub fn prove(&mut self, visit: &mut Visit, partner: Option<&Domain>, now: Instant) {
+        if let Some(partner) = partner {
+            self.familiar.learn(partner, visit.address, now);
+        }
         if visit.authenticated {
             return;
         }
         self.vouch(visit);
         self.count_out_stranger(visit);
         visit.authenticated = true;
-        if let Some(claim) = &visit.claim {
-            if claim.has_asked {
-                self.questions.refund(&claim.stranger(visit.address));
-            }
-            self.familiar.learn(&claim.partner, visit.address, now);
+        if let Some(claim) = visit.claim.as_ref().filter(|claim| claim.has_asked) {
+            self.questions.refund(&claim.stranger(visit.address));
         }
     }
 

@@ -79,8 +79,26 @@ impl Lab {
     fn introduce(&mut self, name: &str, address: &str) {
         let mut visit = self.enter(address);
         assert_eq!(self.claim(&mut visit, name), "");
-        self.admission.prove(&mut visit, self.now);
+        self.admission
+            .prove(&mut visit, Some(&partner(name)), self.now);
         self.admission.leave(&visit);
+    }
+}
+
+/// A header may name one partner, and the proof be another's: only the latter is at home there.
+#[test]
+fn an_address_becomes_familiar_for_whom_it_has_proven_and_not_for_whom_it_claimed() {
+    let mut lab = Lab::new(AdmissionLimits::NONE);
+    let mut visit = lab.enter("192.0.2.1");
+    assert_eq!(lab.claim(&mut visit, "fabrikam"), "");
+    for name in ["litware", "adatum"] {
+        let now = lab.now;
+        lab.admission.prove(&mut visit, Some(&partner(name)), now);
+    }
+    for (name, familiar) in [("fabrikam", false), ("litware", true), ("adatum", true)] {
+        let mut again = lab.enter("192.0.2.1");
+        assert_eq!(lab.claim(&mut again, name), "");
+        assert_eq!(again.is_familiar(), familiar, "{name}");
     }
 }
 
@@ -117,7 +135,7 @@ fn the_authenticated_count_for_their_address_only() {
     let mut visits = Vec::new();
     for _ in 0..3 {
         let mut visit = admission.enter(host, &LIMITS).unwrap();
-        admission.prove(&mut visit, Instant::now());
+        admission.prove(&mut visit, None, Instant::now());
         visits.push(visit);
     }
     assert_eq!(admission.unauthenticated(), 0);
@@ -151,7 +169,7 @@ fn so_many_claim_to_be_one_partner_and_no_more() {
     // Who leaves, or proves itself, makes room.
     lab.admission.leave(&one);
     assert_eq!(lab.claim(&mut three, "fabrikam"), "");
-    lab.admission.prove(&mut two, lab.now);
+    lab.admission.prove(&mut two, None, lab.now);
     let mut four = lab.enter("192.0.5.1");
     assert_eq!(lab.claim(&mut four, "fabrikam"), "");
 }
@@ -232,7 +250,7 @@ fn dialback_questions_are_charged_until_something_is_proven() {
     assert_eq!(lab.claim(&mut itself, "fabrikam"), "");
     assert_eq!(lab.ask(&mut itself), "");
     // What is proven by its first question may ask others, and owes nothing.
-    lab.admission.prove(&mut itself, lab.now);
+    lab.admission.prove(&mut itself, None, lab.now);
     for _ in 0..10 {
         assert_eq!(lab.ask(&mut itself), "");
     }
@@ -240,7 +258,7 @@ fn dialback_questions_are_charged_until_something_is_proven() {
         let mut again = lab.enter("198.51.100.1");
         assert_eq!(lab.claim(&mut again, "fabrikam"), "");
         assert_eq!(lab.ask(&mut again), "");
-        lab.admission.prove(&mut again, lab.now);
+        lab.admission.prove(&mut again, None, lab.now);
     }
 }
 
@@ -260,7 +278,7 @@ proptest! {
                 lab.ask(&mut visit);
             }
             if *proves {
-                lab.admission.prove(&mut visit, lab.now);
+                lab.admission.prove(&mut visit, None, lab.now);
             }
             inside.push(visit);
         }
