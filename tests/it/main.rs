@@ -19,6 +19,7 @@ mod lab;
 mod partners_guide;
 #[path = "../pki/mod.rs"]
 mod pki;
+mod proven;
 mod purity;
 mod security;
 mod strangers;

@@ -140,6 +140,20 @@ impl Daemon {
         self.child.borrow().id()
     }
 
+    /// The memory that it holds, in bytes.
+    pub(crate) fn resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1));
+        kib.unwrap().parse::<usize>().unwrap() << 10
+    }
+
+    /// How many file descriptors it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let directory = format!("/proc/{}/fd", self.pid());
+        std::fs::read_dir(directory).unwrap().count()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.borrow().id().to_string();
         let status = Command::new("kill")

@@ -62,7 +62,7 @@ fn a_crowd_holds_no_more_than_was_computed_and_gives_it_back() {
     let daemon = Daemon::start(&lab);
     let mut honest = Honest::new(&daemon);
     let alone = honest.times(EXCHANGES);
-    let (memory, descriptors) = (resident(&daemon), descriptors(&daemon));
+    let (memory, descriptors) = (daemon.resident(), daemon.descriptors());
 
     let element = format!(
         "{}<db:result from='fabrikam.example' to='contoso.example'>{}",
@@ -104,7 +104,7 @@ fn a_crowd_holds_no_more_than_was_computed_and_gives_it_back() {
         honest.exchange();
         sleep(Duration::from_millis(50));
     }
-    let grown = resident(&daemon).saturating_sub(memory);
+    let grown = daemon.resident().saturating_sub(memory);
     assert!(
         grown <= bound(crowd),
         "{crowd} strangers cost {grown} bytes, {} each; computed were {}",
@@ -136,8 +136,8 @@ fn a_crowd_holds_no_more_than_was_computed_and_gives_it_back() {
     let begun = Instant::now();
     loop {
         honest.exchange();
-        let kept = resident(&daemon).saturating_sub(memory);
-        let open = self::descriptors(&daemon);
+        let kept = daemon.resident().saturating_sub(memory);
+        let open = daemon.descriptors();
         // The allocator's own books are as large as the crowd once was.
         if open <= descriptors && kept <= SLACK + grown / 32 {
             break;
@@ -176,16 +176,16 @@ fn tiny_elements_hold_no_more_than_their_bytes() {
         (0..crowd).map(one).collect()
     };
     honest.exchange();
-    let before = resident(&daemon);
+    let before = daemon.resident();
     // As many as may be, and the end of the element does not come.
     let inside = come(Limits::UNAUTHENTICATED.elements - 1, "</stream:features>");
     honest.exchange();
-    let held = resident(&daemon).saturating_sub(before);
+    let held = daemon.resident().saturating_sub(before);
     drop(inside);
     // Two thousand: each of these strangers reads why, and is gone.
     let outside = come(2000, "</stream:stream>");
     honest.exchange();
-    let left = resident(&daemon).saturating_sub(before);
+    let left = daemon.resident().saturating_sub(before);
     drop(outside);
     println!(
         "{crowd} strangers with tiny elements hold {:.1} KiB each, and with 2000 each, refused, {:.1} KiB",
@@ -305,17 +305,4 @@ fn long_message() -> Vec<u8> {
 fn address(number: usize) -> [u8; 4] {
     let [_, _, high, low] = u32::try_from(number).unwrap().to_be_bytes();
     [127, 1, high, low.max(1)]
-}
-
-pub(super) fn resident(daemon: &Daemon) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1));
-    kib.unwrap().parse::<usize>().unwrap() << 10
-}
-
-fn descriptors(daemon: &Daemon) -> usize {
-    std::fs::read_dir(format!("/proc/{}/fd", daemon.pid()))
-        .unwrap()
-        .count()
 }

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 use xmpp_edge::net::queue::LANE_BYTES;
 
-use super::crowd::resident;
 use super::honest::prove;
 use super::{lab, partner};
 use crate::daemon::link;
@@ -47,7 +46,7 @@ fn who_takes_streams_and_reads_none_is_given_up() {
     let daemon = Daemon::start(&lab);
     let link = link(&daemon);
     let heard = messages(link.try_clone().unwrap());
-    let before = resident(&daemon);
+    let before = daemon.resident();
 
     let body = "x".repeat(PIECE);
     let mut gateway = link.try_clone().unwrap();
@@ -85,7 +84,7 @@ fn who_takes_streams_and_reads_none_is_given_up() {
             assert_eq!(bounces.insert(number, condition), None, "{number} twice");
         }
         slowest = slowest.max(sent.elapsed());
-        held = held.max(resident(&daemon).saturating_sub(before));
+        held = held.max(daemon.resident().saturating_sub(before));
         if authority.heard.lock().unwrap().contains("id='other'") {
             other_arrived.get_or_insert_with(|| begun.elapsed());
         }

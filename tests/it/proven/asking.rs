@@ -1,0 +1,1 @@
+//! A partner that asks for more and more pairs by dialback.

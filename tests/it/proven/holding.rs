@@ -1,0 +1,1 @@
+//! Partners that fill what may wait, while nobody takes it.
