@@ -5,8 +5,8 @@ use super::reader::{Item, Section};
 use crate::proto::jid::{Domain, Jid};
 use crate::proto::policy::Access;
 
-/// Reads the section; without it everybody may.
-pub(super) fn read(root: &Section<'_>, locals: &[Item<Domain>]) -> Access {
+/// Reads the section; without it everybody may. The number is how many contacts each user may have.
+pub(super) fn read(root: &Section<'_>, locals: &[Item<Domain>]) -> (Access, usize) {
     let section = root.section("access");
     let default = section
         .choice("default", &[("allow", true), ("deny", false)])
@@ -18,11 +18,13 @@ pub(super) fn read(root: &Section<'_>, locals: &[Item<Domain>]) -> Access {
         .filter_map(|text| user(&section, text, locals))
         .map(|jid| jid.normal_bare())
         .collect();
+    let contact_limit = section.number("contact-limit", 10_000, 1..=1_000_000);
     section.finish();
-    Access {
+    let access = Access {
         default,
         exceptions,
-    }
+    };
+    (access, contact_limit)
 }
 
 /// A user of one of the local domains.

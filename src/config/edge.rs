@@ -80,7 +80,7 @@ fn read(
     }
     let place = Some(&partners_place);
     let partners = partners::read(&partners_path, place, &locals, &defaults, findings);
-    let access = access::read(&root, &locals);
+    let (access, contact_limit) = access::read(&root, &locals);
     let dialback = sections::dialback(&root, &state_directory);
     let dns = sections::dns(&root);
     let gateway = gateway::read(&root, now);
@@ -100,6 +100,7 @@ fn read(
             dns,
             gateway: gateway?,
             log: log?,
+            contact_limit,
             rules: partners.rules?.with_access(access),
         })
     };

@@ -42,6 +42,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// What is logged, and how.
     pub log: Log,
+    /// How many contacts each local user may have.
+    pub contact_limit: usize,
     /// Who the partners are: what policy decides by.
     pub rules: Rules,
 }

@@ -311,6 +311,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
             config.admission.questions_at_once_per_domain,
         )),
         connection_limit: config.s2s.connection_limit,
+        contact_limit: config.contact_limit,
         reconnect_grace: config.gateway.reconnect_grace,
         link: LinkSettings {
             secret: Arc::new(LinkSecret::new(secret)),
@@ -351,6 +352,10 @@ fn difference(before: (&Context, &Settings), after: (&Context, &Settings)) -> St
         (
             "message-bodies",
             old_shell.message_bodies != new_shell.message_bodies,
+        ),
+        (
+            "contact-limit",
+            old_shell.contact_limit != new_shell.contact_limit,
         ),
         ("timeouts", old.timing != new.timing),
         (

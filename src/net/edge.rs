@@ -71,6 +71,8 @@ pub struct Settings {
     pub questions: Arc<Questions>,
     /// Live streams with partners in all.
     pub connection_limit: usize,
+    /// How many contacts each local user may have.
+    pub contact_limit: usize,
     /// How long stanzas wait for an absent gateway.
     pub reconnect_grace: Duration,
     /// What gateways must know and show.
@@ -100,6 +102,7 @@ impl Edge {
         contacts: Contacts,
         ledger: Arc<Ledger>,
     ) -> (Arc<Self>, Wanted) {
+        contacts.limit_each(settings.contact_limit);
         let (context, observer) = watch::channel(Arc::new(context));
         let (wish, wanted) = mpsc::unbounded_channel();
         let quiet = Arc::<Quiet>::default();
@@ -145,6 +148,7 @@ impl Edge {
     pub fn replace(&self, context: Context, settings: Settings) {
         let context = Arc::new(context);
         self.hub.log_bodies(settings.message_bodies);
+        self.contacts.limit_each(settings.contact_limit);
         self.settings.store(Arc::new(settings));
         self.context.send_replace(Arc::clone(&context));
         self.registry.enforce(&context.rules);

@@ -1,24 +1,22 @@
 //! What policy is told about two users: the shell around [`permit`].
 //!
-//! It remembers (contacts for good, conversations while the edge runs), hands what it remembers to
-//! the one function that decides, and takes in what passed.
+//! It remembers (contacts for good, conversations while the edge runs), and hands what it remembers
+//! to the one function that decides.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::proto::jid::Domain;
-use crate::proto::policy::contact::{Change, Halves, Subscription};
 use crate::proto::policy::{Budget, Conversations, Initiative, Terms};
 use crate::proto::stanza::{Addressed, Refused, Remembered, Stanza, Validated, permit};
 use crate::proto::stream::Context;
-use crate::store::{Contacts, StoreError};
+use crate::store::Contacts;
 
 /// The gate that every stanza passes, whichever way it goes.
 #[derive(Debug)]
 pub struct Gate {
     contacts: Contacts,
-    halves: Mutex<Halves>,
     conversations: Mutex<Conversations>,
     budgets: Mutex<HashMap<Domain, Budget>>,
 }
@@ -32,7 +30,6 @@ impl Gate {
     pub fn new(contacts: Contacts) -> Self {
         Self {
             contacts,
-            halves: Mutex::default(),
             conversations: Mutex::default(),
             budgets: Mutex::default(),
         }
@@ -79,26 +76,6 @@ impl Gate {
             lock(&self.conversations).heard(link, now);
         }
         Ok(stanza)
-    }
-
-    /// Takes in what a stanza that passed outward says about a contact. It is on the disk when this
-    /// returns, so the answer of the other side finds it.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then what is remembered has not changed.
-    pub async fn learn(&self, stanza: &Validated<Stanza>) -> Result<(), StoreError> {
-        let Some(said) = Subscription::of(stanza) else {
-            return Ok(());
-        };
-        let is_contact = self.contacts.contains(&stanza.from, &stanza.to);
-        let link = (stanza.from.normal_bare(), stanza.to.normal_bare());
-        let change = lock(&self.halves).observe(link, said, is_contact);
-        match change {
-            Some(Change::Add) => self.contacts.add(&stanza.from, &stanza.to).await?,
-            Some(Change::Remove) => self.contacts.remove(&stanza.from, &stanza.to).await?,
-            None => false,
-        };
-        Ok(())
     }
 
     /// Takes one stanza from a partner's budget: how long to wait before its streams are read on.

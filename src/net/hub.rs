@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use super::backoff::Backoff;
 use super::driver::Mailbox;
 use super::gate::Gate;
+use super::learning::{Learning, Next, Taken};
 use super::queue::{Parcel, Queue};
 use super::quiet::Quiet;
 use super::routes::Routes;
@@ -22,10 +23,11 @@ use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
+use crate::proto::policy::contact::Link;
 use crate::proto::stanza::{Addressed, Kind, Stanza, Validated, bounce};
 use crate::proto::stream::{Context, PING_PREFIX};
 use crate::proto::xml::Ns;
-use crate::store::Contacts;
+use crate::store::{Contacts, StoreError};
 
 /// The meeting point.
 #[derive(Debug)]
@@ -33,6 +35,7 @@ pub struct Hub {
     ledger: Arc<Ledger>,
     context: watch::Receiver<Arc<Context>>,
     gate: Gate,
+    learning: Learning,
     quiet: Arc<Quiet>,
     /// Whether the bodies of messages are logged.
     bodies: AtomicBool,
@@ -57,7 +60,8 @@ impl Hub {
         Self {
             ledger,
             context,
-            gate: Gate::new(contacts),
+            gate: Gate::new(contacts.clone()),
+            learning: Learning::new(contacts),
             quiet,
             bodies: AtomicBool::new(false),
             hurry: watch::Sender::new(false),
@@ -105,31 +109,63 @@ impl Hub {
         }
     }
 
-    /// A gateway's stanza; never waits for a partner, because one slow partner must not hold up
-    /// the link. It does wait for the disk, where it says that a user has added somebody.
-    pub async fn from_gateway(&self, addressed: Addressed) {
+    /// A gateway's stanza; never waits, because neither a slow partner nor a slow disk must hold up
+    /// the link. Where it begins a change of a contact, the caller lets [`Hub::settle`] run for the
+    /// two users that are returned.
+    #[must_use = "the contact of these two users is to be settled"]
+    pub fn from_gateway(&self, addressed: Addressed) -> Option<Link> {
         let context = Arc::clone(&self.context.borrow());
         let accepted = self.accept(&addressed);
-        let Some(parcel) = self.judge(addressed, accepted, &context) else {
-            return;
-        };
-        if let Err(error) = self.gate.learn(&parcel.stanza).await {
-            let remote = parcel.stanza.to.domain();
-            let reason = Reason::ContactNotKept(error.to_string());
-            Line::new(Event::ContactNotKept)
-                .partner(&self.partner_of(remote))
-                .local(parcel.stanza.from.domain())
-                .remote(remote)
-                .reason(reason.code())
-                .detail(&reason)
-                .log();
-            let partner = context.rules.partner_of(remote);
-            // The answer would be refused: better the user knows now.
-            if partner.is_some_and(|partner| !partner.terms.partner_type.comes_unasked()) {
-                return self.bounce(parcel, &reason);
+        let parcel = self.judge(addressed, accepted, &context)?;
+        let partner = context.rules.partner_of(parcel.stanza.to.domain());
+        let decides = partner.is_some_and(|partner| partner.terms.asks_for_contacts());
+        match self.learning.take(parcel, decides) {
+            Taken::Goes(parcel) | Taken::Waits(Some(parcel)) => self.send_out(parcel),
+            Taken::Waits(None) => {}
+            Taken::Begins(link, parcel) => {
+                if let Some(parcel) = parcel {
+                    self.send_out(parcel);
+                }
+                return Some(link);
+            }
+            Taken::Full(parcel) => self.bounce(parcel, &Reason::QueueFull),
+        }
+        None
+    }
+
+    /// Sees the changes of a contact through, and sends on what waits for them.
+    pub async fn settle(&self, link: Link) {
+        while let Some(next) = self.learning.next(&link).await {
+            match next {
+                Next::Carry(parcel) => self.send_out(parcel),
+                Next::Kept => {}
+                Next::NotKept(error, pair, parcel) => self.not_kept(&error, &pair, parcel),
             }
         }
-        self.send_out(parcel);
+    }
+
+    /// A contact was not kept. The subscription is bounced where it decides what may pass: its
+    /// answer would be refused, so better the user knows now.
+    fn not_kept(&self, error: &StoreError, pair: &Pair, parcel: Option<Parcel>) {
+        let reason = match error {
+            StoreError::AccountFull(limit) => Reason::TooManyContacts(*limit),
+            error => Reason::ContactNotKept(error.to_string()),
+        };
+        let partner = self.partner_of(&pair.remote);
+        self.ledger.count(reason.code());
+        let line = self.quiet.admit(&partner, reason.code(), Instant::now());
+        if let Some(left_out) = line {
+            Line::new(Event::ContactNotKept)
+                .partner(&partner)
+                .local(&pair.local)
+                .remote(&pair.remote)
+                .reason(reason.code())
+                .and_more(&reason, left_out)
+                .log();
+        }
+        if let Some(parcel) = parcel {
+            self.bounce(parcel, &reason);
+        }
     }
 
     /// The edge is stopping: nothing is slowed any more.
@@ -310,6 +346,7 @@ impl Hub {
             .iter()
             .chain(&self.outward.queues())
             .flat_map(|queue| queue.drain())
+            .chain(self.learning.drain())
         {
             if let Some(accepted) = parcel.accepted {
                 accepted.dropped(Reason::Shutdown.code());

@@ -160,7 +160,12 @@ impl Side for Serving {
 
     async fn act(&mut self, output: Output, _mailbox: &Mailbox) -> Result<(), Reason> {
         match output {
-            Output::Stanza(stanza) => self.edge.hub.from_gateway(stanza).await,
+            Output::Stanza(stanza) => {
+                if let Some(link) = self.edge.hub.from_gateway(stanza) {
+                    let edge = Arc::clone(&self.edge);
+                    tokio::spawn(async move { edge.hub.settle(link).await });
+                }
+            }
             Output::LinkUp(domain) => {
                 self.admitted.prove(None);
                 let queue = self.edge.hub.inbox(&domain);

@@ -18,6 +18,7 @@ pub mod edge;
 pub mod gate;
 pub mod hub;
 pub mod journal;
+pub mod learning;
 pub mod link;
 pub mod listen;
 pub mod questions;

@@ -82,7 +82,7 @@ events! {
     BodiesLogged, "bodies-logged", WARN, "message bodies are being logged";
     /// A message passes, and `message-bodies = true`: `detail` has sender, addressee and the beginning of the body.
     MessageBody, "message-body", INFO, "message";
-    /// That a local user added or removed a contact could not be written to the disk.
+    /// A contact that a local user added or removed could not be kept: the disk failed (`contact-not-kept`), or the user has too many (`too-many-contacts`).
     ContactNotKept, "contact-not-kept", ERROR, "contact not kept";
     /// Whoever reads the log did not keep up or was away; `detail` says how many lines are missing here.
     LogLinesLost, "log-lines-lost", WARN, "lines of the log were lost";

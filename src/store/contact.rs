@@ -1,7 +1,6 @@
 //! One contact, and the set of all of them in memory.
 
-use std::borrow::Borrow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::proto::jid::BareJid;
 
@@ -47,12 +46,6 @@ impl Contact {
     }
 }
 
-impl Borrow<str> for Contact {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
 /// No bare address has a space in it.
 const SEPARATOR: char = ' ';
 
@@ -61,7 +54,7 @@ const SEPARATOR: char = ' ';
 pub(super) struct Limits {
     /// The number of contacts.
     pub(super) contacts: usize,
-    /// The length of their addresses in all.
+    /// The length of their addresses in all, in bytes.
     pub(super) bytes: usize,
 }
 
@@ -73,37 +66,71 @@ impl Limits {
     };
 }
 
-/// All contacts.
+/// All contacts, by local account.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    contacts: HashSet<Contact>,
+    accounts: HashMap<Box<str>, HashSet<Box<str>>>,
+    contacts: usize,
     bytes: usize,
 }
 
 impl Known {
     pub(super) fn contains(&self, contact: &Contact) -> bool {
-        self.contacts.contains(contact)
+        let (local, remote) = contact.split();
+        self.accounts
+            .get(local)
+            .is_some_and(|remotes| remotes.contains(remote))
     }
 
     /// Makes a contact present or absent.
-    pub(super) fn set(&mut self, contact: Contact, present: bool) {
+    pub(super) fn set(&mut self, contact: &Contact, present: bool) {
+        let (local, remote) = contact.split();
+        let changed = match (self.accounts.get_mut(local), present) {
+            (Some(remotes), true) => remotes.insert(remote.into()),
+            (None, true) => {
+                let remotes = HashSet::from([remote.into()]);
+                self.accounts.insert(local.into(), remotes);
+                true
+            }
+            (Some(remotes), false) => {
+                let changed = remotes.remove(remote);
+                if remotes.is_empty() {
+                    self.accounts.remove(local);
+                }
+                changed
+            }
+            (None, false) => false,
+        };
         let length = contact.as_bytes().len();
-        if present {
-            if self.contacts.insert(contact) {
+        match (changed, present) {
+            (true, true) => {
+                self.contacts += 1;
                 self.bytes += length;
             }
-        } else if self.contacts.remove(&contact) {
-            self.bytes -= length;
+            (true, false) => {
+                self.contacts -= 1;
+                self.bytes -= length;
+            }
+            (false, _) => {}
         }
     }
 
-    /// How many contacts there are, and the length of their addresses in all.
+    /// How many contacts there are, and the length of their addresses in all, in bytes.
     pub(super) fn size(&self) -> (usize, usize) {
-        (self.contacts.len(), self.bytes)
+        (self.contacts, self.bytes)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Contact> {
-        self.contacts.iter()
+    /// How many contacts a local account has.
+    pub(super) fn of(&self, local: &str) -> usize {
+        self.accounts.get(local).map_or(0, HashSet::len)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Contact> {
+        self.accounts.iter().flat_map(|(local, remotes)| {
+            remotes
+                .iter()
+                .map(move |remote| Contact(format!("{local}{SEPARATOR}{remote}").into()))
+        })
     }
 }
 
@@ -111,7 +138,7 @@ impl FromIterator<Contact> for Known {
     fn from_iter<I: IntoIterator<Item = Contact>>(contacts: I) -> Self {
         let mut known = Self::default();
         for contact in contacts {
-            known.set(contact, true);
+            known.set(&contact, true);
         }
         known
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
@@ -93,10 +94,15 @@ impl Contacts {
     pub fn list(&self) -> Vec<Contact> {
         let known = self.0.known.read();
         let known = known.unwrap_or_else(PoisonError::into_inner);
-        let mut list: Vec<_> = known.iter().cloned().collect();
+        let mut list: Vec<_> = known.iter().collect();
         drop(known);
         list.sort_unstable();
         list
+    }
+
+    /// How many contacts each local account may have from here on. Those that are there stay.
+    pub fn limit_each(&self, contacts: usize) {
+        self.0.per_account.store(contacts, Relaxed);
     }
 
     /// What certificates partners have shown, which is kept in the same file.
@@ -116,6 +122,7 @@ impl Contacts {
         let known = Arc::new(RwLock::new(loaded.contacts.into_iter().collect()));
         let remembered = Arc::new(Remembered::new(loaded.certificates));
         let (changes, queue) = mpsc::channel(BATCH);
+        let per_account = Arc::new(AtomicUsize::new(usize::MAX));
         let writer = Writer {
             directory,
             disk,
@@ -123,6 +130,7 @@ impl Contacts {
             known: Arc::clone(&known),
             remembered: Arc::clone(&remembered),
             limits,
+            per_account: Arc::clone(&per_account),
         };
         let thread = thread::Builder::new()
             .name("contacts".to_owned())
@@ -132,6 +140,7 @@ impl Contacts {
             contacts: Self(Arc::new(Shared {
                 known,
                 remembered,
+                per_account,
                 changes: Some(changes),
                 thread: Some(thread),
             })),
@@ -195,6 +204,7 @@ impl fmt::Debug for Certificates {
 struct Shared {
     known: Arc<RwLock<Known>>,
     remembered: Arc<Remembered>,
+    per_account: Arc<AtomicUsize>,
     changes: Option<mpsc::Sender<Wish>>,
     thread: Option<JoinHandle<()>>,
 }

@@ -39,6 +39,12 @@ pub enum StoreError {
         /// The length of their addresses in all.
         bytes: usize,
     },
+    /// The local user has as many contacts as each may have.
+    #[error("the user has {0} contacts already, as many as contact-limit allows")]
+    AccountFull(usize),
+    /// The disk has not answered for so long, in seconds. The change may be made later all the same.
+    #[error("the disk has not answered for {0} s")]
+    Slow(u64),
     /// The writer has ended.
     #[error("the store of contacts is closed")]
     Closed,

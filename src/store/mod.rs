@@ -24,4 +24,4 @@ pub use contacts::{Certificates, Contacts, Opened};
 pub use error::{SetAside, StoreError};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

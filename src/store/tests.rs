@@ -3,6 +3,7 @@
 mod certificates;
 mod damage;
 mod faults;
+pub(crate) mod slow;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

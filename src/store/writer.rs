@@ -1,6 +1,7 @@
 //! The one thread that writes: what waits goes into one transaction.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{mpsc, oneshot};
@@ -40,6 +41,8 @@ pub(super) struct Writer<D> {
     pub(super) known: Arc<RwLock<Known>>,
     pub(super) remembered: Arc<Remembered>,
     pub(super) limits: Limits,
+    /// How many contacts each local account may have.
+    pub(super) per_account: Arc<AtomicUsize>,
 }
 
 impl<D: Disk> Writer<D> {
@@ -54,7 +57,7 @@ impl<D: Disk> Writer<D> {
     /// Decides each change in the order in which they came, writes what they come to, and answers.
     fn serve(&mut self, batch: impl Iterator<Item = Wish>) {
         let known = Arc::clone(&self.known);
-        let mut outcome = Outcome::new(&known, self.limits);
+        let mut outcome = Outcome::new(&known, self.limits, self.per_account.load(Relaxed));
         let mut answers = Vec::new();
         for wish in batch {
             let Wish::Contact(change) = wish else {
@@ -67,7 +70,7 @@ impl<D: Disk> Writer<D> {
         if written.is_ok() {
             let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
             for (contact, present) in &outcome.changes {
-                known.set(contact.clone(), *present);
+                known.set(contact, *present);
             }
         }
         for (sender, contact, answer) in answers {
@@ -99,8 +102,10 @@ impl<D: Disk> Writer<D> {
             }),
         };
         if let Err(error) = &written {
-            tracing::error!(%error, "the state cannot be written: contacts are not changed, certificates not kept yet");
-            self.store = None;
+            // One line for each time that the disk begins to fail; whoever asked is told each time.
+            if self.store.take().is_some() {
+                tracing::error!(%error, "the state cannot be written: contacts are not changed, certificates not kept yet");
+            }
         }
         written
     }
@@ -117,8 +122,8 @@ impl<D: Disk> Writer<D> {
         let missing = known.iter().filter(|contact| !found.contains(contact));
         let extra = found.iter().filter(|contact| !known.contains(contact));
         let drift = missing
-            .map(|contact| (contact.clone(), true))
-            .chain(extra.map(|contact| (contact.clone(), false)))
+            .map(|contact| (contact, true))
+            .chain(extra.map(|contact| (contact, false)))
             .collect();
         let entries = self.remembered.drift(&loaded.certificates);
         Ok((loaded.store, drift, entries))
@@ -129,18 +134,23 @@ impl<D: Disk> Writer<D> {
 struct Outcome<'k> {
     known: &'k RwLock<Known>,
     limits: Limits,
+    per_account: usize,
     changes: HashMap<Contact, bool>,
+    /// How many contacts each account of `changes` would have.
+    accounts: HashMap<Box<str>, usize>,
     contacts: usize,
     bytes: usize,
 }
 
 impl<'k> Outcome<'k> {
-    fn new(known: &'k RwLock<Known>, limits: Limits) -> Self {
+    fn new(known: &'k RwLock<Known>, limits: Limits, per_account: usize) -> Self {
         let (contacts, bytes) = known.read().unwrap_or_else(PoisonError::into_inner).size();
         Self {
             known,
             limits,
+            per_account,
             changes: HashMap::new(),
+            accounts: HashMap::new(),
             contacts,
             bytes,
         }
@@ -148,17 +158,17 @@ impl<'k> Outcome<'k> {
 
     /// Takes one change on, and tells whether it changes anything.
     fn take(&mut self, contact: &Contact, present: bool) -> Result<bool, StoreError> {
-        let was = self.changes.get(contact).copied().unwrap_or_else(|| {
-            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            known.contains(contact)
-        });
+        let (was, of_account) = self.before(contact);
         if was == present {
             return Ok(false);
         }
         let length = contact.as_bytes().len();
-        if !present {
+        let of_account = if !present {
             self.contacts -= 1;
             self.bytes -= length;
+            of_account - 1
+        } else if of_account >= self.per_account {
+            return Err(StoreError::AccountFull(self.per_account));
         } else if self.contacts >= self.limits.contacts || self.bytes + length > self.limits.bytes {
             return Err(StoreError::Full {
                 contacts: self.contacts,
@@ -167,8 +177,21 @@ impl<'k> Outcome<'k> {
         } else {
             self.contacts += 1;
             self.bytes += length;
-        }
+            of_account + 1
+        };
+        self.accounts.insert(contact.local().into(), of_account);
         self.changes.insert(contact.clone(), present);
         Ok(true)
+    }
+
+    /// Whether a contact is there, and how many its account has, after the changes so far.
+    fn before(&self, contact: &Contact) -> (bool, usize) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let was = self.changes.get(contact).copied();
+        let of_account = self.accounts.get(contact.local()).copied();
+        (
+            was.unwrap_or_else(|| known.contains(contact)),
+            of_account.unwrap_or_else(|| known.of(contact.local())),
+        )
     }
 }

@@ -54,6 +54,8 @@ pub enum Reason {
     AccessDenied,
     /// What the user has added cannot be kept, and the answer would be refused.
     ContactNotKept(String),
+    /// The local user has as many contacts as each may have.
+    TooManyContacts(usize),
 
     // --- streams ---
     /// The bytes are not the XML that a stream may carry.
@@ -259,6 +261,7 @@ impl Reason {
             }
             Self::AccessDenied => ("access-denied", "policy-violation", VIOLATION),
             Self::ContactNotKept(_) => ("contact-not-kept", "internal-server-error", INTERNAL),
+            Self::TooManyContacts(_) => ("too-many-contacts", "policy-violation", CONSTRAINT),
             Self::Xml(fault) => {
                 let condition = fault.condition().as_str();
                 (fault.limit().unwrap_or(condition), condition, TIMEOUT)
@@ -366,6 +369,10 @@ impl fmt::Display for Reason {
             ),
             Self::AccessDenied => f.write_str("the local user may not use federation"),
             Self::ContactNotKept(text) => write!(f, "the contact cannot be kept: {text}"),
+            Self::TooManyContacts(limit) => write!(
+                f,
+                "the user has {limit} contacts already, as many as contact-limit allows"
+            ),
             Self::Xml(fault) => fault.fmt(f),
             Self::InvalidNamespace => {
                 f.write_str("not a stream of this port: wrong root element or content namespace")

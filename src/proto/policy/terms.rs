@@ -42,6 +42,14 @@ impl Default for Terms {
     }
 }
 
+impl Terms {
+    /// Whether a contact decides what may pass.
+    #[must_use]
+    pub fn asks_for_contacts(&self) -> bool {
+        !self.partner_type.comes_unasked() || self.initiative != Initiative::Both
+    }
+}
+
 /// How far a partner is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PartnerType {

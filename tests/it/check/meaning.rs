@@ -92,6 +92,7 @@ client-names = ["gateway.contoso.example"]
 [access]
 default = "deny"
 exceptions = ["CEO@contoso.example"]
+contact-limit = 9999
 
 [log]
 format = "json"

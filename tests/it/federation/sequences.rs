@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use xmpp_edge::net::gate::Gate;
+use xmpp_edge::net::learning::{Learning, Next, Taken};
+use xmpp_edge::net::queue::Parcel;
 use xmpp_edge::proto::auth::chain::{Anchors, CertReport};
 use xmpp_edge::proto::auth::dialback_key::DialbackSecret;
 use xmpp_edge::proto::auth::{Pair, external, handshake};
@@ -250,14 +252,25 @@ impl Onlooker {
     }
 }
 
+/// Takes in what a stanza says about a contact, and waits until the disk has it.
+async fn learn(learning: &Learning, parcel: Parcel, decides: bool) {
+    let Taken::Begins(link, _) = learning.take(parcel, decides) else {
+        return;
+    };
+    while let Some(next) = learning.next(&link).await {
+        assert!(!matches!(next, Next::NotKept(..)), "{next:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_passes_that_policy_refuses(first in policies(), steps in steps()) {
         let directory = tempfile::tempdir().unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let gate = Gate::new(Contacts::open(&directory.path().join("state")).unwrap().contacts);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let contacts = Contacts::open(&directory.path().join("state")).unwrap().contacts;
+        let (gate, learning) = (Gate::new(contacts.clone()), Learning::new(contacts));
         // Streams and links were admitted when everybody was.
         let open_doors = context(&Policy { known: true, ..first.clone() });
         let mut policy = first;
@@ -274,7 +287,13 @@ proptest! {
                     prop_assert_eq!(got.is_ok(), want, "{:?} under {:?}", step, policy);
                     if let Ok(passed) = got {
                         if direction == Direction::Outbound {
-                            runtime.block_on(gate.learn(&passed)).unwrap();
+                            let decides = Terms {
+                                partner_type: policy.partner_type,
+                                initiative: policy.initiative,
+                                ..Terms::default()
+                            }
+                            .asks_for_contacts();
+                            runtime.block_on(learn(&learning, Parcel::own(passed), decides));
                         }
                         onlooker.saw(step, &policy);
                     }

@@ -52,6 +52,7 @@ fn every_reason() -> Vec<Reason> {
         Reason::ConversationNotAllowed(Initiative::Both),
         Reason::AccessDenied,
         Reason::ContactNotKept(text()),
+        Reason::TooManyContacts(1),
         Reason::Xml(Fault::Comment),
         Reason::InvalidNamespace,
         Reason::UnsupportedVersion,
