@@ -15,9 +15,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::connect::{ConnectSettings, connect};
-use super::driver::{Driver, Ended, Mailbox, Side, now};
+use super::driver::{Driver, Ended, Side, now};
 use super::edge::{Edge, Wanted, fresh_ids, jitter};
 use super::journal::Journal;
+use super::mailbox::{Mailbox, mailbox};
 use super::queue::{Consumer, Queue};
 use super::registry::Kind;
 use super::tls::{TlsFault, server_name};
@@ -112,7 +113,7 @@ pub async fn ask(edge: Arc<Edge>, question: Question, is_familiar: bool) -> Answ
     let Ok(_place) = questions.enter(&account, is_familiar).await else {
         return Answer::unreachable(question, &Reason::Shutdown);
     };
-    let (told, mut answers) = mpsc::unbounded_channel();
+    let (told, mut answers) = mpsc::channel(1);
     let (its_edge, its_question) = (Arc::clone(&edge), question.clone());
     // Ends with whoever asks, but once the answer is there the stream is closed without hurry.
     let mut reaching = JoinSet::new();
@@ -265,7 +266,7 @@ async fn negotiate(
     side: impl Fn(Journal) -> Dialling,
 ) -> Result<Ended<Dialling>, Reason> {
     let ids = fresh_ids().map_err(|error| Reason::Transport(error.to_string()))?;
-    let mailbox = mpsc::unbounded_channel();
+    let mailbox = mailbox();
     let registered = edge.registry.register(Kind::Outbound, mailbox.0.clone());
     // A question is short, and whoever waits for its answer is counted already.
     if matches!(purpose, Purpose::Carry) {
@@ -322,7 +323,7 @@ struct Dialling {
     /// The consumer number, and since when the stream is open.
     opened: Option<(Consumer, Instant)>,
     /// Who waits for an answer, on a stream that only asks.
-    told: Option<mpsc::UnboundedSender<Answer>>,
+    told: Option<mpsc::Sender<Answer>>,
     is_answered: bool,
     external_refused: bool,
 }
@@ -356,8 +357,8 @@ impl Side for Dialling {
             Output::Answered(answer) => {
                 self.is_answered = true;
                 if let Some(told) = &self.told {
-                    // Whoever asked may have left.
-                    told.send(answer).unwrap_or_default();
+                    // Whoever asked may have left, and wants one answer.
+                    told.try_send(answer).unwrap_or_default();
                 }
             }
             Output::Record(record) => {
@@ -373,6 +374,7 @@ impl Side for Dialling {
             Output::Send(_)
             | Output::StartTls { .. }
             | Output::Ask(_)
+            | Output::Pinged(_)
             | Output::LinkUp(_)
             | Output::Stanza(_)
             | Output::Refused { .. }

@@ -15,31 +15,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::UnixTime;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout, timeout_at};
 
+use super::mailbox::{Command, Incoming, Mailbox};
 use super::queue::{Consumer, Parcel, Queue};
 use super::tls::TlsFault;
 use super::transport::{Progress, Transport, Wanted};
 use crate::proto::auth::chain::TlsFacts;
-use crate::proto::auth::dialback::Answer;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stream::{Context, Input, Machine, Now, Output};
-
-/// What other tasks may tell a stream. Boxed, because a mailbox keeps room for 32 of them.
-#[derive(Debug)]
-pub enum Command {
-    /// The authoritative server's answer.
-    Answer(Box<Answer>),
-    /// The answer to one of our pings, by the id of its iq.
-    Pong(Box<str>),
-    /// End the stream.
-    End(Box<Reason>),
-}
-
-/// Where a stream hears from other tasks.
-pub type Mailbox = mpsc::UnboundedSender<Command>;
 
 /// What a kind of stream does with the outputs that are not bytes.
 pub trait Side: Send {
@@ -71,7 +57,7 @@ pub struct Driver<M, S> {
     machine: M,
     side: S,
     transport: Transport,
-    mailbox: (Mailbox, mpsc::UnboundedReceiver<Command>),
+    mailbox: (Mailbox, Incoming),
     context: watch::Receiver<Arc<Context>>,
     outbox: Outbox,
     stall: Duration,
@@ -118,7 +104,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         transport: Transport,
         machine: M,
         side: S,
-        mailbox: (Mailbox, mpsc::UnboundedReceiver<Command>),
+        mailbox: (Mailbox, Incoming),
         context: watch::Receiver<Arc<Context>>,
     ) -> Self {
         Self {
@@ -164,6 +150,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             match output {
                 Output::Send(bytes) => self.outbox.append(bytes),
                 Output::StartTls { local, remote } => self.start_tls(&local, &remote).await?,
+                Output::Pinged(id) => self.mailbox.1.await_pong(id),
                 Output::Close(reason) => return Ok(Some(reason)),
                 other => {
                     let begun = Instant::now();
@@ -194,7 +181,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         let outcome = tokio::select! {
             outcome = upgrade => outcome.unwrap_or(Err(TlsFault::TimedOut)),
             // A peer that stalls here must not make the edge's own stop wait.
-            reason = told_to_end(&mut self.mailbox.1) => return Err(reason),
+            reason = self.mailbox.1.end() => return Err(reason),
         };
         let (transport, facts) = outcome.map_err(|fault| failed(&fault))?;
         self.transport = transport;
@@ -244,7 +231,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                     }
                 }
             }
-            Some(command) = self.mailbox.1.recv() => match command {
+            command = self.mailbox.1.next() => match command {
                 Command::Answer(answer) => self.machine.handle(now(), Input::Answer(*answer)),
                 Command::Pong(id) => self.machine.handle(now(), Input::Pong(&id)),
                 Command::End(reason) => self.machine.handle(now(), Input::End(*reason)),
@@ -401,18 +388,6 @@ fn failed(fault: &TlsFault) -> Reason {
     Reason::TlsFailed {
         code: fault.code(),
         detail: fault.to_string(),
-    }
-}
-
-/// Waits for the word that a stream is to end; no other means anything yet.
-async fn told_to_end(mailbox: &mut mpsc::UnboundedReceiver<Command>) -> Reason {
-    loop {
-        match mailbox.recv().await {
-            Some(Command::End(reason)) => return *reason,
-            Some(Command::Answer(_) | Command::Pong(_)) => {}
-            // We hold a sender ourselves, so this is not the end.
-            None => std::future::pending().await,
-        }
     }
 }
 

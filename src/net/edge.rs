@@ -91,7 +91,10 @@ pub struct LinkSettings {
 }
 
 /// The pairs that want a stream, with the queue that waits for it.
-pub type Wanted = mpsc::UnboundedReceiver<(Pair, Arc<Queue>)>;
+pub type Wanted = mpsc::Receiver<(Pair, Arc<Queue>)>;
+
+/// How many pairs may wait for the dialler to hear of them.
+const MAX_WANTED: usize = 1024;
 
 impl Edge {
     /// An edge without connections, and what its dialler is to listen to.
@@ -104,7 +107,7 @@ impl Edge {
     ) -> (Arc<Self>, Wanted) {
         contacts.limit_each(settings.contact_limit);
         let (context, observer) = watch::channel(Arc::new(context));
-        let (wish, wanted) = mpsc::unbounded_channel();
+        let (wish, wanted) = mpsc::channel(MAX_WANTED);
         let quiet = Arc::<Quiet>::default();
         let edge = Self {
             hub: Hub::new(

@@ -12,9 +12,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::backoff::Backoff;
-use super::driver::Mailbox;
 use super::gate::Gate;
 use super::learning::{Learning, Next, Taken};
+use super::mailbox::Mailbox;
 use super::queue::{Parcel, Queue};
 use super::quiet::Quiet;
 use super::routes::Routes;
@@ -25,7 +25,7 @@ use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::policy::contact::Link;
 use crate::proto::stanza::{Addressed, Kind, Stanza, Validated, bounce};
-use crate::proto::stream::{Context, PING_PREFIX};
+use crate::proto::stream::Context;
 use crate::proto::xml::Ns;
 use crate::store::{Contacts, StoreError};
 
@@ -55,7 +55,7 @@ impl Hub {
         quiet: Arc<Quiet>,
         context: watch::Receiver<Arc<Context>>,
         contacts: Contacts,
-        wanted: mpsc::UnboundedSender<(Pair, Arc<Queue>)>,
+        wanted: mpsc::Sender<(Pair, Arc<Queue>)>,
     ) -> Self {
         Self {
             ledger,
@@ -383,7 +383,8 @@ impl Hub {
         }
     }
 
-    /// An answer to one of our own pings goes to the stream that asked, and not to the gateway.
+    /// The answer to the ping that a stream of ours waits for goes to that stream. Any other is an
+    /// iq like all others.
     fn is_pong(&self, stanza: &Stanza) -> bool {
         let (Kind::Iq, Some("result" | "error")) = (stanza.kind, stanza.stanza_type()) else {
             return false;
@@ -391,15 +392,15 @@ impl Hub {
         let Some(id) = stanza.element.attribute("id") else {
             return false;
         };
-        if !id.starts_with(PING_PREFIX) || stanza.to.local().is_some() {
+        // We ask as a domain.
+        if stanza.to.local().is_some() {
             return false;
         }
         let pair = Pair {
             local: stanza.to.domain().clone(),
             remote: stanza.from.domain().clone(),
         };
-        self.outward.pong(&pair, id);
-        true
+        self.outward.pong(&pair, id)
     }
 }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::admission::Admitted;
-use super::driver::{Driver, Mailbox, Side, now};
+use super::driver::{Driver, Side, now};
 use super::edge::{Edge, fresh_ids};
+use super::mailbox::{Mailbox, mailbox};
 use super::queue::{Consumer, Parcel, Queue};
 use super::registry::Kind;
 use super::tls::{TlsFault, is_wanted_gateway};
@@ -29,7 +29,7 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
         edge.ledger.count("no-randomness");
         return;
     };
-    let mailbox = mpsc::unbounded_channel();
+    let mailbox = mailbox();
     let registered = edge.registry.register(Kind::Link, mailbox.0.clone());
     let line = |event| {
         Line::new(event)
@@ -194,6 +194,7 @@ impl Side for Serving {
             | Output::Claimed(_)
             | Output::Ask(_)
             | Output::Answered(_)
+            | Output::Pinged(_)
             | Output::Authenticated(_)
             | Output::Close(_) => {}
         }

@@ -21,6 +21,7 @@ pub mod journal;
 pub mod learning;
 pub mod link;
 pub mod listen;
+pub mod mailbox;
 pub mod questions;
 pub mod queue;
 pub mod quiet;

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 
 use super::admission::Admitted;
 use super::dial;
-use super::driver::{Command, Driver, Mailbox, Side, now};
+use super::driver::{Driver, Side, now};
 use super::edge::{Edge, fresh_ids};
 use super::journal::Journal;
+use super::mailbox::{Mailbox, mailbox};
 use super::queue::{Consumer, Queue};
 use super::registry::{Kind, Registered};
 use super::tls::TlsFault;
@@ -26,7 +26,7 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
         edge.ledger.count("no-randomness");
         return;
     };
-    let mailbox = mpsc::unbounded_channel();
+    let mailbox = mailbox();
     let registered = edge.registry.register(Kind::Inbound, mailbox.0.clone());
     let ledger = Arc::clone(&edge.ledger);
     let quiet = Arc::clone(&edge.quiet);
@@ -112,17 +112,14 @@ impl Side for Receiving {
                     // who comes and goes would keep everybody else's questions waiting.
                     tokio::select! {
                         () = mailbox.closed() => {}
-                        answer = dial::ask(edge, question, is_familiar) => {
-                            mailbox
-                                .send(Command::Answer(Box::new(answer)))
-                                .unwrap_or_default();
-                        }
+                        answer = dial::ask(edge, question, is_familiar) => mailbox.answer(answer),
                     }
                 });
             }
             Output::Send(_)
             | Output::StartTls { .. }
             | Output::Answered(_)
+            | Output::Pinged(_)
             | Output::LinkUp(_)
             | Output::Close(_) => {}
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::driver::{Command, Mailbox};
+use super::mailbox::Mailbox;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Reason, Rules};
 
@@ -42,13 +42,6 @@ impl Live {
         self.remotes
             .iter()
             .any(|remote| rules.account_of(remote) == *account)
-    }
-
-    fn end(&self, reason: Reason) {
-        // A connection that is gone already needs no telling.
-        self.mailbox
-            .send(Command::End(Box::new(reason)))
-            .unwrap_or_default();
     }
 }
 
@@ -88,7 +81,7 @@ impl Registry {
     /// Tells all connections of a kind to end.
     pub fn end_all(&self, kind: Kind, reason: &Reason) {
         for live in self.lock().values().filter(|live| live.kind == kind) {
-            live.end(reason.clone());
+            live.mailbox.end(reason.clone());
         }
     }
 
@@ -121,7 +114,8 @@ impl Registry {
                 *count += 1;
                 if *count > limit {
                     let reason = Reason::TooManyPartnerStreams(limit);
-                    stream.end(Reason::PolicyChanged(Box::new(reason)));
+                    let reason = Reason::PolicyChanged(Box::new(reason));
+                    stream.mailbox.end(reason);
                     break;
                 }
             }

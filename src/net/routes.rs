@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use super::backoff::Backoff;
-use super::driver::{Command, Mailbox};
+use super::mailbox::Mailbox;
 use super::queue::{Parcel, Queue};
 use crate::proto::auth::Pair;
 use crate::proto::policy::Reason;
@@ -18,7 +18,7 @@ use crate::proto::policy::Reason;
 pub struct Routes {
     routes: Mutex<HashMap<Pair, Route>>,
     /// Pairs that need a stream; the dialler listens.
-    wanted: mpsc::UnboundedSender<(Pair, Arc<Queue>)>,
+    wanted: mpsc::Sender<(Pair, Arc<Queue>)>,
 }
 
 #[derive(Debug)]
@@ -31,7 +31,7 @@ struct Route {
 impl Routes {
     /// Without any; wishes for streams go to `wanted`.
     #[must_use]
-    pub fn new(wanted: mpsc::UnboundedSender<(Pair, Arc<Queue>)>) -> Self {
+    pub fn new(wanted: mpsc::Sender<(Pair, Arc<Queue>)>) -> Self {
         Self {
             routes: Mutex::default(),
             wanted,
@@ -56,12 +56,13 @@ impl Routes {
         if let Some(reason) = backoff.refusal(&pair.remote, Instant::now()) {
             return Err(Box::new((parcel, reason)));
         }
+        // A route that the dialler never heard of would wait for ever.
+        let Ok(place) = self.wanted.try_reserve() else {
+            return Err(full(parcel));
+        };
         let queue = Arc::new(Queue::default());
         let outcome = queue.try_push(&pair.remote, parcel).map_err(full);
-        // The dialler lives as long as the process.
-        self.wanted
-            .send((pair.clone(), Arc::clone(&queue)))
-            .unwrap_or_default();
+        place.send((pair.clone(), Arc::clone(&queue)));
         let stream = None;
         routes.insert(pair, Route { queue, stream });
         outcome
@@ -90,12 +91,12 @@ impl Routes {
         }
     }
 
-    /// Tells the pair's stream that its ping was answered.
-    pub fn pong(&self, pair: &Pair, id: &str) {
-        if let Some(stream) = self.lock().get(pair).and_then(|it| it.stream.as_ref()) {
-            // A stream that has ended meanwhile waits for no answer.
-            stream.send(Command::Pong(id.into())).unwrap_or_default();
-        }
+    /// Tells the pair's stream that its ping was answered; false if it waits for no such answer.
+    #[must_use]
+    pub fn pong(&self, pair: &Pair, id: &str) -> bool {
+        let routes = self.lock();
+        let stream = routes.get(pair).and_then(|route| route.stream.as_ref());
+        stream.is_some_and(|stream| stream.pong(id))
     }
 
     /// Every queue.

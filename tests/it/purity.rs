@@ -41,6 +41,16 @@ const IMPURE: &[&str] = &[
 
 const LONGEST: usize = 600;
 
+/// Queues without a bound: clippy denies their types, and this finds what makes them.
+const UNBOUNDED: &[&str] = &[
+    "unbounded_channel",
+    "UnboundedSender",
+    "std::sync::mpsc::channel",
+    "use std::sync::mpsc::{channel",
+    "use std::sync::mpsc::{Receiver, channel",
+    "unbounded(",
+];
+
 #[test]
 fn modules_use_only_what_they_may() {
     let mut faults = Vec::new();
@@ -82,6 +92,18 @@ fn the_core_is_pure() {
         let code = code(&file.text);
         let product = code.split("#[cfg(test)]\nmod tests").next().unwrap();
         for word in IMPURE.iter().filter(|word| product.contains(**word)) {
+            faults.push(format!("{}: {word}", file.path));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn no_queue_is_without_a_bound() {
+    let mut faults = Vec::new();
+    for file in tree::files("src", "rs") {
+        let code = code(&file.text);
+        for word in UNBOUNDED.iter().filter(|word| code.contains(**word)) {
             faults.push(format!("{}: {word}", file.path));
         }
     }

@@ -31,7 +31,7 @@ pub(super) struct DemoEdge {
     pub(super) ledger: Arc<Ledger>,
     /// What it decides.
     pub(super) witness: Witness,
-    reloads: mpsc::UnboundedSender<oneshot::Sender<Result<(), Trouble>>>,
+    reloads: mpsc::Sender<oneshot::Sender<Result<(), Trouble>>>,
     stopped: oneshot::Receiver<()>,
 }
 
@@ -48,7 +48,7 @@ impl DemoEdge {
     pub(super) async fn start(config: PathBuf, validity: Validity) -> Result<Self, Trouble> {
         let what = format!("starting the edge of {}", config.display());
         let witness = Witness::default();
-        let (reloads, wanted) = mpsc::unbounded_channel();
+        let (reloads, wanted) = mpsc::channel(1);
         let (ready, started) = oneshot::channel();
         let (ended, stopped) = oneshot::channel();
         let subscriber = witness.subscriber();
@@ -80,7 +80,7 @@ impl DemoEdge {
     pub(super) async fn reload(&self) -> Result<(), Trouble> {
         let (asked, answered) = oneshot::channel();
         let what = "reloading";
-        self.reloads.send(asked).during(what)?;
+        self.reloads.send(asked).await.during(what)?;
         answered.await.during(what)?
     }
 
@@ -96,7 +96,7 @@ async fn live(
     path: &Path,
     validity: Validity,
     ready: oneshot::Sender<Result<Started, String>>,
-    mut wanted: mpsc::UnboundedReceiver<oneshot::Sender<Result<(), Trouble>>>,
+    mut wanted: mpsc::Receiver<oneshot::Sender<Result<(), Trouble>>>,
 ) {
     let daemon = match start(path, validity).await {
         Ok((daemon, started)) => {

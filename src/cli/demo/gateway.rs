@@ -18,13 +18,15 @@ use crate::proto::xml::{Dialect, Element, Event, Limits, Ns, Reader};
 /// How long an answer, or the edge's word that there will be none, may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 const MAX_STANZA_BYTES: usize = 262_144;
+/// How many stanzas may wait to be written.
+const MAX_OUTGOING: usize = 16;
 /// How the body of an answer begins.
 pub(super) const RE: &str = "Re: ";
 
 /// The link of one domain's users.
 #[derive(Debug)]
 pub(super) struct Gateway {
-    outgoing: mpsc::UnboundedSender<Element>,
+    outgoing: mpsc::Sender<Element>,
     questions: Questions,
 }
 
@@ -47,7 +49,7 @@ impl Gateway {
     ) -> Result<Self, Trouble> {
         let mut link = Link::open(address, domain).await?;
         link.prove(secret).await?;
-        let (outgoing, incoming) = mpsc::unbounded_channel();
+        let (outgoing, incoming) = mpsc::channel(MAX_OUTGOING);
         let questions = Questions::default();
         tokio::spawn(link.serve(incoming, Arc::clone(&questions)));
         Ok(Self {
@@ -62,7 +64,7 @@ impl Gateway {
         let (asked, answered) = oneshot::channel();
         lock(&self.questions).insert(id, asked);
         let begin = Instant::now();
-        self.outgoing.send(stanza).during("sending")?;
+        self.outgoing.send(stanza).await.during("sending")?;
         let stanza = timeout(PATIENCE, answered)
             .await
             .map_err(|_| Trouble(format!("no answer within {} s", PATIENCE.as_secs())))?
@@ -109,7 +111,7 @@ impl Link {
         }
     }
 
-    async fn serve(mut self, mut outgoing: mpsc::UnboundedReceiver<Element>, questions: Questions) {
+    async fn serve(mut self, mut outgoing: mpsc::Receiver<Element>, questions: Questions) {
         loop {
             let outcome = tokio::select! {
                 stanza = outgoing.recv() => match stanza {

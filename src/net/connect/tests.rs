@@ -224,13 +224,13 @@ async fn time_for_a_whole_target_ends_and_the_unanswered_are_named() {
 
 #[tokio::test(start_paused = true)]
 async fn the_losers_are_ended() {
-    struct OnDrop(SocketAddr, mpsc::UnboundedSender<SocketAddr>);
+    struct OnDrop(SocketAddr, mpsc::Sender<SocketAddr>);
     impl Drop for OnDrop {
         fn drop(&mut self) {
-            self.1.send(self.0).unwrap();
+            self.1.try_send(self.0).unwrap();
         }
     }
-    let (ended, mut loser) = mpsc::unbounded_channel();
+    let (ended, mut loser) = mpsc::channel(1);
     let attempt = move |address: SocketAddr| {
         let guard = address.is_ipv6().then(|| OnDrop(address, ended.clone()));
         async move {

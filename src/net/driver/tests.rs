@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::super::mailbox::mailbox;
 use super::super::queue::tests::{id, parcel};
 use super::*;
 use crate::ops::counters::Ledger;
@@ -133,7 +134,7 @@ async fn driven(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let (mailbox, receiver) = mpsc::unbounded_channel();
+    let (mailbox, receiver) = mailbox();
     let (_, context) = watch::channel(Arc::new(Context {
         rules: crate::proto::policy::Rules::default(),
         anchors: Arc::default(),
@@ -224,9 +225,7 @@ async fn what_is_queued_goes_out_once_the_stream_is_open() {
     assert!(queue.try_push(&lane, parcel("m2")).is_ok());
     other.read_exact(&mut heard).await.unwrap();
     assert_eq!(&heard, b"m2");
-    mailbox
-        .send(Command::End(Box::new(Reason::Shutdown)))
-        .unwrap();
+    mailbox.end(Reason::Shutdown);
     let ended = driver.await.unwrap();
     assert_eq!(ended.reason, Reason::Shutdown);
     assert!(ended.uncertain.is_empty() && ended.untouched.is_empty());

@@ -12,7 +12,7 @@ use crate::proto::policy::{Method, Reason};
 use crate::proto::xml::{Condition, Element, Ns};
 
 /// Most dialback requests that may wait for an answer on one stream.
-const MAX_OPEN: usize = 16;
+pub const MAX_OPEN: usize = 16;
 
 /// What a dialback element says, `from` and `to` as they stand on it.
 #[derive(Clone, Debug, PartialEq)]

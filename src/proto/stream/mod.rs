@@ -25,7 +25,7 @@ mod wire;
 pub use component::Component;
 pub use id::IdSource;
 pub use inbound::Inbound;
-pub use outbound::{Outbound, PING_PREFIX, Purpose};
+pub use outbound::{Outbound, Purpose};
 pub use record::Record;
 
 use std::sync::Arc;
@@ -177,6 +177,8 @@ pub enum Output {
     Claimed(Pair),
     /// Ask the authoritative server of `question.pair.remote`, and come back with an answer.
     Ask(Question),
+    /// A ping with this id is sent: its answer comes on a stream of the partner's.
+    Pinged(String),
     /// What the authoritative server said, on a stream that was opened to ask.
     Answered(Answer),
     /// From here on the stream may carry this pair.

@@ -32,8 +32,6 @@ use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
 use crate::proto::xml::writer::write_close;
 use crate::proto::xml::{Dialect, Event};
 
-pub use open::PING_PREFIX;
-
 /// What a stream is opened for.
 #[derive(Clone, Debug)]
 pub enum Purpose {
@@ -255,8 +253,10 @@ impl Outbound {
                 Due::PingTimeout => self.fail(now, Reason::PingTimeout),
                 Due::Idle => self.fail(now, Reason::Idle),
                 Due::Ping => {
-                    let ping = open.ping(&self.pair, &self.ids.next_id(), now.monotonic);
+                    let id = self.ids.next_id();
+                    let ping = open.ping(&self.pair, id.clone(), now.monotonic);
                     self.wire.send(&ping);
+                    self.wire.push(Output::Pinged(id));
                 }
             },
             _ => self.fail(now, Reason::EstablishmentTimeout),

@@ -8,7 +8,7 @@ use xmpp_edge::proto::auth::dialback::Question;
 use xmpp_edge::proto::jid::Domain;
 use xmpp_edge::proto::policy::Reason;
 use xmpp_edge::proto::stanza::{Addressed, Remembered, permit};
-use xmpp_edge::proto::stream::{Input, Machine, Output, PING_PREFIX};
+use xmpp_edge::proto::stream::{Input, Machine, Output};
 use xmpp_edge::proto::xml::{Dialect, Limits, Reader};
 
 use crate::world::{PARTNERS, WORLD};
@@ -84,6 +84,7 @@ impl Story<'_> {
             proven: Vec::new(),
             links: Vec::new(),
             questions: Vec::new(),
+            pinged: String::new(),
         };
         let length = usize::from(self.beginning) / PARTNERS.len() % (beginning.len() + 1);
         for operation in beginning[..length].iter().chain(&self.operations) {
@@ -104,6 +105,8 @@ struct Run<M> {
     proven: Vec<Pair>,
     links: Vec<Domain>,
     questions: Vec<Question>,
+    /// The id of the last ping.
+    pinged: String,
 }
 
 impl<M: Machine> Run<M> {
@@ -150,7 +153,8 @@ impl<M: Machine> Run<M> {
             }
             Operation::Pong(id) => {
                 self.handle(Input::Pong(id), 1);
-                self.handle(Input::Pong(&format!("{PING_PREFIX}{id}")), 1);
+                let pinged = self.pinged.clone();
+                self.handle(Input::Pong(&pinged), 1);
             }
             Operation::Reload { stricter } => {
                 let context = if *stricter {
@@ -203,6 +207,7 @@ impl<M: Machine> Run<M> {
             Output::Authenticated(pair) => self.proven.push((*pair).clone()),
             Output::LinkUp(domain) => self.links.push((*domain).clone()),
             Output::Stanza(stanza) => self.stanza(stanza),
+            Output::Pinged(id) => self.pinged = id,
             Output::Close(_) => self.closed = true,
             Output::Claimed(_)
             | Output::Answered(_)

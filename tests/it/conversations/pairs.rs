@@ -235,6 +235,7 @@ impl Meeting {
                 self.inputs.push_back((other, Going::HangUp));
             }
             Output::Claimed(_)
+            | Output::Pinged(_)
             | Output::Record(_)
             | Output::LinkUp(_)
             | Output::Stanza(_)

@@ -356,7 +356,7 @@ impl<M: Machine> Watch<M> {
                     "sent before it was proven"
                 );
             }
-            Happening::Pong => self.machine.handle(now, Input::Pong("xmpp-edge-ping-1")),
+            Happening::Pong => self.machine.handle(now, Input::Pong("a-guess")),
             Happening::HangUp => self.machine.handle(now, Input::Eof),
             Happening::End(reason) => self.machine.handle(now, Input::End(reason)),
         }
@@ -407,7 +407,10 @@ impl<M: Machine> Watch<M> {
                     self.closed = true;
                     self.check_sent();
                 }
-                Output::Answered(_) | Output::Refused { .. } | Output::Record(_) => {}
+                Output::Answered(_)
+                | Output::Pinged(_)
+                | Output::Refused { .. }
+                | Output::Record(_) => {}
             }
         }
         Ok(())

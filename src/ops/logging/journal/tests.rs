@@ -116,7 +116,7 @@ fn a_journal_that_does_not_read_holds_nobody_up_and_learns_what_it_missed() {
     let journal = Journal::open(&path).unwrap();
     writer::start(Arc::clone(&queue), journal, Form::Journal).unwrap();
     let layer = JournalLayer(Lines(Arc::clone(&queue)));
-    let (logged, all_logged) = std::sync::mpsc::channel();
+    let (logged, all_logged) = std::sync::mpsc::sync_channel(1);
     std::thread::spawn(move || {
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             (0..LINES).for_each(|number| tracing::info!(number, "a line"));

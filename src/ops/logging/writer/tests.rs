@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader};
 use std::sync::Mutex;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn a_pipe_that_nobody_reads_holds_nobody_up_and_the_reader_learns_what_is_missin
     // More than the pipe takes.
     assert!(!queue.flush(Duration::from_millis(1)));
 
-    let (sender, lines) = channel();
+    let (sender, lines) = sync_channel(1024);
     thread::spawn(move || {
         let mut lines = BufReader::new(reader).lines();
         lines.try_for_each(|line| sender.send(line.unwrap()))

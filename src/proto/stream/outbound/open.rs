@@ -7,9 +7,6 @@ use crate::proto::auth::Pair;
 use crate::proto::policy::Method;
 use crate::proto::xml::{Element, Ns};
 
-/// Marks our own pings among the iq results that a partner sends.
-pub const PING_PREFIX: &str = "xmpp-edge-ping-";
-
 /// The stream carries stanzas.
 #[derive(Debug)]
 pub(super) struct Open {
@@ -65,9 +62,9 @@ impl Open {
         }
     }
 
-    /// XEP-0199 §4.5: a server asks a server.
-    pub(super) fn ping(&mut self, pair: &Pair, unique: &str, now: Instant) -> Element {
-        let id = format!("{PING_PREFIX}{unique}");
+    /// XEP-0199 §4.5: a server asks a server. Nobody can guess `id`, so only the partner's server,
+    /// which has read it, can answer.
+    pub(super) fn ping(&mut self, pair: &Pair, id: String, now: Instant) -> Element {
         self.ping = Some(Ping {
             id: id.clone(),
             due: now + Timing::PING_ANSWER,

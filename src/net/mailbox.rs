@@ -1,0 +1,243 @@
+//! Where a stream hears from other tasks: one slot for each thing that it may be told.
+//!
+//! A slot cannot overflow, so nothing that a peer does makes a mailbox grow, and the word to end
+//! is never lost.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::proto::auth::dialback::{Answer, MAX_OPEN};
+use crate::proto::policy::Reason;
+
+/// What other tasks may tell a stream.
+#[derive(Debug)]
+pub enum Command {
+    /// The authoritative server's answer.
+    Answer(Box<Answer>),
+    /// The answer to the ping that is awaited: the id of its iq.
+    Pong(Box<str>),
+    /// End the stream.
+    End(Box<Reason>),
+}
+
+/// The side of other tasks. Clones tell the same stream.
+#[derive(Clone, Debug)]
+pub struct Mailbox(Arc<Shared>);
+
+/// The stream's side. When it is dropped, the mailbox is closed.
+#[derive(Debug)]
+pub struct Incoming(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    slots: Mutex<Slots>,
+    /// Something was told.
+    told: Notify,
+    /// The stream is gone.
+    gone: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Slots {
+    end: Option<Box<Reason>>,
+    /// At most [`MAX_OPEN`]: a stream asks no more questions at once, and each is answered once.
+    answers: VecDeque<Box<Answer>>,
+    /// The id of the ping whose answer is awaited.
+    ping: Option<Box<str>>,
+    pong: Option<Box<str>>,
+    is_closed: bool,
+}
+
+/// An empty mailbox.
+#[must_use]
+pub fn mailbox() -> (Mailbox, Incoming) {
+    let shared = Arc::<Shared>::default();
+    (Mailbox(Arc::clone(&shared)), Incoming(shared))
+}
+
+impl Mailbox {
+    /// Tells the stream to end. The first reason that it has not heard yet stands.
+    pub fn end(&self, reason: Reason) {
+        self.0.lock().end.get_or_insert_with(|| Box::new(reason));
+        self.0.told.notify_one();
+    }
+
+    /// Tells the stream the answer to one of its questions.
+    pub fn answer(&self, answer: Answer) {
+        let mut slots = self.0.lock();
+        // More answers than questions can be open answer nothing.
+        if slots.answers.len() < MAX_OPEN && !slots.is_closed {
+            slots.answers.push_back(Box::new(answer));
+        }
+        drop(slots);
+        self.0.told.notify_one();
+    }
+
+    /// Tells the stream that its ping was answered. False, and nothing happens, where no ping with
+    /// this id is awaited.
+    #[must_use]
+    pub fn pong(&self, id: &str) -> bool {
+        let mut slots = self.0.lock();
+        if slots.is_closed || slots.ping.as_deref() != Some(id) {
+            return false;
+        }
+        slots.pong = slots.ping.take();
+        drop(slots);
+        self.0.told.notify_one();
+        true
+    }
+
+    /// Resolves when the stream is gone.
+    pub async fn closed(&self) {
+        loop {
+            let gone = self.0.gone.notified();
+            if self.0.lock().is_closed {
+                return;
+            }
+            gone.await;
+        }
+    }
+}
+
+impl Incoming {
+    /// From here on the answer to the ping with this id is awaited, and to no earlier one.
+    pub fn await_pong(&self, id: String) {
+        self.0.lock().ping = Some(id.into());
+    }
+
+    /// The next thing that the stream is told. May be dropped and called again without losing one.
+    pub async fn next(&mut self) -> Command {
+        loop {
+            if let Some(command) = self.0.lock().next() {
+                return command;
+            }
+            self.0.told.notified().await;
+        }
+    }
+
+    /// Waits for the word that the stream is to end; nothing else means anything yet.
+    pub async fn end(&mut self) -> Reason {
+        loop {
+            if let Some(reason) = self.0.lock().end.take() {
+                return *reason;
+            }
+            self.0.told.notified().await;
+        }
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        let mut slots = self.0.lock();
+        *slots = Slots {
+            is_closed: true,
+            ..Slots::default()
+        };
+        drop(slots);
+        self.0.gone.notify_waiters();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slots {
+    /// Answers first: they were there before the end, and there are only so many.
+    fn next(&mut self) -> Option<Command> {
+        let answer = self.answers.pop_front().map(Command::Answer);
+        answer
+            .or_else(|| self.pong.take().map(Command::Pong))
+            .or_else(|| self.end.take().map(Command::End))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::proto::auth::Pair;
+    use crate::proto::auth::dialback::Question;
+    use crate::proto::jid::Domain;
+
+    fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        }
+    }
+
+    fn answer(number: usize) -> Answer {
+        let question = Question {
+            pair: Pair {
+                local: Domain::parse("contoso.example").unwrap(),
+                remote: Domain::parse("fabrikam.example").unwrap(),
+            },
+            stream_id: number.to_string(),
+            key: String::new(),
+        };
+        Answer::unreachable(question, &Reason::Shutdown)
+    }
+
+    #[test]
+    fn a_mailbox_holds_no_more_than_its_slots_and_never_loses_the_end() {
+        let (mailbox, mut incoming) = mailbox();
+        for number in 0..10_000 {
+            mailbox.answer(answer(number));
+            assert!(!mailbox.pong("guessed"));
+            mailbox.end(Reason::Shutdown);
+        }
+        mailbox.end(Reason::Idle);
+        for number in 0..MAX_OPEN {
+            let Some(Command::Answer(said)) = now(incoming.next()) else {
+                panic!("no answer {number}");
+            };
+            assert_eq!(said.question().stream_id, number.to_string());
+        }
+        let Some(Command::End(reason)) = now(incoming.next()) else {
+            panic!("no end");
+        };
+        assert_eq!(*reason, Reason::Shutdown);
+        assert!(now(incoming.next()).is_none());
+    }
+
+    #[test]
+    fn only_the_ping_that_is_awaited_is_answered_and_once() {
+        let (mailbox, mut incoming) = mailbox();
+        assert!(!mailbox.pong("one"));
+        incoming.await_pong("one".to_owned());
+        incoming.await_pong("two".to_owned());
+        assert!(!mailbox.pong("one"));
+        assert!(mailbox.pong("two"));
+        assert!(!mailbox.pong("two"));
+        let told = now(incoming.next());
+        assert!(matches!(told, Some(Command::Pong(id)) if &*id == "two"));
+        assert!(now(incoming.next()).is_none());
+        incoming.await_pong("three".to_owned());
+        drop(incoming);
+        assert!(!mailbox.pong("three"));
+    }
+
+    #[tokio::test]
+    async fn what_is_told_wakes_the_stream_and_its_end_wakes_who_waits_for_it() {
+        let (mailbox, mut incoming) = mailbox();
+        let waiting = tokio::spawn(async move {
+            let reason = incoming.end().await;
+            drop(incoming);
+            reason
+        });
+        let watching = mailbox.clone();
+        let watching = tokio::spawn(async move { watching.closed().await });
+        tokio::task::yield_now().await;
+        mailbox.end(Reason::Shutdown);
+        assert_eq!(waiting.await.unwrap(), Reason::Shutdown);
+        watching.await.unwrap();
+        mailbox.closed().await;
+    }
+}
