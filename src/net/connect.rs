@@ -71,7 +71,7 @@ pub async fn connect(
         }
     };
     // A route is the administrator's own word, and may lead inside.
-    let anywhere = settings.allow_private_addresses || target.via == Via::Route;
+    let anywhere = settings.allow_private_addresses || matches!(target.via, Via::Route);
     let attempt =
         move |address: SocketAddr| open(address, settings.attempt_timeout, settings.silence);
     connect_with(

@@ -220,6 +220,7 @@ async fn places(edge: &Edge, pair: &Pair, partner: &Partner) -> Result<Vec<Targe
         } else {
             Reason::DnsFailed(failure.to_string())
         };
+        edge.ledger.count(failure.code());
         Line::new(Event::DialFailed)
             .direction(Direction::Outbound)
             .partner(&partner.primary)
@@ -243,11 +244,8 @@ async fn open(edge: &Edge, target: &Target) -> Result<(TcpStream, SocketAddr), R
     connect(&settings.resolver, target, limits)
         .await
         .map_err(|failure| {
-            if failure.is_no_such_service() {
-                Reason::NoService(failure.to_string())
-            } else {
-                Reason::ConnectFailed(failure.to_string())
-            }
+            edge.ledger.count(failure.code());
+            failure.reason()
         })
 }
 

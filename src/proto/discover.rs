@@ -6,6 +6,7 @@
 mod address;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use address::{Turns, is_public, special_use};
 
@@ -50,7 +51,7 @@ impl fmt::Display for Target {
 }
 
 /// What named a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Via {
     /// The partner's `route` setting: the administrator's own word, so any address is admissible.
     Route,
@@ -61,10 +62,26 @@ pub enum Via {
         /// Its weight.
         weight: u16,
     },
-    /// The domain itself at the default port: there is no SRV record, or none could be had.
-    Fallback,
+    /// The domain itself at the default port.
+    Fallback(Fallback),
     /// The domain is an IP literal.
     Literal,
+}
+
+/// Why the domain itself is tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// There is no SRV record.
+    NoRecord,
+    /// The query for SRV records was not answered, for this reason. What DNS says about the domain's
+    /// own address is then no proof that there is no service.
+    NoAnswer(Arc<str>),
+}
+
+/// The name that SRV records of a domain stand under (RFC 6120 §3.2.1).
+#[must_use]
+pub fn service(domain: &str) -> String {
+    format!("_xmpp-server._tcp.{domain}")
 }
 
 /// The targets of a configured route, in its order.
@@ -89,7 +106,8 @@ pub fn literal(domain: &Domain) -> Option<Target> {
     })
 }
 
-/// The targets of a domain, first to be tried first.
+/// The targets of a domain, first to be tried first: by its SRV records, or the domain itself where
+/// there is none.
 ///
 /// `draw` gives a random number below its argument, each equally likely.
 ///
@@ -100,13 +118,8 @@ pub fn targets(
     records: Vec<SrvRecord>,
     mut draw: impl FnMut(u32) -> u32,
 ) -> Result<Vec<Target>, NotOffered> {
-    // RFC 6120 §3.2.2: without SRV records, the domain itself at the default port.
     if records.is_empty() {
-        return Ok(vec![Target {
-            host: domain.as_str().to_owned(),
-            port: DEFAULT_PORT,
-            via: Via::Fallback,
-        }]);
+        return Ok(vec![fallback(domain, Fallback::NoRecord)]);
     }
     // RFC 2782, "Target": the root domain says that the service is decidedly not available; where
     // it stands beside real targets, they are what is meant.
@@ -125,6 +138,16 @@ pub fn targets(
     }
     ordered.truncate(MAX_TARGETS);
     Ok(ordered)
+}
+
+/// RFC 6120 §3.2.2: without SRV records, the domain itself at the default port.
+#[must_use]
+pub fn fallback(domain: &Domain, why: Fallback) -> Target {
+    Target {
+        host: domain.as_str().to_owned(),
+        port: DEFAULT_PORT,
+        via: Via::Fallback(why),
+    }
 }
 
 /// The domain's SRV record says that there is no XMPP service between servers.

@@ -5,7 +5,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use super::LookupFault;
-use crate::proto::discover::Target;
+use crate::proto::discover::{Fallback, Target, Via, service};
+use crate::proto::policy::Reason;
 
 /// Why a target could not be connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,23 @@ impl ConnectFailure {
     /// `remote-server-not-found`, else `remote-server-timeout`.
     #[must_use]
     pub fn is_no_such_service(&self) -> bool {
+        self.has_no_address() && !matches!(self.target.via, Via::Fallback(Fallback::NoAnswer(_)))
+    }
+
+    /// The same as a reason: no such service, DNS, or the connection.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        let text = self.to_string();
+        if self.is_no_such_service() {
+            Reason::NoService(text)
+        } else if self.attempts.is_empty() && !self.lookups.is_empty() {
+            Reason::DnsFailed(text)
+        } else {
+            Reason::ConnectFailed(text)
+        }
+    }
+
+    fn has_no_address(&self) -> bool {
         self.attempts.is_empty()
             && !self.out_of_time
             && self.lookups.iter().all(|(_, fault)| fault.is_absent())
@@ -54,8 +72,22 @@ impl ConnectFailure {
 
 impl fmt::Display for ConnectFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no connection to {}", self.target)?;
-        if self.is_no_such_service() {
+        match &self.target.via {
+            Via::Fallback(Fallback::NoRecord) => write!(
+                f,
+                "there is no SRV record {}; the domain's own address, port {}, was tried",
+                service(&self.target.host),
+                self.target.port
+            )?,
+            Via::Fallback(Fallback::NoAnswer(why)) => write!(
+                f,
+                "SRV query of {}: {why}; the domain's own address, port {}, was tried",
+                service(&self.target.host),
+                self.target.port
+            )?,
+            _ => write!(f, "{}", self.target)?,
+        }
+        if self.has_no_address() {
             return f.write_str(": the host has no address in DNS");
         }
         let mut separator = ": ";

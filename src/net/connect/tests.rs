@@ -1,6 +1,7 @@
 use super::race::{ATTEMPT_DELAY, LEAST_DELAY, RESOLUTION_DELAY};
 use super::*;
 use crate::net::resolve::fake::Zone;
+use crate::proto::discover::Fallback;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -68,7 +69,7 @@ async fn run(
         sleep(MS * after).await;
         addresses
     };
-    let target = target("a.example", 5269, Via::Fallback);
+    let target = target("a.example", 5269, Via::Fallback(Fallback::NoRecord));
     let limit = Duration::from_secs(30);
     let outcome = connect_with(&target, answer(ipv6), answer(ipv4), false, limit, attempt).await;
     let log = log.lock().unwrap().clone();
@@ -152,7 +153,7 @@ async fn every_attempt_is_reported_and_the_telling_one_gives_the_name() {
     );
     let text = failure.to_string();
     for part in [
-        "a.example:5269",
+        "there is no SRV record _xmpp-server._tcp.a.example",
         "[2600::a]:5269 cannot be reached",
         "1.0.0.10:5269 refused",
     ] {
@@ -167,7 +168,12 @@ async fn every_attempt_is_reported_and_the_telling_one_gives_the_name() {
 
 #[tokio::test(start_paused = true)]
 async fn no_address_and_no_answer_are_different_things() {
-    let broken = (0, Err(LookupFault::TimedOut));
+    let broken = (
+        0,
+        Err(LookupFault::Other {
+            detail: "late".to_owned(),
+        }),
+    );
     for (ipv6, ipv4, code, no_such_service) in [
         (missing(0), missing(0), "no-address", true),
         (
@@ -176,8 +182,8 @@ async fn no_address_and_no_answer_are_different_things() {
             "no-address",
             true,
         ),
-        (missing(0), broken.clone(), "dns-timed-out", false),
-        (broken.clone(), broken, "dns-timed-out", false),
+        (missing(0), broken.clone(), "dns-error", false),
+        (broken.clone(), broken, "dns-error", false),
     ] {
         let failure = run(ipv6, ipv4, &[]).await.0.unwrap_err();
         assert_eq!(
@@ -208,7 +214,7 @@ async fn addresses_inside_are_not_tried_and_do_not_hide_good_ones() {
 
 #[tokio::test(start_paused = true)]
 async fn time_for_a_whole_target_ends_and_the_unanswered_are_named() {
-    let target = target("a.example", 5269, Via::Fallback);
+    let target = target("a.example", 5269, Via::Fallback(Fallback::NoRecord));
     let began = Instant::now();
     let never = |_| std::future::pending::<Result<(), AttemptFault>>();
     let ipv6 = async { Err(LookupFault::NoRecords) };
@@ -240,7 +246,7 @@ async fn the_losers_are_ended() {
             Ok(())
         }
     };
-    let target = target("a.example", 5269, Via::Fallback);
+    let target = target("a.example", 5269, Via::Fallback(Fallback::NoRecord));
     let ipv6 = async { Ok(vec!["2600::a".parse().unwrap()]) };
     let ipv4 = async { Ok(vec!["1.0.0.10".parse().unwrap()]) };
     let limit = Duration::from_secs(30);
@@ -272,7 +278,7 @@ fn inside_allowed() -> ConnectSettings {
 #[tokio::test]
 async fn a_real_connection_is_made_and_tuned() {
     let (listener, resolver, port) = world().await;
-    let target = target("a.example", port, Via::Fallback);
+    let target = target("a.example", port, Via::Fallback(Fallback::NoRecord));
     let (stream, address) = connect(&resolver, &target, inside_allowed()).await.unwrap();
     assert_eq!(address, listener.local_addr().unwrap());
     assert_eq!(
@@ -291,7 +297,7 @@ async fn a_real_connection_is_made_and_tuned() {
 #[tokio::test]
 async fn names_may_not_lead_inside_while_routes_may() {
     let (_listener, resolver, port) = world().await;
-    let by_name = target("a.example", port, Via::Fallback);
+    let by_name = target("a.example", port, Via::Fallback(Fallback::NoRecord));
     let failure = connect(&resolver, &by_name, ConnectSettings::default())
         .await
         .unwrap_err();
@@ -318,7 +324,7 @@ async fn names_may_not_lead_inside_while_routes_may() {
 async fn a_closed_port_refuses() {
     let (listener, resolver, port) = world().await;
     drop(listener);
-    let target = target("a.example", port, Via::Fallback);
+    let target = target("a.example", port, Via::Fallback(Fallback::NoRecord));
     let failure = connect(&resolver, &target, inside_allowed())
         .await
         .unwrap_err();

@@ -3,6 +3,7 @@
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 
+use super::Servers;
 use crate::proto::discover::NotOffered;
 
 /// Why one lookup brought nothing.
@@ -22,8 +23,27 @@ pub enum LookupFault {
         code: String,
     },
     /// No answer came in time.
-    #[error("the name servers did not answer in time")]
-    TimedOut,
+    #[error("the name servers did not answer: {0}")]
+    TimedOut(Servers),
+    /// No name server could be reached.
+    #[error("no name server can be reached: {servers} ({detail})")]
+    Unreachable {
+        /// Which were tried.
+        servers: Servers,
+        /// What the system says.
+        detail: String,
+    },
+    /// The aliases (CNAME) on the way to a name's records lead nowhere.
+    #[error(
+        "the aliases (CNAME) of {name} {}",
+        if *is_circle { "lead in a circle" } else { "are more than 8 in a row" }
+    )]
+    Aliases {
+        /// Where they begin.
+        name: String,
+        /// Whether one leads back to one before it.
+        is_circle: bool,
+    },
     /// Anything else.
     #[error("the lookup failed ({detail})")]
     Other {
@@ -40,7 +60,9 @@ impl LookupFault {
             Self::NoSuchName => "no-such-name",
             Self::NoRecords => "no-records",
             Self::ServerFailure { .. } => "dns-server-failure",
-            Self::TimedOut => "dns-timed-out",
+            Self::TimedOut(_) => "dns-timed-out",
+            Self::Unreachable { .. } => "dns-unreachable",
+            Self::Aliases { .. } => "dns-aliases",
             Self::Other { .. } => "dns-error",
         }
     }
@@ -51,9 +73,13 @@ impl LookupFault {
         matches!(self, Self::NoSuchName | Self::NoRecords)
     }
 
-    pub(super) fn of(error: &NetError) -> Self {
+    pub(super) fn of(error: &NetError, servers: &Servers) -> Self {
         match error {
-            NetError::Timeout => Self::TimedOut,
+            NetError::Timeout => Self::TimedOut(servers.clone()),
+            NetError::NoConnections | NetError::Io(_) => Self::Unreachable {
+                servers: servers.clone(),
+                detail: error.to_string(),
+            },
             NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
                 ResponseCode::NXDomain => Self::NoSuchName,
                 ResponseCode::NoError => Self::NoRecords,
@@ -79,7 +105,7 @@ pub enum DiscoverFailure {
     #[error(transparent)]
     NotOffered(#[from] NotOffered),
     /// Its SRV records cannot be had.
-    #[error("looking for the domain's server: {0}")]
+    #[error("SRV query: {0}")]
     Lookup(LookupFault),
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, AAAA, SRV};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, SRV};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use tokio::net::UdpSocket;
 
@@ -14,6 +14,8 @@ use tokio::net::UdpSocket;
 pub(crate) enum Answer {
     /// These records; none: the name exists, and has no such record.
     Records(Vec<RData>),
+    /// These records, each of the name before it, whatever was asked for.
+    Chain(Vec<(&'static str, RData)>),
     /// An error.
     Error(ResponseCode),
     /// Nothing, ever.
@@ -41,6 +43,16 @@ impl Zone {
         match entry.or_insert_with(|| Answer::Records(Vec::new())) {
             Answer::Records(records) => records.push(record),
             _ => unreachable!("the name has another answer"),
+        }
+        self
+    }
+
+    /// A name that is another name, whatever is asked of it.
+    pub(crate) fn alias(mut self, name: &str, target: &str) -> Self {
+        let target = Name::from_ascii(format!("{target}.")).unwrap();
+        let records = Answer::Records(vec![RData::CNAME(CNAME(target))]);
+        for kind in [RecordType::CNAME, RecordType::SRV] {
+            self = self.answer(name, kind, records.clone());
         }
         self
     }
@@ -84,6 +96,13 @@ impl Zone {
                     None => response.metadata.response_code = ResponseCode::NXDomain,
                     Some(Answer::Error(code)) => response.metadata.response_code = *code,
                     Some(Answer::Silence) => continue,
+                    Some(Answer::Chain(records)) => {
+                        let record = |(owner, data): &(&str, RData)| {
+                            let owner = Name::from_ascii(format!("{owner}.")).unwrap();
+                            Record::from_rdata(owner, 60, data.clone())
+                        };
+                        response.add_answers(records.iter().map(record));
+                    }
                     Some(Answer::Records(records)) => {
                         let owner = query.name().clone();
                         let record =

@@ -3,7 +3,7 @@ use super::*;
 use crate::proto::discover::Via;
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::Record;
-use hickory_resolver::proto::rr::rdata::{A, AAAA, SOA, SRV};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, SOA, SRV};
 use hickory_server::Server;
 use hickory_server::store::in_memory::InMemoryZoneHandler;
 use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
@@ -150,7 +150,12 @@ async fn names_are_never_completed_from_a_search_list() {
     let server = Zone::default().serve().await;
     let mut config = ResolverConfig::from_name_servers(vec![nameserver(&server.address)]);
     config.add_search(Name::from_ascii("corp.example.").unwrap());
-    let resolver = DnsResolver::with(config, ResolverOpts::default()).unwrap();
+    let resolver = DnsResolver::with(
+        config,
+        ResolverOpts::default(),
+        Servers::configured(&[server.address]),
+    )
+    .unwrap();
     assert!(resolver.ipv4("single").await.unwrap_err().is_absent());
     let asked: Vec<_> = server.asked().iter().map(spelt).collect();
     assert_eq!(asked, [("single.".to_owned(), RecordType::A)]);
@@ -176,12 +181,15 @@ async fn silence_ends_in_time_and_leaves_the_domain_itself_to_try() {
         .answer("silent.example", RecordType::A, Answer::Silence);
     let (resolver, _server) = ask(zone).await;
     let began = tokio::time::Instant::now();
-    assert_eq!(
+    assert!(matches!(
         resolver.ipv4("silent.example").await,
-        Err(LookupFault::TimedOut)
-    );
+        Err(LookupFault::TimedOut(_))
+    ));
     let targets = resolver.targets(&domain("silent.example")).await.unwrap();
-    assert_eq!(targets[0].via, Via::Fallback);
+    assert!(
+        matches!(targets[0].via, Via::Fallback(Fallback::NoAnswer(_))),
+        "{targets:?}"
+    );
     assert!(began.elapsed() <= 2 * WHOLE_LOOKUP);
 }
 
@@ -192,4 +200,148 @@ async fn an_answer_of_any_size_is_cut() {
     let (resolver, _server) = ask(Zone::default().host("many.example", &addresses)).await;
     let got = resolver.ipv4("many.example").await.unwrap();
     assert_eq!(got.len(), MAX_RECORDS);
+}
+
+fn name(text: &str) -> Name {
+    Name::from_ascii(format!("{text}.")).unwrap()
+}
+
+#[tokio::test]
+async fn aliases_lead_to_the_records_of_another_name() {
+    let hosted = "_xmpp-server._tcp.host.example";
+    let in_one = "_xmpp-server._tcp.one.example";
+    let both = Answer::Chain(vec![
+        (in_one, RData::CNAME(CNAME(name(hosted)))),
+        (
+            hosted,
+            RData::SRV(SRV::new(0, 10, 5270, name("xmpp.host.example"))),
+        ),
+    ]);
+    let mut zone = Zone::default()
+        .srv("host.example", 0, 5270, "xmpp.host.example")
+        // In one answer, as most servers give it.
+        .answer(in_one, RecordType::SRV, both.clone())
+        .answer(in_one, RecordType::CNAME, both)
+        // In two.
+        .alias("_xmpp-server._tcp.two.example", hosted)
+        // In a chain, which leads to nothing in the end.
+        .alias("_xmpp-server._tcp.a.example", "b.example")
+        .alias("b.example", "c.example")
+        .alias("c.example", hosted)
+        .alias("_xmpp-server._tcp.lost.example", "nothing.example")
+        .alias("_xmpp-server._tcp.circle.example", "d.example")
+        .alias("d.example", "_xmpp-server._tcp.circle.example")
+        .alias(
+            "_xmpp-server._tcp.self.example",
+            "_xmpp-server._tcp.self.example",
+        )
+        .alias("_xmpp-server._tcp.long.example", "l0.example");
+    for step in 0..12 {
+        let (here, there) = (format!("l{step}.example"), format!("l{}.example", step + 1));
+        zone = zone.alias(&here, &there);
+    }
+    let (resolver, _server) = ask(zone).await;
+    for (text, want) in [
+        ("host.example", Ok("xmpp.host.example:5270")),
+        ("one.example", Ok("xmpp.host.example:5270")),
+        ("two.example", Ok("xmpp.host.example:5270")),
+        ("a.example", Ok("xmpp.host.example:5270")),
+        ("lost.example", Ok("lost.example:5269")),
+        (
+            "circle.example",
+            Err(
+                "SRV query: the aliases (CNAME) of _xmpp-server._tcp.circle.example lead in a circle",
+            ),
+        ),
+        (
+            "self.example",
+            Err(
+                "SRV query: the aliases (CNAME) of _xmpp-server._tcp.self.example lead in a circle",
+            ),
+        ),
+        (
+            "long.example",
+            Err(
+                "SRV query: the aliases (CNAME) of _xmpp-server._tcp.long.example are more than 8 in a row",
+            ),
+        ),
+    ] {
+        let got = resolver.targets(&domain(text)).await;
+        let got = got
+            .map(|targets| shown(&targets).join(" "))
+            .map_err(|failure| {
+                assert_eq!(
+                    (failure.code(), failure.is_no_such_service()),
+                    ("dns-aliases", false)
+                );
+                failure.to_string()
+            });
+        assert_eq!(
+            got,
+            want.map(str::to_owned).map_err(str::to_owned),
+            "{text}"
+        );
+    }
+}
+
+/// What is said when nothing can be connected to: who did not answer, or that there is no record.
+#[tokio::test(start_paused = true)]
+async fn a_fault_of_dns_names_the_servers_and_the_query() {
+    use crate::net::connect::{ConnectSettings, connect};
+
+    let silent = "_xmpp-server._tcp.silent.example";
+    let zone = Zone::default()
+        .answer(silent, RecordType::SRV, Answer::Silence)
+        .answer(silent, RecordType::CNAME, Answer::Silence)
+        .answer("mute.example", RecordType::A, Answer::Silence)
+        .answer("mute.example", RecordType::AAAA, Answer::Silence);
+    let (resolver, server) = ask(zone).await;
+    let servers = format!("{} (from `nameservers` under [dns])", server.address);
+    for (text, code, want) in [
+        // The SRV query has no answer, so that the host has no address proves nothing.
+        (
+            "silent.example",
+            "dns-failed",
+            format!(
+                "DNS: SRV query of _xmpp-server._tcp.silent.example: the name servers did not \
+                 answer: {servers}; the domain's own address, port 5269, was tried: the host has \
+                 no address in DNS"
+            ),
+        ),
+        (
+            "nothing.example",
+            "no-service",
+            "DNS names no XMPP service: there is no SRV record _xmpp-server._tcp.nothing.example; \
+             the domain's own address, port 5269, was tried: the host has no address in DNS"
+                .to_owned(),
+        ),
+        (
+            "mute.example",
+            "dns-failed",
+            format!(
+                "DNS: there is no SRV record _xmpp-server._tcp.mute.example; the domain's own \
+                 address, port 5269, was tried: IPv6 lookup: the name servers did not answer: \
+                 {servers}, IPv4 lookup: the name servers did not answer: {servers}"
+            ),
+        ),
+    ] {
+        let targets = resolver.targets(&domain(text)).await.unwrap();
+        let failure = connect(&resolver, &targets[0], ConnectSettings::default()).await;
+        let reason = failure.unwrap_err().reason();
+        assert_eq!((reason.code(), reason.to_string()), (code, want));
+    }
+}
+
+#[tokio::test]
+async fn a_name_server_that_is_not_there_is_named() {
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = nobody.local_addr().unwrap();
+    drop(nobody);
+    let resolver = DnsResolver::new(&[address]).unwrap();
+    let failure = resolver.targets(&domain("a.example")).await;
+    let text = match &failure {
+        Err(failure) => failure.to_string(),
+        Ok(targets) => format!("{targets:?}"),
+    };
+    assert!(text.contains(&address.to_string()), "{text}");
 }

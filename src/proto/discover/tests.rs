@@ -52,7 +52,7 @@ fn without_records_the_domain_itself_is_the_target() {
     let want = Target {
         host: "a.example".to_owned(),
         port: 5269,
-        via: Via::Fallback,
+        via: Via::Fallback(Fallback::NoRecord),
     };
     assert_eq!(got, [want]);
 }

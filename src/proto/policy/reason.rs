@@ -452,7 +452,7 @@ impl fmt::Display for Reason {
             }
             Self::DialbackRefused(text) => write!(f, "the dialback was not completed: {text}"),
             Self::NoService(text) => write!(f, "DNS names no XMPP service: {text}"),
-            Self::DnsFailed(text) => write!(f, "DNS did not answer: {text}"),
+            Self::DnsFailed(text) => write!(f, "DNS: {text}"),
             Self::ConnectFailed(text) => write!(f, "no connection: {text}"),
             Self::BackingOff(cause) => write!(f, "{cause} (not tried again yet)"),
             Self::ImproperAddressing(what) => {
