@@ -19,7 +19,8 @@ use super::driver::{Driver, Ended, Side, now};
 use super::edge::{Edge, Wanted, fresh_ids, jitter};
 use super::journal::Journal;
 use super::mailbox::{Mailbox, mailbox};
-use super::queue::{Consumer, Queue};
+use super::queue::{Consumer, Parcel, Queue};
+use super::receive::PACED;
 use super::registry::Kind;
 use super::tls::{TlsFault, server_name};
 use super::transport::Transport;
@@ -82,7 +83,7 @@ async fn carry_once(edge: &Arc<Edge>, pair: &Pair, queue: &Arc<Queue>) -> Result
     };
     queue.detach(id);
     // What never left goes out on the next stream; what may have left is not sent twice.
-    queue.put_back(|parcel| parcel.stanza.to.domain().clone(), ended.untouched);
+    queue.put_back(lane_of, ended.untouched);
     for parcel in ended.uncertain {
         edge.hub.bounce(parcel, &ended.reason);
     }
@@ -103,6 +104,11 @@ async fn carry_once(edge: &Arc<Edge>, pair: &Pair, queue: &Arc<Queue>) -> Result
         edge.hub.bounce(parcel, &ended.reason);
     }
     Ok(())
+}
+
+/// The one lane of a pair's queue.
+fn lane_of(parcel: &Parcel) -> Domain {
+    parcel.stanza.to.domain().clone()
 }
 
 /// Asks the authoritative server of a partner's domain about a dialback key, for whoever connected
@@ -369,6 +375,12 @@ impl Side for Dialling {
                 }
                 self.journal.record(record, &self.edge);
             }
+            Output::Pace => {
+                self.edge.ledger.count(PACED);
+                if let Some(remote) = self.journal.remote() {
+                    self.edge.hub.pace(remote).await;
+                }
+            }
             Output::Send(_)
             | Output::StartTls { .. }
             | Output::Ask(_)
@@ -385,5 +397,11 @@ impl Side for Dialling {
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
         let (id, _) = self.opened?;
         Some((Arc::clone(self.queue.as_ref()?), id))
+    }
+
+    fn hand_over(&self, untouched: Vec<Parcel>) {
+        if let Some((queue, consumer)) = self.queue() {
+            queue.hand_over(consumer, lane_of, untouched);
+        }
     }
 }

@@ -10,7 +10,7 @@
 //! `Close` is written first, and what comes out of the queue is counted as delivered only when
 //! the socket has taken the last byte of it.
 
-use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,6 +20,7 @@ use tokio::time::{sleep_until, timeout, timeout_at};
 
 use super::mailbox::{Command, Incoming, Mailbox};
 use super::queue::{Consumer, Parcel, Queue};
+use super::send_buffer::SendBuffer;
 use super::tls::TlsFault;
 use super::transport::{Progress, Transport, Wanted};
 use crate::proto::auth::chain::TlsFacts;
@@ -49,6 +50,10 @@ pub trait Side: Send {
 
     /// Where this stream takes stanzas from, once it is open.
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)>;
+
+    /// Another connection takes over the queue: these stanzas were taken from it, and nothing of
+    /// them is written.
+    fn hand_over(&self, untouched: Vec<Parcel>);
 }
 
 /// A connection, its machine, and what is on the way between them.
@@ -59,7 +64,7 @@ pub struct Driver<M, S> {
     transport: Transport,
     mailbox: (Mailbox, Incoming),
     context: watch::Receiver<Arc<Context>>,
-    outbox: Outbox,
+    outbox: SendBuffer,
     stall: Duration,
 }
 
@@ -78,7 +83,8 @@ pub struct Ended<S> {
 
 /// A gateway may read nothing for this long, or be gone without a word, before its link is given up.
 pub const WRITE_STALL: Duration = Duration::from_secs(60);
-/// How much may wait to be written before reading pauses.
+/// How much may wait to be written before reading pauses, in bytes. What one read makes us answer
+/// comes on top of it.
 const OUT_BYTES: usize = 256 << 10;
 /// How long the last bytes and the goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -113,7 +119,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             transport,
             mailbox,
             context,
-            outbox: Outbox::default(),
+            outbox: SendBuffer::default(),
             stall: WRITE_STALL,
         }
     }
@@ -154,7 +160,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 Output::Close(reason) => return Ok(Some(reason)),
                 other => {
                     let begun = Instant::now();
-                    let acted = self.side.act(other, &self.mailbox.0).await;
+                    let acted = self.act(other).await;
                     held += begun.elapsed();
                     if let Err(reason) = acted {
                         self.machine.handle(now(), Input::End(reason));
@@ -166,6 +172,32 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             self.machine.handle(now(), Input::Held(held));
         }
         Ok(None)
+    }
+
+    /// Acts on an output. What waits to be written is written meanwhile: a partner that is ahead of
+    /// its rate still gets the answers to what it sent before.
+    async fn act(&mut self, output: Output) -> Result<(), Reason> {
+        let mut acting = pin!(self.side.act(output, &self.mailbox.0));
+        loop {
+            let wanted = Wanted {
+                write: self.outbox.unwritten(),
+                flush: true,
+                read: false,
+            };
+            tokio::select! {
+                biased;
+                acted = &mut acting => return acted,
+                progress = self.transport.progress(wanted, |_| {}), if !self.outbox.is_idle() => {
+                    match progress {
+                        Ok(Progress::Written(count)) => self.outbox.written(count),
+                        Ok(Progress::Flushed) => self.outbox.flushed(),
+                        Ok(Progress::Read | Progress::End) => {}
+                        // The next look at the connection finds the same, and ends the stream.
+                        Err(_) => return acting.await,
+                    }
+                }
+            }
+        }
     }
 
     async fn start_tls(&mut self, local: &Domain, remote: &Domain) -> Result<(), Reason> {
@@ -191,17 +223,16 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 
     /// Waits for the next thing to happen, and tells the machine.
     async fn wait(&mut self) {
-        let queue = self
-            .side
-            .queue()
-            .filter(|_| self.machine.is_open() && self.outbox.is_idle());
+        let queue = self.side.queue();
+        let taken_over = taken_over(queue.clone());
+        let queue = queue.filter(|_| self.machine.is_open() && self.outbox.is_idle());
         let stalled = self.outbox.stalled_at(self.stall);
         let deadline = self.machine.deadline();
         let machine = &mut self.machine;
         let wanted = Wanted {
             write: self.outbox.unwritten(),
             flush: !self.outbox.is_idle(),
-            read: self.outbox.unwritten().len() < OUT_BYTES,
+            read: self.outbox.len() < OUT_BYTES,
         };
         let mut context = self.context.clone();
         // What comes after a reload is judged by the new rules, whichever of the two is seen first.
@@ -240,6 +271,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 let context = Arc::clone(&self.context.borrow_and_update());
                 self.machine.handle(now(), Input::Context(context));
             }
+            () = taken_over => self.hand_over(),
             parcels = take(queue) => self.deliver(parcels),
             () = at(deadline) => self.machine.handle(now(), Input::Tick),
             () = at(stalled) => {
@@ -251,6 +283,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 
     fn deliver(&mut self, parcels: Vec<Parcel>) {
         for parcel in parcels {
+            let begin = self.outbox.end();
             self.machine.handle(now(), Input::Deliver(&parcel.stanza));
             while let Some(output) = self.machine.poll_output() {
                 // An open machine answers a delivery with bytes and with nothing else.
@@ -258,8 +291,13 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                     self.outbox.append(bytes);
                 }
             }
-            self.outbox.carries(parcel);
+            self.outbox.carries(begin, parcel);
         }
+    }
+
+    fn hand_over(&mut self) {
+        let untouched = self.outbox.take_back();
+        self.side.hand_over(untouched);
     }
 
     async fn write_all(&mut self) -> std::io::Result<()> {
@@ -269,10 +307,13 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 flush: true,
                 read: false,
             };
-            match self.transport.progress(wanted, |_| {}).await? {
-                Progress::Written(count) => self.outbox.written(count),
-                Progress::Flushed => self.outbox.flushed(),
-                Progress::Read | Progress::End => {}
+            tokio::select! {
+                progress = self.transport.progress(wanted, |_| {}) => match progress? {
+                    Progress::Written(count) => self.outbox.written(count),
+                    Progress::Flushed => self.outbox.flushed(),
+                    Progress::Read | Progress::End => {}
+                },
+                () = taken_over(self.side.queue()) => self.hand_over(),
             }
         }
         Ok(())
@@ -286,6 +327,8 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 return Err(std::io::ErrorKind::NotConnected.into());
             }
             self.write_all().await?;
+            // Nothing is left to be handed over, so who takes over waits no longer.
+            self.hand_over();
             self.transport.shutdown().await
         };
         if let Ok(Err(error)) | Err(error) = timeout(GOODBYE, farewell)
@@ -307,87 +350,17 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     }
 }
 
-/// Bytes on their way to the socket, and the stanzas that they carry.
-#[derive(Debug, Default)]
-struct Outbox {
-    bytes: Vec<u8>,
-    /// How much of `bytes` the socket has taken.
-    start: usize,
-    /// Whether something was written since the last flush.
-    dirty: bool,
-    progress: Option<Instant>,
-    /// Stanzas and where in `bytes` each ends.
-    parcels: VecDeque<(usize, Parcel)>,
-}
-
-impl Outbox {
-    fn append(&mut self, bytes: Vec<u8>) {
-        if self.is_idle() {
-            self.progress = Some(Instant::now());
-        }
-        if self.bytes.is_empty() {
-            self.bytes = bytes;
-        } else {
-            self.bytes.extend_from_slice(&bytes);
-        }
-        self.dirty = true;
-    }
-
-    fn carries(&mut self, parcel: Parcel) {
-        self.parcels.push_back((self.bytes.len(), parcel));
-    }
-
-    fn unwritten(&self) -> &[u8] {
-        self.bytes.get(self.start..).unwrap_or_default()
-    }
-
-    fn is_idle(&self) -> bool {
-        !self.dirty
-    }
-
-    fn stalled_at(&self, stall: Duration) -> Option<Instant> {
-        self.progress
-            .filter(|_| self.dirty)
-            .map(|since| since + stall)
-    }
-
-    fn written(&mut self, count: usize) {
-        self.start += count;
-        self.progress = Some(Instant::now());
-    }
-
-    /// Everything written has left: the stanzas in it are delivered.
-    fn flushed(&mut self) {
-        while let Some((_, parcel)) = self.parcels.pop_front_if(|(end, _)| *end <= self.start) {
-            parcel.delivered();
-        }
-        if self.start == self.bytes.len() {
-            self.bytes = Vec::new();
-            self.start = 0;
-            self.dirty = false;
-        }
-    }
-
-    /// What was begun, and what was not.
-    fn leftovers(self) -> (Vec<Parcel>, Vec<Parcel>) {
-        let mut begin = 0;
-        let (mut uncertain, mut untouched) = (Vec::new(), Vec::new());
-        for (end, parcel) in self.parcels {
-            if begin < self.start {
-                uncertain.push(parcel);
-            } else {
-                untouched.push(parcel);
-            }
-            begin = end;
-        }
-        (uncertain, untouched)
-    }
-}
-
 fn failed(fault: &TlsFault) -> Reason {
     Reason::TlsFailed {
         code: fault.code(),
         detail: fault.to_string(),
+    }
+}
+
+async fn taken_over(queue: Option<(Arc<Queue>, Consumer)>) {
+    match queue {
+        Some((queue, consumer)) => queue.taken_over(consumer).await,
+        None => std::future::pending().await,
     }
 }
 

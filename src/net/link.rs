@@ -65,14 +65,18 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
     };
     // What never left waits for the next link; what may have left is not sent twice.
     queue.put_back(|parcel| lane_of(&edge, parcel), ended.untouched);
-    queue.detach(registered.id());
+    let next = queue.detach(registered.id());
     for parcel in ended.uncertain {
         edge.hub.bounce(parcel, &Reason::NoGateway);
     }
+    let left = match next {
+        Some(other) => format!("stream {other} is still connected for this domain"),
+        None => "no gateway is left for this domain".to_owned(),
+    };
     line(Event::LinkDown)
         .local(&domain)
         .reason(reason.code())
-        .detail(reason)
+        .detail(format_args!("{reason}; {left}"))
         .log();
 }
 
@@ -169,13 +173,20 @@ impl Side for Serving {
             Output::LinkUp(domain) => {
                 self.admitted.prove(None);
                 let queue = self.edge.hub.inbox(&domain);
-                queue.attach(self.id);
+                let before = queue.attach(self.id);
                 self.taken = Some(((*domain).clone(), queue));
-                Line::new(Event::LinkUp)
+                let line = Line::new(Event::LinkUp)
                     .stream(self.id)
                     .peer_address(self.address)
-                    .local(&domain)
-                    .log();
+                    .local(&domain);
+                match before {
+                    None => line,
+                    Some(other) => line.detail(format_args!(
+                        "this link takes over all stanzas for the domain from stream {other}, \
+                         which stays connected and may still send"
+                    )),
+                }
+                .log();
             }
             Output::Refused {
                 reason,
@@ -195,6 +206,7 @@ impl Side for Serving {
             | Output::Ask(_)
             | Output::Answered(_)
             | Output::Pinged(_)
+            | Output::Pace
             | Output::Authenticated(_)
             | Output::Close(_) => {}
         }
@@ -204,5 +216,11 @@ impl Side for Serving {
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
         let (_, queue) = self.taken.as_ref()?;
         Some((Arc::clone(queue), self.id))
+    }
+
+    fn hand_over(&self, untouched: Vec<Parcel>) {
+        if let Some((_, queue)) = &self.taken {
+            queue.hand_over(self.id, |parcel| lane_of(&self.edge, parcel), untouched);
+        }
     }
 }

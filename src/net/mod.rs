@@ -29,6 +29,7 @@ pub mod receive;
 pub mod registry;
 pub mod resolve;
 pub mod routes;
+pub mod send_buffer;
 pub mod tls;
 pub mod transport;
 pub mod turnstile;

@@ -60,7 +60,8 @@ impl Parcel {
     }
 }
 
-/// Who takes from a queue: the newest of several takes everything.
+/// Who takes from a queue: the newest of several takes everything, once those before it have given
+/// back what they have not begun to write. So what is queued for one pair of users stays in order.
 pub type Consumer = u64;
 
 /// A queue with one lane a partner.
@@ -79,6 +80,8 @@ struct State {
     /// Lanes with something in them, in the order of service.
     turn: VecDeque<Domain>,
     consumers: Vec<Consumer>,
+    /// Who has taken last, and may not have begun to write all of it.
+    holder: Option<Consumer>,
 }
 
 #[derive(Debug, Default)]
@@ -125,14 +128,17 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes up to a batch of parcels, one a lane in turn; waits until there are some and
-    /// `consumer` is the newest.
+    /// Takes up to a batch of parcels, one a lane in turn; waits until there are some, `consumer` is
+    /// the newest, and whoever took before it has handed over.
     pub async fn take(&self, consumer: Consumer) -> Vec<Parcel> {
         loop {
             let ready = self.ready.notified();
             {
                 let mut state = self.lock();
-                if state.consumers.last() == Some(&consumer) && !state.turn.is_empty() {
+                let is_next = state.consumers.last() == Some(&consumer)
+                    && state.holder.is_none_or(|holder| holder == consumer);
+                if is_next && !state.turn.is_empty() {
+                    state.holder = Some(consumer);
                     let batch = state.take_batch();
                     drop(state);
                     self.space.notify_waiters();
@@ -151,6 +157,32 @@ impl Queue {
             state.prepend(&lane, parcel);
         }
         drop(state);
+        self.ready.notify_waiters();
+    }
+
+    /// Resolves when a newer consumer waits for what `consumer` has taken and not begun to write.
+    pub async fn taken_over(&self, consumer: Consumer) {
+        loop {
+            let ready = self.ready.notified();
+            {
+                let state = self.lock();
+                if state.holder == Some(consumer) && state.consumers.last() != Some(&consumer) {
+                    return;
+                }
+            }
+            ready.await;
+        }
+    }
+
+    /// Puts back what `consumer` has taken and not begun to write; from here on the newest takes.
+    pub fn hand_over(
+        &self,
+        consumer: Consumer,
+        lane_of: impl Fn(&Parcel) -> Domain,
+        untouched: Vec<Parcel>,
+    ) {
+        self.put_back(lane_of, untouched);
+        self.lock().release(consumer);
         self.ready.notify_waiters();
     }
 
@@ -199,16 +231,25 @@ impl Queue {
             .min()
     }
 
-    /// A consumer arrives, and takes over from those before it.
-    pub fn attach(&self, consumer: Consumer) {
-        self.lock().consumers.push(consumer);
+    /// A consumer arrives, and takes over from those before it: returns the newest of these.
+    pub fn attach(&self, consumer: Consumer) -> Option<Consumer> {
+        let mut state = self.lock();
+        let before = state.consumers.last().copied();
+        state.consumers.push(consumer);
+        drop(state);
         self.ready.notify_waiters();
+        before
     }
 
-    /// A consumer leaves; the newest of those that remain takes over.
-    pub fn detach(&self, consumer: Consumer) {
-        self.lock().consumers.retain(|other| *other != consumer);
+    /// A consumer leaves; the newest of those that remain takes over, and is returned.
+    pub fn detach(&self, consumer: Consumer) -> Option<Consumer> {
+        let mut state = self.lock();
+        state.consumers.retain(|other| *other != consumer);
+        state.release(consumer);
+        let newest = state.consumers.last().copied();
+        drop(state);
         self.ready.notify_waiters();
+        newest
     }
 
     /// Whether anybody takes from this queue.
@@ -228,6 +269,10 @@ impl Queue {
 }
 
 impl State {
+    fn release(&mut self, consumer: Consumer) {
+        self.holder = self.holder.filter(|holder| *holder != consumer);
+    }
+
     fn append(&mut self, name: &Domain, parcel: Parcel) {
         let lane = self.lanes.entry(name.clone()).or_default();
         if lane.parcels.is_empty() {

@@ -11,7 +11,7 @@ use super::driver::{Driver, Side, now};
 use super::edge::{Edge, fresh_ids};
 use super::journal::Journal;
 use super::mailbox::{Mailbox, mailbox};
-use super::queue::{Consumer, Queue};
+use super::queue::{Consumer, Parcel, Queue};
 use super::registry::{Kind, Registered};
 use super::tls::TlsFault;
 use super::transport::Transport;
@@ -38,6 +38,7 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
         journal,
         admitted,
         registered,
+        proven: None,
     };
     let stall = side.edge.context().timing.establishment;
     let driver =
@@ -46,12 +47,17 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
     ended.side.journal.end(&ended.reason);
 }
 
+/// The counter of elements that are no stanzas, and are held to the partner's rate like stanzas.
+pub const PACED: &str = "paced-elements";
+
 /// What becomes of a partner's stanzas and questions.
 struct Receiving {
     edge: Arc<Edge>,
     journal: Journal,
     admitted: Admitted,
     registered: Registered,
+    /// The domain that was proven first: what is no stanza is charged to it.
+    proven: Option<Domain>,
 }
 
 impl Side for Receiving {
@@ -86,11 +92,19 @@ impl Side for Receiving {
                 if let Some(answer) = answer {
                     self.edge.hub.answer(*answer);
                 }
-                if let Some(remote) = self.journal.remote() {
+                let remote = pair.map(|pair| pair.remote);
+                if let Some(remote) = remote.as_ref().or(self.proven.as_ref()) {
+                    self.edge.hub.pace(remote).await;
+                }
+            }
+            Output::Pace => {
+                self.edge.ledger.count(PACED);
+                if let Some(remote) = &self.proven {
                     self.edge.hub.pace(remote).await;
                 }
             }
             Output::Authenticated(pair) => {
+                self.proven.get_or_insert_with(|| pair.remote.clone());
                 let rules = &self.edge.context().rules;
                 self.admitted.prove(Some(&rules.account_of(&pair.remote)));
                 let limit = self.edge.settings.load().connection_limit;
@@ -129,4 +143,6 @@ impl Side for Receiving {
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
         None
     }
+
+    fn hand_over(&self, _untouched: Vec<Parcel>) {}
 }

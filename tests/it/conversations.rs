@@ -1,5 +1,6 @@
 //! The machines of `proto::stream`, as the other side meets them.
 
+mod answers;
 mod compare;
 mod headers;
 mod lab;

@@ -4,62 +4,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::super::mailbox::mailbox;
-use super::super::queue::tests::{id, parcel};
+use super::super::queue::tests::parcel;
 use super::*;
-use crate::ops::counters::Ledger;
-use crate::ops::events::Direction;
-
-fn ids(parcels: &[Parcel]) -> Vec<String> {
-    parcels.iter().map(id).collect()
-}
-
-#[test]
-fn a_stanza_is_delivered_when_its_last_byte_has_left() {
-    let ledger = Ledger::new();
-    let partner = Domain::parse("partner.example").unwrap();
-    let counters = ledger.partner(&partner);
-    let mut outbox = Outbox::default();
-    for name in ["m1", "m2"] {
-        let accepted = counters.accept(Direction::Outbound);
-        outbox.append(b"12345".to_vec());
-        outbox.carries(Parcel {
-            accepted: Some(accepted),
-            ..parcel(name)
-        });
-    }
-    let delivered = || ledger.total().delivered;
-    assert_eq!((outbox.unwritten(), delivered()), (&b"1234512345"[..], 0));
-    outbox.written(7);
-    outbox.flushed();
-    assert_eq!((outbox.unwritten(), delivered()), (&b"345"[..], 1));
-    assert!(!outbox.is_idle());
-    outbox.written(3);
-    assert_eq!(delivered(), 1);
-    outbox.flushed();
-    assert_eq!(delivered(), 2);
-    assert!(outbox.is_idle() && outbox.stalled_at(Duration::ZERO).is_none());
-}
-
-#[test]
-fn what_was_begun_is_uncertain_and_what_was_not_is_untouched() {
-    for (written, uncertain, untouched) in [
-        (0, vec![], vec!["m1", "m2", "m3"]),
-        (1, vec!["m1"], vec!["m2", "m3"]),
-        (5, vec!["m1"], vec!["m2", "m3"]),
-        (6, vec!["m1", "m2"], vec!["m3"]),
-        (15, vec!["m1", "m2", "m3"], vec![]),
-    ] {
-        let mut outbox = Outbox::default();
-        for name in ["m1", "m2", "m3"] {
-            outbox.append(b"12345".to_vec());
-            outbox.carries(parcel(name));
-        }
-        outbox.written(written);
-        let (begun, not_begun) = outbox.leftovers();
-        assert_eq!(ids(&begun), uncertain, "{written}");
-        assert_eq!(ids(&not_begun), untouched, "{written}");
-    }
-}
 
 /// A machine that does what it is told, and notes what it is told of.
 #[derive(Default)]
@@ -124,6 +70,16 @@ impl Side for Stands {
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
         self.queue.clone()
     }
+
+    fn hand_over(&self, untouched: Vec<Parcel>) {
+        if let Some((queue, consumer)) = &self.queue {
+            queue.hand_over(*consumer, lane, untouched);
+        }
+    }
+}
+
+fn lane(_: &Parcel) -> Domain {
+    Domain::parse("partner.example").unwrap()
 }
 
 /// A driver that runs, its mailbox, and the other end of its connection.

@@ -196,6 +196,9 @@ pub enum Output {
         /// The stanza error for the sender.
         answer: Option<Box<Validated<Stanza>>>,
     },
+    /// An element that is no stanza was answered or ignored on a proven stream. It counts as one
+    /// stanza in the partner's rate; what came behind it waits until it is paid for.
+    Pace,
     /// Something that the operator should be able to read.
     Record(Record),
     /// Write everything before this, then close the connection.

@@ -211,6 +211,7 @@ impl<M: Machine> Run<M> {
             Output::Close(_) => self.closed = true,
             Output::Claimed(_)
             | Output::Answered(_)
+            | Output::Pace
             | Output::Refused { .. }
             | Output::Record(_) => {}
         }

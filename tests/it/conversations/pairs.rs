@@ -236,6 +236,7 @@ impl Meeting {
             }
             Output::Claimed(_)
             | Output::Pinged(_)
+            | Output::Pace
             | Output::Record(_)
             | Output::LinkUp(_)
             | Output::Stanza(_)

@@ -409,6 +409,7 @@ impl<M: Machine> Watch<M> {
                 }
                 Output::Answered(_)
                 | Output::Pinged(_)
+                | Output::Pace
                 | Output::Refused { .. }
                 | Output::Record(_) => {}
             }

@@ -236,6 +236,7 @@ impl<'s> Stage<'s> {
                     reason.code().to_owned(),
                     answer.map(|answer| answer.element.clone()),
                 ),
+                Output::Pace => Done::Said("paced".to_owned()),
                 Output::Record(record) => Done::Record(describe(&record)),
                 Output::Close(reason) => {
                     self.closed = true;

@@ -65,6 +65,17 @@ impl Negotiating {
     }
 
     pub(super) fn element(&mut self, cx: &mut Cx<'_>, element: Element) -> Result<Next, Reason> {
+        let is_free = self.proven.is_empty() || *element.ns() == Ns::CONTENT;
+        let next = self.handle(cx, element)?;
+        // RFC 6120 §13.12 item 3: what costs an answer is limited in rate, whatever it is. Stanzas
+        // are counted where they are taken or refused.
+        if !is_free {
+            cx.wire.push(Output::Pace);
+        }
+        Ok(next)
+    }
+
+    fn handle(&mut self, cx: &mut Cx<'_>, element: Element) -> Result<Next, Reason> {
         if let Some(reason) = peer_error(&element) {
             return Err(reason);
         }
@@ -91,6 +102,7 @@ impl Negotiating {
         if *element.ns() == Ns::CONTENT {
             self.stanza(cx, element)
         } else {
+            cx.wire.push(Output::Pace);
             Ok(())
         }
     }

@@ -67,6 +67,7 @@ impl Outbound {
                     return Err(Reason::NotAuthorized);
                 }
                 self.wire.ignore(unexpected(element));
+                self.wire.push(Output::Pace);
                 self.state = State::Open(open);
                 Ok(())
             }
