@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::UnixTime;
 use tokio::runtime;
+use tokio::sync::oneshot;
 
 use super::{ConfigFile, Exit};
 use crate::config::{Config, Loaded, report};
@@ -116,15 +117,23 @@ async fn serve(
         }
     }
     notifier.stopping();
-    let drain = daemon.drain();
+    let (sooner, told) = oneshot::channel();
+    let mut sooner = Some(sooner);
+    let drain = daemon.drain_until(async {
+        if told.await.is_err() {
+            std::future::pending().await
+        }
+    });
     tokio::pin!(drain);
     loop {
         tokio::select! {
             () = &mut drain => return Ok(Exit::Success),
             () = watchdog.beat() => {}
-            signal = signals.next() => if signal == Signal::Stop {
-                Line::new(Event::DrainCutShort).detail("a second signal to stop").log();
-                return Ok(Exit::Success);
+            signal = signals.next() => if signal == Signal::Stop
+                && let Some(sooner) = sooner.take()
+            {
+                // It may be over this very moment.
+                sooner.send(()).unwrap_or_default();
             },
         }
     }

@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::contacts;
 use super::dial;
+use super::drained::Left;
 use super::edge::{Edge, LinkSettings, Settings};
 use super::listen::{Port, accept};
 use super::questions::Questions;
@@ -30,6 +31,8 @@ use crate::store::{Contacts, StoreError};
 
 /// How long stopping may take in all: what is on its way gets this much time.
 pub const DRAIN: Duration = Duration::from_secs(20);
+/// How long the connections may take to give back what they hold, when there is no more time.
+const ABANDON: Duration = Duration::from_secs(1);
 /// How often stanzas that wait for an absent gateway are looked at.
 const SWEEP: Duration = Duration::from_millis(500);
 
@@ -147,32 +150,44 @@ impl Daemon {
     /// Stops taking connections, lets what is on its way arrive, and closes every stream in the
     /// order in which stanzas flow.
     pub async fn drain(self) {
+        self.drain_until(std::future::pending()).await;
+    }
+
+    /// The same, but waits no longer than `sooner`.
+    pub async fn drain_until(self, sooner: impl Future<Output = ()>) {
         Line::new(Event::Stopping).log();
         let begin = Instant::now();
         self.stop.send_replace(true);
         self.edge.hub.hurry();
-        let finished = timeout(DRAIN, self.close_in_order()).await.is_ok();
-        let left = self.edge.ledger.total().queued;
-        self.edge.hub.abandon();
+        let cut = tokio::select! {
+            closed = timeout(DRAIN, self.close_in_order()) => {
+                closed.is_err().then_some("the time was up")
+            }
+            () = sooner => Some("there was a second signal"),
+        };
+        let left = Left::now(&self.edge);
         for task in &self.tasks {
             task.abort();
         }
-        let event = if finished && left == 0 {
-            Event::Drained
-        } else {
-            Event::DrainCutShort
+        self.abandon().await;
+        left.report(&self.edge, cut, begin);
+    }
+
+    /// Ends every connection at once, and counts what they and the queues still hold.
+    async fn abandon(&self) {
+        let ending = async {
+            let mut look = interval(Duration::from_millis(10));
+            loop {
+                look.tick().await;
+                self.edge.registry.abort_all();
+                self.edge.hub.abandon();
+                if self.edge.hub.is_idle() {
+                    return;
+                }
+            }
         };
-        let total = self.edge.ledger.total();
-        Line::new(event)
-            .detail(format_args!(
-                "accepted {} = delivered {} + bounced {} + dropped {}; {left} were still queued; took {} ms",
-                total.accepted,
-                total.delivered,
-                total.bounced,
-                total.dropped,
-                begin.elapsed().as_millis(),
-            ))
-            .log();
+        // Each task only has to be woken; one that is not says so in the ledger.
+        timeout(ABANDON, ending).await.unwrap_or_default();
     }
 
     async fn close_in_order(&self) {

@@ -66,6 +66,8 @@ pub struct Driver<M, S> {
     context: watch::Receiver<Arc<Context>>,
     outbox: SendBuffer,
     stall: Duration,
+    /// Whether it was told to end without a goodbye.
+    is_aborted: bool,
 }
 
 /// How a stream ended.
@@ -121,6 +123,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             context,
             outbox: SendBuffer::default(),
             stall: WRITE_STALL,
+            is_aborted: false,
         }
     }
 
@@ -144,6 +147,9 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 }
             }
             self.wait().await;
+            if self.is_aborted {
+                return self.ended(Reason::Shutdown);
+            }
         };
         self.goodbye(&reason).await;
         self.ended(reason)
@@ -265,6 +271,8 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             command = self.mailbox.1.next() => match command {
                 Command::Answer(answer) => self.machine.handle(now(), Input::Answer(*answer)),
                 Command::Pong(id) => self.machine.handle(now(), Input::Pong(&id)),
+                Command::Probe => self.machine.handle(now(), Input::Probe),
+                Command::Abort => self.is_aborted = true,
                 Command::End(reason) => self.machine.handle(now(), Input::End(*reason)),
             },
             Ok(()) = self.context.changed() => {
@@ -321,6 +329,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 
     /// Writes what is left and closes; a dead connection is not mourned for long.
     async fn goodbye(&mut self, reason: &Reason) {
+        let mailbox = self.mailbox.0.clone();
         let farewell = async {
             // Nothing more gets through it.
             if matches!(reason, Reason::Transport(_)) {
@@ -330,6 +339,12 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             // Nothing is left to be handed over, so who takes over waits no longer.
             self.hand_over();
             self.transport.shutdown().await
+        };
+        let farewell = async {
+            tokio::select! {
+                () = mailbox.aborted() => Err(std::io::ErrorKind::ConnectionAborted.into()),
+                done = farewell => done,
+            }
         };
         if let Ok(Err(error)) | Err(error) = timeout(GOODBYE, farewell)
             .await

@@ -41,6 +41,8 @@ pub struct Hub {
     bodies: AtomicBool,
     /// Set when the edge stops.
     hurry: watch::Sender<bool>,
+    /// Set when there is no more time: nobody can be told anything any more.
+    is_over: AtomicBool,
     /// Partners that are not to be tried now.
     pub backoff: Backoff,
     inward: Mutex<HashMap<Domain, Arc<Queue>>>,
@@ -65,6 +67,7 @@ impl Hub {
             quiet,
             bodies: AtomicBool::new(false),
             hurry: watch::Sender::new(false),
+            is_over: AtomicBool::new(false),
             backoff: Backoff::default(),
             inward: Mutex::default(),
             outward: Routes::new(wanted),
@@ -248,6 +251,9 @@ impl Hub {
             // An error of ours that finds no way is not answered again.
             return;
         };
+        if self.is_over.load(Relaxed) {
+            return accepted.dropped(Reason::Shutdown.code());
+        }
         let stanza = &parcel.stanza;
         let inward = self.context.borrow().rules.is_local(stanza.to.domain());
         let (local, remote, direction) = if inward {
@@ -339,8 +345,10 @@ impl Hub {
         self.ledger.total().queued == 0
     }
 
-    /// Ends everything that still waits, when there is no more time.
+    /// Ends everything that still waits, when there is no more time. What a connection gives back
+    /// afterwards waits again, and needs another call.
     pub fn abandon(&self) {
+        self.is_over.store(true, Relaxed);
         let inward: Vec<_> = lock(&self.inward).values().cloned().collect();
         for parcel in inward
             .iter()

@@ -18,8 +18,12 @@ pub enum Command {
     Answer(Box<Answer>),
     /// The answer to the ping that is awaited: the id of its iq.
     Pong(Box<str>),
+    /// Find out now whether the other side lives.
+    Probe,
     /// End the stream.
     End(Box<Reason>),
+    /// End without a goodbye, and give back what is not written.
+    Abort,
 }
 
 /// The side of other tasks. Clones tell the same stream.
@@ -35,7 +39,7 @@ struct Shared {
     slots: Mutex<Slots>,
     /// Something was told.
     told: Notify,
-    /// The stream is gone.
+    /// The stream is gone, or is to go at once.
     gone: Notify,
 }
 
@@ -47,6 +51,9 @@ struct Slots {
     /// The id of the ping whose answer is awaited.
     ping: Option<Box<str>>,
     pong: Option<Box<str>>,
+    probe: bool,
+    /// For good.
+    abort: bool,
     is_closed: bool,
 }
 
@@ -89,11 +96,33 @@ impl Mailbox {
         true
     }
 
+    /// Tells the stream to find out whether the other side lives.
+    pub fn probe(&self) {
+        self.0.lock().probe = true;
+        self.0.told.notify_one();
+    }
+
+    /// Tells the stream to end without a goodbye. Nothing else counts from here on.
+    pub fn abort(&self) {
+        self.0.lock().abort = true;
+        self.0.told.notify_one();
+        self.0.gone.notify_waiters();
+    }
+
     /// Resolves when the stream is gone.
     pub async fn closed(&self) {
+        self.wait(|slots| slots.is_closed).await;
+    }
+
+    /// Resolves when the stream is told to end without a goodbye.
+    pub async fn aborted(&self) {
+        self.wait(|slots| slots.abort).await;
+    }
+
+    async fn wait(&self, is_so: impl Fn(&Slots) -> bool) {
         loop {
             let gone = self.0.gone.notified();
-            if self.0.lock().is_closed {
+            if is_so(&self.0.lock()) {
                 return;
             }
             gone.await;
@@ -120,8 +149,8 @@ impl Incoming {
     /// Waits for the word that the stream is to end; nothing else means anything yet.
     pub async fn end(&mut self) -> Reason {
         loop {
-            if let Some(reason) = self.0.lock().end.take() {
-                return *reason;
+            if let Some(reason) = self.0.lock().end() {
+                return reason;
             }
             self.0.told.notified().await;
         }
@@ -147,11 +176,22 @@ impl Shared {
 }
 
 impl Slots {
-    /// Answers first: they were there before the end, and there are only so many.
+    fn end(&mut self) -> Option<Reason> {
+        if self.abort {
+            return Some(Reason::Shutdown);
+        }
+        self.end.take().map(|reason| *reason)
+    }
+
+    /// Answers come before the end: there are only so many.
     fn next(&mut self) -> Option<Command> {
+        if self.abort {
+            return Some(Command::Abort);
+        }
         let answer = self.answers.pop_front().map(Command::Answer);
         answer
             .or_else(|| self.pong.take().map(Command::Pong))
+            .or_else(|| std::mem::take(&mut self.probe).then_some(Command::Probe))
             .or_else(|| self.end.take().map(Command::End))
     }
 }
@@ -222,6 +262,25 @@ mod tests {
         incoming.await_pong("three".to_owned());
         drop(incoming);
         assert!(!mailbox.pong("three"));
+    }
+
+    #[tokio::test]
+    async fn who_is_told_to_go_at_once_hears_nothing_else() {
+        let (mailbox, mut incoming) = mailbox();
+        mailbox.probe();
+        mailbox.probe();
+        assert!(matches!(now(incoming.next()), Some(Command::Probe)));
+        assert!(now(incoming.next()).is_none());
+        let watching = mailbox.clone();
+        let watching = tokio::spawn(async move { watching.aborted().await });
+        tokio::task::yield_now().await;
+        mailbox.end(Reason::Idle);
+        mailbox.abort();
+        watching.await.unwrap();
+        for _ in 0..2 {
+            assert!(matches!(now(incoming.next()), Some(Command::Abort)));
+        }
+        assert_eq!(now(incoming.end()), Some(Reason::Shutdown));
     }
 
     #[tokio::test]

@@ -104,7 +104,11 @@ impl Side for Receiving {
                 }
             }
             Output::Authenticated(pair) => {
-                self.proven.get_or_insert_with(|| pair.remote.clone());
+                if self.proven.is_none() {
+                    self.proven = Some(pair.remote.clone());
+                    let rules = &self.edge.context().rules;
+                    self.registered.probe_older(&pair.remote, rules);
+                }
                 let rules = &self.edge.context().rules;
                 self.admitted.prove(Some(&rules.account_of(&pair.remote)));
                 let limit = self.edge.settings.load().connection_limit;

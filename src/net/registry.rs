@@ -85,6 +85,13 @@ impl Registry {
         }
     }
 
+    /// Tells all connections to end without a goodbye.
+    pub fn abort_all(&self) {
+        for live in self.lock().values() {
+            live.mailbox.abort();
+        }
+    }
+
     /// Whether one more stream with the partner of `remote` may live.
     ///
     /// # Errors
@@ -164,6 +171,19 @@ impl Registered {
             own.remotes.push(remote.clone());
         }
         Ok(())
+    }
+}
+
+impl Registered {
+    /// A partner has proven itself anew: its server may have restarted, and the streams that we
+    /// opened to it before may be dead. They find out now.
+    pub fn probe_older(&self, remote: &Domain, rules: &Rules) {
+        let account = rules.account_of(remote);
+        for (id, live) in self.registry.lock().iter() {
+            if *id < self.id && live.kind == Kind::Outbound && live.is_of(&account, rules) {
+                live.mailbox.probe();
+            }
+        }
     }
 }
 

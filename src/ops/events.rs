@@ -70,9 +70,9 @@ events! {
     ReloadFailed, "reload-failed", ERROR, "configuration not reloaded";
     /// A signal to stop came: no new connections, live streams are being closed.
     Stopping, "stopping", INFO, "edge is stopping";
-    /// All is closed; `detail` is the ledger of all stanzas.
+    /// All stanzas are delivered, bounced or dropped; `detail` is the ledger. Where the time was up or a second signal came, it says whose goodbyes were not waited for.
     Drained, "drained", INFO, "edge stopped";
-    /// The time to stop was up, or a second signal came: what was still queued is in `detail`.
+    /// The time to stop was up, or a second signal came, while stanzas waited. They count as dropped; `detail` is the ledger, and says of how many partners they were.
     DrainCutShort, "drain-cut-short", WARN, "edge stopped before all was delivered";
     /// The file of contacts was damaged: it is kept under the name in `detail`, and the contacts begin empty.
     ContactsSetAside, "contacts-set-aside", ERROR, "damaged contacts set aside";
@@ -116,9 +116,9 @@ events! {
     DialbackAnswered, "dialback-answered", DEBUG, "dialback key verified for a peer";
     /// One step on the way to a partner failed; other targets may follow.
     DialFailed, "dial-failed", WARN, "partner not reached";
-    /// A gateway has a link for a local domain.
+    /// A gateway has a link for a local domain. If there is one already, the new one takes over all stanzas for the domain, and `detail` names the other by its stream.
     LinkUp, "link-up", INFO, "gateway connected";
-    /// A gateway's link has ended.
+    /// A gateway's link has ended; `detail` says why, and whether another link is left for the domain.
     LinkDown, "link-down", WARN, "gateway disconnected";
     /// A gateway was refused a link.
     LinkRefused, "link-refused", WARN, "gateway refused";

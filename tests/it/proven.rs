@@ -2,10 +2,11 @@
 //! others notice of it.
 
 #![allow(dead_code, reason = "the tests of this module are being written")]
-mod answers;
+pub(crate) mod answers;
 mod asking;
 mod dialling;
 mod holding;
+mod restarted;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub(crate) fn flood_time() -> Duration {
 
 /// An edge with one partner that may prove itself in the clear by dialback; its server is at
 /// `authority`. `edge` goes to the end of edge.toml, `partners` to the end of partners.toml.
-fn lab(authority: SocketAddr, edge: &str, partners: &str) -> Lab {
+pub(crate) fn lab(authority: SocketAddr, edge: &str, partners: &str) -> Lab {
     let entry = format!(
         "[[partner]]\nprimary-domain = \"fabrikam.example\"\ntype = \"federated\"\n\
          tls = \"optional\"\nsasl = \"optional\"\ndialback = true\nroute = [\"{authority}\"]\n"

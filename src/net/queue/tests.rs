@@ -158,6 +158,48 @@ fn the_newest_consumer_takes_everything_until_it_leaves() {
 }
 
 #[test]
+fn who_takes_over_waits_for_what_the_other_has_not_begun_to_write() {
+    let queue = Queue::default();
+    assert_eq!(queue.attach(1), None);
+    let mut taken_over = pin!(queue.taken_over(1));
+    fill(
+        &queue,
+        &[
+            ("a.example", "a1"),
+            ("a.example", "a2"),
+            ("a.example", "a3"),
+        ],
+    );
+    let mut batch = once(pin!(queue.take(1))).unwrap();
+    assert!(once(taken_over.as_mut()).is_none());
+    assert_eq!(queue.attach(2), Some(1));
+    fill(&queue, &[("a.example", "a4")]);
+    assert!(once(taken_over.as_mut()).is_some());
+    let mut newer = pin!(queue.take(2));
+    assert!(once(newer.as_mut()).is_none(), "a4 before a2");
+    batch.remove(0).delivered();
+    queue.hand_over(1, |_| lane("a.example"), batch);
+    assert_eq!(ids(&once(newer.as_mut()).unwrap()), ["a2", "a3", "a4"]);
+    // It has handed over once and for all.
+    assert!(once(pin!(queue.taken_over(1))).is_none());
+}
+
+#[test]
+fn who_leaves_holds_nobody_up() {
+    let queue = Queue::default();
+    queue.attach(1);
+    fill(&queue, &[("a.example", "a1"), ("a.example", "a2")]);
+    let batch = once(pin!(queue.take(1))).unwrap();
+    queue.attach(2);
+    assert_eq!(take_now(&queue, 2), None);
+    // As a link ends: what it has not begun, then its place.
+    queue.put_back(|_| lane("a.example"), batch);
+    assert_eq!(queue.detach(1), Some(2));
+    assert_eq!(take_now(&queue, 2).unwrap(), ["a1", "a2"]);
+    assert_eq!(queue.detach(2), None);
+}
+
+#[test]
 fn only_what_has_waited_long_enough_is_drained() {
     let queue = Queue::default();
     fill(&queue, &[("a.example", "a1"), ("b.example", "b1")]);

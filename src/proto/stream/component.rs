@@ -274,6 +274,7 @@ impl Machine for Component {
             | Input::TlsUp(_)
             | Input::Answer(_)
             | Input::Pong(_)
+            | Input::Probe
             | Input::Held(_) => {}
         }
     }

@@ -215,7 +215,7 @@ impl Machine for Inbound {
                 }
             }
             // A partner's stream is one-way (RFC 6120 §4.5), and it is the partner who speaks.
-            Input::Connected | Input::Deliver(_) | Input::Pong(_) => {}
+            Input::Connected | Input::Deliver(_) | Input::Pong(_) | Input::Probe => {}
         }
     }
 

@@ -116,6 +116,10 @@ pub struct Timing {
 impl Timing {
     /// How long a ping may remain unanswered: our own choice, well within any keep-alive interval.
     pub const PING_ANSWER: Duration = Duration::from_secs(60);
+    /// The same where there is reason to think that the partner's server has restarted.
+    pub const PROBE_ANSWER: Duration = Duration::from_secs(10);
+    /// A sign of life is fresh for so long: a stream that has just opened is not probed.
+    pub const FRESH: Duration = Duration::from_secs(1);
     /// How long the other side may take to close after us.
     ///
     /// RFC 6120 §4.4: wait a reasonable time for the other `</stream:stream>`.
@@ -153,6 +157,8 @@ pub enum Input<'a> {
     Deliver(&'a Validated<Stanza>),
     /// The answer to a ping came, on whichever stream: the id of the iq.
     Pong(&'a str),
+    /// The other side may be gone: find out now.
+    Probe,
     /// New rules, after a reload.
     Context(Arc<Context>),
     /// The shell wants the stream ended.

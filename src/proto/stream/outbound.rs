@@ -24,7 +24,7 @@ use self::negotiation::Encryption;
 use self::open::{Due, Open};
 use super::close::{Closing, peer_error};
 use super::wire::Wire;
-use super::{Context, IdSource, Input, Machine, Now, Output, Record, header};
+use super::{Context, IdSource, Input, Machine, Now, Output, Record, Timing, header};
 use crate::proto::auth::chain::{CertReport, TlsFacts, judge};
 use crate::proto::auth::dialback::{Question, Requested};
 use crate::proto::auth::{Authenticated, Pair};
@@ -252,14 +252,32 @@ impl Outbound {
             State::Open(open) => match open.due(now.monotonic, &self.context.timing) {
                 Due::PingTimeout => self.fail(now, Reason::PingTimeout),
                 Due::Idle => self.fail(now, Reason::Idle),
-                Due::Ping => {
-                    let id = self.ids.next_id();
-                    let ping = open.ping(&self.pair, id.clone(), now.monotonic);
-                    self.wire.send(&ping);
-                    self.wire.push(Output::Pinged(id));
-                }
+                Due::Ping => self.ping(now.monotonic + Timing::PING_ANSWER),
             },
             _ => self.fail(now, Reason::EstablishmentTimeout),
+        }
+    }
+
+    /// Asks whether the partner lives; the stream ends without an answer by `due`.
+    fn ping(&mut self, due: Instant) {
+        let State::Open(open) = &mut self.state else {
+            return;
+        };
+        let id = self.ids.next_id();
+        let ping = open.ping(&self.pair, id.clone(), due);
+        self.wire.send(&ping);
+        self.wire.push(Output::Pinged(id));
+    }
+
+    /// The partner may have restarted. Where it does not answer pings, nothing can be found out.
+    fn probe(&mut self, now: Instant) {
+        let keeps_alive = self.keeps_alive();
+        let due = now + Timing::PROBE_ANSWER;
+        if let State::Open(open) = &mut self.state
+            && keeps_alive
+            && open.probe(now, due)
+        {
+            self.ping(due);
         }
     }
 
@@ -346,6 +364,7 @@ impl Machine for Outbound {
                     open.pong(id, now.monotonic);
                 }
             }
+            Input::Probe => self.probe(now.monotonic),
             Input::Context(context) => {
                 self.context = context;
                 if let Err(reason) = self.judge_again(now) {

@@ -155,6 +155,7 @@ impl<M: Machine> Run<M> {
                 self.handle(Input::Pong(id), 1);
                 let pinged = self.pinged.clone();
                 self.handle(Input::Pong(&pinged), 1);
+                self.handle(Input::Probe, 1);
             }
             Operation::Reload { stricter } => {
                 let context = if *stricter {

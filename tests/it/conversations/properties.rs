@@ -356,7 +356,10 @@ impl<M: Machine> Watch<M> {
                     "sent before it was proven"
                 );
             }
-            Happening::Pong => self.machine.handle(now, Input::Pong("a-guess")),
+            Happening::Pong => {
+                self.machine.handle(now, Input::Pong("a-guess"));
+                self.machine.handle(now, Input::Probe);
+            }
             Happening::HangUp => self.machine.handle(now, Input::Eof),
             Happening::End(reason) => self.machine.handle(now, Input::End(reason)),
         }

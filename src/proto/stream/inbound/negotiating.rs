@@ -67,8 +67,8 @@ impl Negotiating {
     pub(super) fn element(&mut self, cx: &mut Cx<'_>, element: Element) -> Result<Next, Reason> {
         let is_free = self.proven.is_empty() || *element.ns() == Ns::CONTENT;
         let next = self.handle(cx, element)?;
-        // RFC 6120 §13.12 item 3: what costs an answer is limited in rate, whatever it is. Stanzas
-        // are counted where they are taken or refused.
+        // RFC 6120 §13.12, item 6: what a peer server makes us do is limited in rate, whatever it
+        // is. Stanzas are counted where they are taken or refused.
         if !is_free {
             cx.wire.push(Output::Pace);
         }

@@ -64,10 +64,10 @@ impl Open {
 
     /// XEP-0199 §4.5: a server asks a server. Nobody can guess `id`, so only the partner's server,
     /// which has read it, can answer.
-    pub(super) fn ping(&mut self, pair: &Pair, id: String, now: Instant) -> Element {
+    pub(super) fn ping(&mut self, pair: &Pair, id: String, due: Instant) -> Element {
         self.ping = Some(Ping {
             id: id.clone(),
-            due: now + Timing::PING_ANSWER,
+            due,
         });
         Element::new(Ns::CONTENT, "iq")
             .with_attribute("type", "get")
@@ -75,6 +75,16 @@ impl Open {
             .with_attribute("to", pair.remote.as_str())
             .with_attribute("id", id)
             .with_child(Element::new(Ns::PING, "ping"))
+    }
+
+    /// Whether a ping is to be sent because the partner may be gone. One that is open will do, and
+    /// is due sooner from here on.
+    pub(super) fn probe(&mut self, now: Instant, due: Instant) -> bool {
+        if let Some(ping) = &mut self.ping {
+            ping.due = ping.due.min(due);
+            return false;
+        }
+        now.saturating_duration_since(self.last_alive) >= Timing::FRESH
     }
 
     /// An answer to a ping; an error is one, too.

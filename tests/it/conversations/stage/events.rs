@@ -77,6 +77,7 @@ impl Stage<'_> {
                 self.handle(Input::Deliver(&stanza));
             }
             "pong" => self.handle(Input::Pong(rest)),
+            "probe" => self.handle(Input::Probe),
             "shutdown" => self.handle(Input::End(Reason::Shutdown)),
             "replaced" => self.handle(Input::End(Reason::Replaced)),
             "broken" => self.handle(Input::End(Reason::Transport("reset".to_owned()))),

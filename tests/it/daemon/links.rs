@@ -1,0 +1,151 @@
+//! Two gateways for one domain, and a gateway that reads nothing: order is kept, and the ledger
+//! balances.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, SockRef, Socket, Type};
+
+use super::process::Daemon;
+use super::{link, link_on};
+use crate::hostile::authority::Authority;
+use crate::proven::answers::prove;
+use crate::proven::lab;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What makes a few hundred messages more than the system takes over.
+const BODY: usize = 2000;
+
+/// A link whose gateway has room for little, and reads nothing.
+fn deaf_link(daemon: &Daemon) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&daemon.gateway.into()).unwrap();
+    link_on(socket.into())
+}
+
+fn send(mut partner: &TcpStream, numbers: std::ops::RangeInclusive<usize>) {
+    let body = "x".repeat(BODY);
+    for number in numbers {
+        let message = format!(
+            "<message from='a@fabrikam.example' to='b@contoso.example' id='n{number}-'>\
+             <body>{body}</body></message>"
+        );
+        partner.write_all(message.as_bytes()).unwrap();
+    }
+}
+
+/// The numbers of the messages that come, up to one of them.
+fn read_until(mut gateway: &TcpStream, last: usize) -> Vec<usize> {
+    gateway
+        .set_read_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    let begun = Instant::now();
+    let (mut heard, mut piece) = (Vec::new(), vec![0; 64 << 10]);
+    let end = format!("id='n{last}-'");
+    loop {
+        if let Ok(count) = gateway.read(&mut piece) {
+            assert!(count > 0, "the link has ended");
+            heard.extend_from_slice(&piece[..count]);
+        }
+        let text = String::from_utf8_lossy(&heard);
+        if text.contains(&end) {
+            return numbers(&text);
+        }
+        assert!(begun.elapsed() < PATIENCE, "{:?}", numbers(&text));
+    }
+}
+
+fn numbers(text: &str) -> Vec<usize> {
+    let ids = text.split("id='n").skip(1);
+    let ids = ids.filter_map(|rest| rest.split('-').next());
+    ids.map(|number| number.parse().unwrap()).collect()
+}
+
+#[test]
+fn a_link_that_takes_over_gets_what_the_other_has_not_begun_first_and_in_order() {
+    const WAITING: usize = 1500;
+    let authority = Authority::start();
+    let daemon = Daemon::start(&lab(authority.address, "", ""));
+    let older = deaf_link(&daemon);
+    daemon.log_line("link-up");
+    let partner = prove(&daemon);
+    send(&partner, 1..=WAITING);
+    // The older link has taken as much as it can.
+    std::thread::sleep(Duration::from_millis(500));
+    let newer = link(&daemon);
+    let line = daemon.log_line("link-up");
+    assert!(line.contains("takes over"), "{line}");
+    let mut got = read_until(&newer, WAITING);
+    // The older one is reset: what it had begun is lost, and comes after nothing.
+    SockRef::from(&older)
+        .set_linger(Some(Duration::ZERO))
+        .unwrap();
+    drop(older);
+    let line = daemon.log_line("link-down");
+    assert!(
+        line.contains("is still connected for this domain"),
+        "{line}"
+    );
+    send(&partner, WAITING + 1..=WAITING + 20);
+    got.extend(read_until(&newer, WAITING + 20));
+    let first = got[0];
+    assert!(first > 1, "the older link has taken nothing");
+    let expected: Vec<_> = (first..=WAITING + 20).collect();
+    assert!(got == expected, "from {first}: {got:?}");
+    println!("the newer link got {first} to {}", WAITING + 20);
+    // Of the last one left, it is said that none is.
+    drop(newer);
+    let line = daemon.log_line("link-down");
+    assert!(line.contains("no gateway is left"), "{line}");
+    drop(partner);
+    daemon.signal("TERM");
+    daemon.log_line("drained");
+    daemon.ends_with(0);
+}
+
+/// What stands after a word of the equation.
+fn figure(line: &str, word: &str) -> u64 {
+    let rest = line
+        .split(&format!("{word} "))
+        .nth(1)
+        .unwrap_or_else(|| panic!("{word}: {line}"));
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap();
+    rest[..end].parse().unwrap()
+}
+
+#[test]
+fn the_ledger_balances_when_a_gateway_reads_nothing_and_a_second_signal_comes() {
+    const SENT: u64 = 500;
+    let authority = Authority::start();
+    let daemon = Daemon::start(&lab(authority.address, "", ""));
+    let _deaf = deaf_link(&daemon);
+    let partner = prove(&daemon);
+    send(&partner, 1..=usize::try_from(SENT).unwrap());
+    std::thread::sleep(Duration::from_millis(500));
+    daemon.signal("TERM");
+    daemon.log_line("stopping");
+    std::thread::sleep(Duration::from_millis(200));
+    let told = Instant::now();
+    daemon.signal("TERM");
+    let line = daemon.log_line("drain-cut-short");
+    daemon.ends_with(0);
+    let took = told.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    let [accepted, delivered, bounced, dropped] =
+        ["accepted", "= delivered", "+ bounced", "+ dropped"].map(|word| figure(&line, word));
+    assert_eq!(accepted, SENT, "{line}");
+    assert_eq!(accepted, delivered + bounced + dropped, "{line}");
+    assert!(
+        dropped > 0 && line.contains("0 were still queued"),
+        "{line}"
+    );
+    let waited = format!("{dropped} stanzas of 1 partners");
+    assert!(
+        line.contains("a second signal") && line.contains(&waited),
+        "{line}"
+    );
+    assert!(line.contains("1 gateways' links"), "{line}");
+    drop(partner);
+}
