@@ -81,6 +81,9 @@ fn words(fault: &CertFault) -> Option<(String, &'static str)> {
         ),
         CertFault::NameConstraint
         | CertFault::TooDeep
+        | CertFault::TooManyCertificates
+        | CertFault::KeyMayNotSign
+        | CertFault::AuthorityMayNotSign { .. }
         | CertFault::Invalid { .. }
         | CertFault::NotYetValid {
             authority: Some(_), ..

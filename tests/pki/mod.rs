@@ -12,7 +12,7 @@
 
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SigningKey, date_time_ymd,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SigningKey, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use x509_cert::der::asn1::{Any, BitString, Ia5String, ObjectIdentifier};
@@ -20,7 +20,7 @@ use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::{GeneralName, OtherName};
 
-pub use rcgen::{GeneralSubtree, NameConstraints};
+pub use rcgen::{GeneralSubtree, KeyUsagePurpose, NameConstraints};
 
 /// What `Leaf::new` certificates are valid at: 15 January 2027, in Unix time.
 pub const NOW: u64 = 1_800_000_000;
@@ -69,6 +69,13 @@ impl Authority {
         }
     }
 
+    /// Signs the key of another authority under that one's name.
+    pub fn certify(&self, other: &Self) -> CertificateDer<'static> {
+        let issuer = Issuer::from_params(&self.params, &self.key);
+        let certificate = other.params.signed_by(&other.key, &issuer).unwrap();
+        certificate.der().clone()
+    }
+
     /// Issues a certificate; the chain has every intermediate, and not the root.
     pub fn issue(&self, leaf: Leaf) -> Identity {
         let key = KeyPair::generate().unwrap();
@@ -108,6 +115,7 @@ pub struct Leaf {
     common_name: String,
     names: Vec<GeneralName>,
     usages: Vec<ExtendedKeyUsagePurpose>,
+    key_usages: Vec<KeyUsagePurpose>,
     valid: [(i32, u8, u8); 2],
     is_ca: bool,
 }
@@ -123,6 +131,7 @@ impl Leaf {
                 ExtendedKeyUsagePurpose::ServerAuth,
                 ExtendedKeyUsagePurpose::ClientAuth,
             ],
+            key_usages: Vec::new(),
             valid: [(2020, 1, 1), (2100, 1, 1)],
             is_ca: false,
         }
@@ -147,6 +156,12 @@ impl Leaf {
 
     pub fn usages(mut self, usages: &[ExtendedKeyUsagePurpose]) -> Self {
         self.usages = usages.to_vec();
+        self
+    }
+
+    /// What its key may do; nothing said: anything.
+    pub fn key_usages(mut self, usages: &[KeyUsagePurpose]) -> Self {
+        self.key_usages = usages.to_vec();
         self
     }
 
@@ -181,6 +196,7 @@ impl Leaf {
         let [from, until] = self.valid.map(|(y, m, d)| date_time_ymd(y, m, d));
         (params.not_before, params.not_after) = (from, until);
         params.extended_key_usages = self.usages;
+        params.key_usages = self.key_usages;
         if self.is_ca {
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         }
@@ -216,6 +232,22 @@ impl Identity {
     pub fn without_intermediates(mut self) -> Self {
         self.chain.truncate(1);
         self
+    }
+
+    /// The same key with another chain.
+    pub fn with_chain(&self, chain: Vec<CertificateDer<'static>>) -> Self {
+        Self {
+            chain,
+            key: self.key.clone_key(),
+            key_pem: self.key_pem.clone(),
+        }
+    }
+
+    /// Another certificate, signed with this one's key and for the same key.
+    pub fn sign_again(&self, leaf: Leaf) -> Self {
+        let key = KeyPair::from_pem(&self.key_pem).unwrap();
+        let certificate = leaf.params().self_signed(&key).unwrap();
+        self.with_chain(vec![certificate.der().clone()])
     }
 
     fn new(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {

@@ -1,6 +1,7 @@
 //! What can be wrong with a certificate, in words that say who must mend it.
 
 use super::certificate::utc;
+use super::chain::{MOST_CANDIDATES, MOST_SENT};
 use super::identity::Names;
 use crate::proto::jid::Domain;
 
@@ -89,6 +90,24 @@ pub enum CertFault {
         "the chain is too long or too complex to check: the partner must send its own certificate and the intermediates, and nothing else"
     )]
     TooDeep,
+    /// More certificates were sent than any chain needs.
+    #[error(
+        "too many certificates were sent: more than {MOST_SENT}, or more than {MOST_CANDIDATES} that name each other as issuers: the partner must send its own certificate and the intermediates, and nothing else"
+    )]
+    TooManyCertificates,
+    /// The certificate's key usage leaves out what TLS signs with it.
+    #[error(
+        "the certificate's key may not sign handshakes (key usage without digitalSignature): the partner needs another certificate"
+    )]
+    KeyMayNotSign,
+    /// The key usage of an authority leaves out certificates.
+    #[error(
+        "the key of {authority} may not sign certificates (key usage without keyCertSign): the partner needs a certificate from another authority"
+    )]
+    AuthorityMayNotSign {
+        /// The subject of the authority's certificate.
+        authority: String,
+    },
     /// Anything else that the chain check refuses.
     #[error("the chain is not valid ({detail}): the partner must have the certificate issued anew")]
     Invalid {
@@ -142,6 +161,9 @@ impl CertFault {
             Self::UnsupportedAlgorithm => "unsupported-algorithm",
             Self::NameConstraint => "name-constraint",
             Self::TooDeep => "too-deep",
+            Self::TooManyCertificates => "too-many-certificates",
+            Self::KeyMayNotSign => "key-may-not-sign",
+            Self::AuthorityMayNotSign { .. } => "authority-may-not-sign",
             Self::Invalid { .. } => "invalid-chain",
             Self::WrongName { .. } => "wrong-name",
             Self::UnconstrainedName { .. } => "unconstrained-name",

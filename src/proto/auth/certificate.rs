@@ -5,7 +5,9 @@ use sha2::{Digest, Sha256};
 use x509_cert::Certificate;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{DateTime, Decode, Encode};
-use x509_cert::ext::pkix::ExtendedKeyUsage;
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
+};
 use x509_cert::name::Name;
 
 use super::identity::{Names, printable};
@@ -25,6 +27,11 @@ pub struct CertFacts {
     pub not_after: u64,
     /// What the key may be used for.
     pub purposes: Purposes,
+    /// Whether it is the certificate of an authority: `cA TRUE` in its basic constraints, and, where
+    /// it limits the use of its key, `keyCertSign` among the uses.
+    pub is_authority: bool,
+    /// What its key may sign.
+    pub(crate) signs: Signs,
     /// The SHA-256 digest of the subject's public key info: what a pin or a key-change alarm compares.
     pub spki_sha256: [u8; 32],
     /// Whether subject and issuer are one: the certificate was signed with its own key, or says so.
@@ -33,6 +40,9 @@ pub struct CertFacts {
     pub(crate) constrains_names: bool,
     pub(crate) subject_der: Vec<u8>,
     pub(crate) issuer_der: Vec<u8>,
+    /// The identifiers of its own key and of its issuer's, where it has them.
+    key_id: Option<Vec<u8>>,
+    issuer_key_id: Option<Vec<u8>>,
 }
 
 impl CertFacts {
@@ -44,6 +54,19 @@ impl CertFacts {
         let spki = body.subject_public_key_info().to_der().ok()?;
         let subject_der = body.subject().to_der().ok()?;
         let issuer_der = body.issuer().to_der().ok()?;
+        let signs = Signs::of(&certificate);
+        // RFC 5280 §4.2.1.9, §6.1.4 (k), (n): nothing else makes a certificate an authority's.
+        let constraints = body.get_extension::<BasicConstraints>();
+        let is_authority = matches!(
+            constraints,
+            Ok(Some((_, BasicConstraints { ca: true, .. })))
+        ) && signs.certificates;
+        let key_id = body.get_extension::<SubjectKeyIdentifier>().ok().flatten();
+        let issuer_key_id = body
+            .get_extension::<AuthorityKeyIdentifier>()
+            .ok()
+            .flatten()
+            .and_then(|(_, extension)| extension.key_identifier);
         Some(Self {
             names: Names::in_certificate(&certificate),
             subject: printable(&body.subject().to_string()),
@@ -51,6 +74,8 @@ impl CertFacts {
             not_before: body.validity().not_before.to_unix_duration().as_secs(),
             not_after: body.validity().not_after.to_unix_duration().as_secs(),
             purposes: Purposes::of(&certificate),
+            is_authority,
+            signs,
             spki_sha256: Sha256::digest(&spki).into(),
             self_issued: subject_der == issuer_der,
             constrains_names: body
@@ -58,7 +83,14 @@ impl CertFacts {
                 .is_some_and(|all| all.iter().any(|one| one.extn_id == NAME_CONSTRAINTS)),
             subject_der,
             issuer_der,
+            key_id: key_id.map(|(_, extension)| extension.0.as_bytes().to_vec()),
+            issuer_key_id: issuer_key_id.map(|id| id.as_bytes().to_vec()),
         })
+    }
+
+    /// Whether `below` says that this certificate's key has signed it.
+    pub(super) fn has_key_of_issuer(&self, below: &Self) -> bool {
+        self.key_id.is_some() && self.key_id == below.issuer_key_id
     }
 
     /// The organisation that has issued the certificate, as it spells itself; its whole name in
@@ -111,6 +143,35 @@ impl Purposes {
                 ..Self::default()
             },
             Err(_) => Self::default(),
+        }
+    }
+}
+
+/// What a key may sign, by the key usages of its certificate. Without that extension: anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Signs {
+    /// `digitalSignature`: the handshakes of TLS.
+    pub(crate) handshakes: bool,
+    /// `keyCertSign`: other certificates.
+    pub(crate) certificates: bool,
+}
+
+impl Signs {
+    fn of(certificate: &Certificate) -> Self {
+        match certificate.tbs_certificate().get_extension::<KeyUsage>() {
+            Ok(None) => Self {
+                handshakes: true,
+                certificates: true,
+            },
+            Ok(Some((_, usage))) => Self {
+                handshakes: usage.digital_signature(),
+                certificates: usage.key_cert_sign(),
+            },
+            // What cannot be read allows nothing.
+            Err(_) => Self {
+                handshakes: false,
+                certificates: false,
+            },
         }
     }
 }

@@ -7,14 +7,16 @@
 mod anchors;
 mod faults;
 mod path;
+mod select;
 
 use std::fmt;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
-use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
+use webpki::{EndEntityCert, KeyUsage};
 
 pub use anchors::Anchors;
 pub(in crate::proto::auth) use path::Link;
+pub use select::{MOST_CANDIDATES, MOST_SENT};
 
 use super::cert_fault::CertFault;
 use super::certificate::CertFacts;
@@ -22,6 +24,7 @@ use super::continuity::Shown;
 use super::pin::Pins;
 use crate::proto::jid::Domain;
 use faults::{chain_fault, malformed, own_faults};
+use select::{Candidate, candidates, paths};
 
 /// What a finished handshake showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +68,9 @@ pub struct CertReport {
     pub domain: Domain,
     /// Whether the chain proves the domain, and if not, the first fault in the order of [`judge`].
     pub verdict: Result<(), CertFault>,
+    /// Of a chain that proves the domain: the last second at which every certificate of it is valid,
+    /// in Unix time.
+    pub until: u64,
     /// What stands in the certificate; `None` when there is none, or it cannot be read.
     pub certificate: Option<CertFacts>,
     /// Of a chain that proves the domain: what it is compared by with those shown before.
@@ -76,8 +82,8 @@ pub struct CertReport {
 /// Judges a chain, the other side's own certificate first, as a server's certificate for `domain`.
 ///
 /// Of several faults the first of this order is reported: none sent; unreadable or version 1;
-/// self-signed; the certificate's own dates, purpose and kind; the chain above it; the name; the
-/// pins. So a fault is named before those that would be mended along with it.
+/// self-signed; the certificate's own dates, purpose and kind; the chain above it; the use of its
+/// key; the name; the pins. So a fault is named before those that would be mended along with it.
 ///
 /// A certificate that is itself an anchor needs no authority; its dates, purpose and name count
 /// all the same.
@@ -91,20 +97,21 @@ pub fn judge(
 ) -> CertReport {
     let certificate = chain.first().and_then(CertFacts::of);
     let mut unpinned = None;
-    let path = verify(chain, certificate.as_ref(), domain, anchors, now).and_then(|path| {
-        match pins.check(&path) {
+    let verified = verify(chain, certificate.as_ref(), domain, anchors, now).and_then(|verified| {
+        match pins.check(&verified.path) {
             Err(fault) if pins.enforced => return Err(fault),
             checked => unpinned = checked.err(),
         }
-        Ok(path)
+        Ok(verified)
     });
-    let shown = match (&path, &certificate) {
-        (Ok(path), Some(leaf)) => Some(Shown::of(leaf, path)),
+    let shown = match (&verified, &certificate) {
+        (Ok(verified), Some(leaf)) => Some(Shown::of(leaf, &verified.path)),
         _ => None,
     };
     CertReport {
         domain: domain.clone(),
-        verdict: path.map(drop),
+        until: verified.as_ref().map_or(0, |verified| verified.until),
+        verdict: verified.map(drop),
         certificate,
         shown,
         unpinned,
@@ -118,7 +125,7 @@ fn verify(
     domain: &Domain,
     anchors: &Anchors,
     now: UnixTime,
-) -> Result<Vec<Link>, CertFault> {
+) -> Result<Verified, CertFault> {
     let (leaf, above) = chain.split_first().ok_or(CertFault::Absent)?;
     let parsed = EndEntityCert::try_from(leaf).map_err(|error| match error {
         webpki::Error::UnsupportedCertVersion => CertFault::VersionOne,
@@ -127,24 +134,17 @@ fn verify(
     let facts = facts.ok_or_else(|| CertFault::Malformed {
         detail: "not in distinguished encoding".to_owned(),
     })?;
-    let (path, names_constrained) = if anchors.holds(leaf) {
+    let verified = if anchors.holds(leaf) {
         own_faults(facts, now)?;
-        (path::alone(facts), false)
+        Verified::alone(facts)
     } else {
-        let path = parsed
-            .verify_for_usage(
-                webpki::ALL_VERIFICATION_ALGS,
-                anchors.roots(),
-                above,
-                now,
-                // A server's certificate in both directions: see the head of this file.
-                KeyUsage::server_auth(),
-                None,
-                None,
-            )
-            .map_err(|error| chain_fault(&error, facts, above, now))?;
-        (path::links(facts, &path), constrains_names(&path))
+        let candidates = candidates(facts, above)?;
+        best_path(&parsed, facts, &candidates, anchors, now)?
     };
+    // RFC 5280 §4.2.1.3: with this key the other side has signed the handshake.
+    if !facts.signs.handshakes {
+        return Err(CertFault::KeyMayNotSign);
+    }
     if !facts.names.covers(domain) {
         return Err(CertFault::WrongName {
             domain: domain.clone(),
@@ -153,20 +153,92 @@ fn verify(
     }
     // RFC 9525 §7.6: where an authority is limited in one kind of name, a kind in which it is not
     // limited must not be believed. webpki holds it to dNSName only.
-    if names_constrained && !facts.names.dns_covers(domain) {
+    if verified.constrains_names && !facts.names.dns_covers(domain) {
         return Err(CertFault::UnconstrainedName {
             domain: domain.clone(),
         });
     }
-    Ok(path)
+    Ok(verified)
 }
 
-fn constrains_names(path: &VerifiedPath<'_>) -> bool {
-    path.anchor().name_constraints.is_some()
-        || path.intermediate_certificates().any(|authority| {
-            // What cannot be read again is taken to be limited.
-            CertFacts::of(&authority.der()).is_none_or(|facts| facts.constrains_names)
-        })
+/// The first path that leads to an anchor; else the fault of the first that says more than that
+/// an issuer is not known.
+fn best_path(
+    leaf: &EndEntityCert<'_>,
+    facts: &CertFacts,
+    candidates: &[Candidate<'_>],
+    anchors: &Anchors,
+    now: UnixTime,
+) -> Result<Verified, CertFault> {
+    let mut fault = None;
+    for path in paths(facts, candidates) {
+        match along(leaf, facts, &path, anchors, now) {
+            Ok(verified) => return Ok(verified),
+            Err(found) => {
+                let says_more = !matches!(found, CertFault::UnknownIssuer { .. });
+                if fault.is_none() || says_more {
+                    fault.get_or_insert(found);
+                }
+            }
+        }
+    }
+    Err(fault.unwrap_or(CertFault::TooDeep))
+}
+
+/// Verifies one path.
+fn along(
+    leaf: &EndEntityCert<'_>,
+    facts: &CertFacts,
+    path: &[&Candidate<'_>],
+    anchors: &Anchors,
+    now: UnixTime,
+) -> Result<Verified, CertFault> {
+    let above: Vec<_> = path.iter().map(|one| one.certificate.clone()).collect();
+    let verified = leaf
+        .verify_for_usage(
+            webpki::ALL_VERIFICATION_ALGS,
+            anchors.roots(),
+            &above,
+            now,
+            // A server's certificate in both directions: see the head of this file.
+            KeyUsage::server_auth(),
+            None,
+            None,
+        )
+        .map_err(|error| chain_fault(&error, facts, path, now))?;
+    let used = verified.intermediate_certificates().count();
+    let used: Vec<_> = path.iter().take(used).map(|one| &one.facts).collect();
+    // RFC 5280 §6.1.4 (n).
+    if let Some(authority) = used.iter().find(|facts| !facts.signs.certificates) {
+        return Err(CertFault::AuthorityMayNotSign {
+            authority: authority.subject.clone(),
+        });
+    }
+    let until = used.iter().map(|authority| authority.not_after);
+    Ok(Verified {
+        path: path::links(facts, &verified),
+        constrains_names: verified.anchor().name_constraints.is_some()
+            || used.iter().any(|authority| authority.constrains_names),
+        until: until.fold(facts.not_after, u64::min),
+    })
+}
+
+/// What was found on the way to an anchor.
+struct Verified {
+    path: Vec<Link>,
+    constrains_names: bool,
+    /// The last second at which all certificates of the path are valid, in Unix time.
+    until: u64,
+}
+
+impl Verified {
+    fn alone(facts: &CertFacts) -> Self {
+        Self {
+            path: path::alone(facts),
+            constrains_names: false,
+            until: facts.not_after,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ mod tests {
         let report = CertReport {
             domain: remote.clone(),
             verdict: Ok(()),
+            until: u64::MAX,
             certificate: None,
             shown: None,
             unpinned: None,
@@ -87,6 +88,7 @@ mod tests {
         let report = CertReport {
             domain: domain.clone(),
             verdict: Err(CertFault::Absent),
+            until: 0,
             certificate: None,
             shown: None,
             unpinned: None,

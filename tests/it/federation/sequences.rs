@@ -179,6 +179,7 @@ fn addressed(direction: Direction, element: Element, proven_by: &Rules) -> Addre
             let report = CertReport {
                 domain: pair.remote.clone(),
                 verdict: Ok(()),
+                until: u64::MAX,
                 certificate: None,
                 shown: None,
                 unpinned: None,

@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 
-/// The certification authorities, or single certificates, that are trusted.
+use crate::proto::auth::certificate::CertFacts;
+
+/// The certificates that are trusted: authorities, which vouch for others, and single
+/// certificates, each of which counts only where it is itself the one shown.
 #[derive(Debug, Default)]
 pub struct Anchors {
     roots: Vec<TrustAnchor<'static>>,
@@ -28,31 +31,41 @@ impl Anchors {
         let mut anchors = Self::default();
         let mut rejected = Vec::new();
         for certificate in certificates {
-            match webpki::anchor_from_trusted_cert(&certificate).map(|root| root.to_owned()) {
-                Ok(root) => {
-                    if anchors.certificates.insert(certificate) {
+            let root = webpki::anchor_from_trusted_cert(&certificate).map(|root| root.to_owned());
+            let facts = CertFacts::of(&certificate);
+            match (root, facts) {
+                (Ok(root), Some(facts)) => {
+                    // RFC 5280 §4.2.1.9: only `cA TRUE` makes an authority; a certificate of version 1
+                    // cannot say so.
+                    if anchors.certificates.insert(certificate) && facts.is_authority {
                         anchors.roots.push(root);
                     }
                 }
-                Err(_) => rejected.push(certificate),
+                _ => rejected.push(certificate),
             }
         }
         (anchors, rejected)
     }
 
-    /// How many different anchors there are.
+    /// How many different certificates there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.roots.len()
+        self.certificates.len()
     }
 
     /// Whether nothing is trusted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.roots.is_empty()
+        self.certificates.is_empty()
     }
 
-    /// The anchors, as a chain check takes them.
+    /// How many of them are authorities.
+    #[must_use]
+    pub fn authorities(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// The authorities, as a chain check takes them.
     #[must_use]
     pub fn roots(&self) -> &[TrustAnchor<'static>] {
         &self.roots

@@ -1,7 +1,8 @@
 //! From what a check met to the fault that the operator reads.
 
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::UnixTime;
 
+use super::select::Candidate;
 use crate::proto::auth::cert_fault::CertFault;
 use crate::proto::auth::certificate::CertFacts;
 use crate::proto::auth::identity::printable;
@@ -39,7 +40,7 @@ fn purpose_fault(facts: &CertFacts) -> CertFault {
 pub(super) fn chain_fault(
     error: &webpki::Error,
     facts: &CertFacts,
-    above: &[CertificateDer<'_>],
+    above: &[&Candidate<'_>],
     now: UnixTime,
 ) -> CertFault {
     use webpki::Error as E;
@@ -79,32 +80,22 @@ pub(super) fn chain_fault(
 }
 
 fn authority_where(
-    above: &[CertificateDer<'_>],
+    above: &[&Candidate<'_>],
     own: bool,
     wanted: impl Fn(&CertFacts) -> bool,
 ) -> Option<String> {
     if own {
         return None;
     }
-    let facts = above.iter().filter_map(CertFacts::of).find(wanted);
-    Some(facts.map_or_else(|| "above it".to_owned(), |facts| facts.subject))
+    let facts = above.iter().map(|one| &one.facts).find(|it| wanted(it));
+    Some(facts.map_or_else(|| "above it".to_owned(), |it| it.subject.clone()))
 }
 
-/// Follows the issuers as far as the certificates that were sent lead.
-fn unknown_issuer(leaf: &CertFacts, above: &[CertificateDer<'_>]) -> CertFault {
-    let mut rest: Vec<_> = above.iter().filter_map(CertFacts::of).collect();
-    let mut top = leaf.clone();
-    while !top.self_issued {
-        let Some(index) = rest
-            .iter()
-            .position(|facts| facts.subject_der == top.issuer_der)
-        else {
-            break;
-        };
-        top = rest.swap_remove(index);
-    }
+/// Where the path ends.
+fn unknown_issuer(leaf: &CertFacts, above: &[&Candidate<'_>]) -> CertFault {
+    let top = above.last().map_or(leaf, |one| &one.facts);
     CertFault::UnknownIssuer {
-        issuer: top.issuer,
+        issuer: top.issuer.clone(),
         issuer_sent: top.self_issued,
     }
 }

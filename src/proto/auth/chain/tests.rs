@@ -3,7 +3,7 @@
 use super::*;
 use crate::proto::auth::pin::Pin;
 use crate::proto::auth::pki::{
-    Authority, GeneralSubtree, Identity, Leaf, NOW, NameConstraints, pem,
+    Authority, GeneralSubtree, Identity, KeyUsagePurpose, Leaf, NOW, NameConstraints, pem,
 };
 use std::time::Duration;
 
@@ -414,5 +414,186 @@ proptest::proptest! {
         let anchors = trust(&[&root.certificate]);
         let domain = Domain::parse(DOMAIN).unwrap();
         proptest::prop_assert!(judge(&chain, &domain, &anchors, &Pins::default(), at(NOW)).verdict.is_err());
+    }
+}
+
+/// A certificate that says of the use of its key what `usages` says.
+fn limited_to(usages: &'static [KeyUsagePurpose]) -> impl FnOnce(&mut rcgen::CertificateParams) {
+    move |params| params.key_usages = usages.to_vec()
+}
+
+#[test]
+fn keys_do_only_what_their_certificates_let_them_do() {
+    use KeyUsagePurpose::{CrlSign, DigitalSignature, KeyCertSign, KeyEncipherment};
+    let root = Authority::root("root");
+    let leaf = || Leaf::new(&[DOMAIN]);
+    let anchors = trust(&[&root.certificate]);
+    let middle = |usages| root.intermediate_with("middle", limited_to(usages));
+    for (want, identity) in [
+        ("good", middle(&[KeyCertSign]).issue(leaf())),
+        ("good", middle(&[]).issue(leaf())),
+        ("authority-may-not-sign", middle(&[CrlSign]).issue(leaf())),
+        (
+            "authority-may-not-sign",
+            middle(&[DigitalSignature]).issue(leaf()),
+        ),
+        ("good", root.issue(leaf().key_usages(&[DigitalSignature]))),
+        (
+            "good",
+            root.issue(leaf().key_usages(&[DigitalSignature, KeyEncipherment])),
+        ),
+        (
+            "key-may-not-sign",
+            root.issue(leaf().key_usages(&[KeyEncipherment])),
+        ),
+        (
+            "key-may-not-sign",
+            root.issue(leaf().key_usages(&[CrlSign])),
+        ),
+    ] {
+        assert_eq!(
+            code(&identity, &anchors),
+            want,
+            "{}",
+            pem(&identity.chain[0])
+        );
+    }
+    // It holds for a certificate that is itself trusted, too.
+    let own = leaf().key_usages(&[KeyEncipherment]).self_signed();
+    assert_eq!(code(&own, &trust(&[&own.chain[0]])), "key-may-not-sign");
+}
+
+#[test]
+fn only_an_authority_among_the_anchors_vouches_for_others() {
+    let leaf = || Leaf::new(&[DOMAIN]);
+    // An authority's name and key, without `cA TRUE`, or without the right to sign certificates.
+    let no_authority = Authority::root_with("no authority", |params| {
+        params.is_ca = rcgen::IsCa::ExplicitNoCa;
+    });
+    let silent = Authority::root_with("silent", |params| params.is_ca = rcgen::IsCa::NoCa);
+    let no_signer = Authority::root_with("no signer", |params| {
+        params.key_usages = vec![KeyUsagePurpose::CrlSign];
+    });
+    for (name, authority) in [
+        ("cA FALSE", &no_authority),
+        ("no basic constraints", &silent),
+        ("no keyCertSign", &no_signer),
+    ] {
+        let anchors = trust(&[&authority.certificate]);
+        assert_eq!((anchors.len(), anchors.authorities()), (1, 0), "{name}");
+        for victim in [DOMAIN, "victim.example"] {
+            let identity = authority.issue(Leaf::new(&[victim]));
+            let got = code_for(&identity, victim, &anchors);
+            assert_eq!(got, "unknown-issuer", "{name}");
+        }
+    }
+    // The very certificate counts, and nothing that its key has signed: no other name, no new dates.
+    let own = leaf().self_signed();
+    let anchors = trust(&[&own.chain[0]]);
+    assert_eq!(code(&own, &anchors), "good");
+    for again in [
+        leaf(),
+        Leaf::new(&["victim.example"]),
+        leaf().valid((2020, 1, 1), (2099, 1, 1)),
+    ] {
+        let again = own.sign_again(again);
+        assert_eq!(code(&again, &anchors), "self-signed");
+        assert_eq!(code_for(&again, "victim.example", &anchors), "self-signed");
+    }
+    // Of version 1 there are no authorities; what one vouches for is not believed.
+    let root = Authority::root("root");
+    let old = root.issue_version_one();
+    let anchors = trust(&[&old.chain[0]]);
+    assert_eq!((anchors.len(), anchors.authorities()), (1, 0));
+    assert_eq!(code(&old, &anchors), "x509-version-1");
+}
+
+/// Layers of certificates with equal names, each of which seems to have issued all of the layer
+/// below.
+fn mesh(layers: usize, width: usize) -> Vec<CertificateDer<'static>> {
+    let mut chain = Authority::root("layer 0").issue(Leaf::new(&[DOMAIN])).chain;
+    for layer in 0..layers {
+        let above = Authority::root(&format!("layer {}", layer + 1));
+        for _ in 0..width {
+            chain.push(above.intermediate(&format!("layer {layer}")).certificate);
+        }
+    }
+    chain
+}
+
+#[test]
+fn of_many_certificates_few_are_looked_at() {
+    let domain = Domain::parse(DOMAIN).unwrap();
+    let top = Authority::root("layer 2");
+    let anchors = trust(&[&top.certificate]);
+    let fault = |chain: &[CertificateDer<'static>]| {
+        let report = judge(chain, &domain, &anchors, &Pins::default(), at(NOW));
+        report.verdict.unwrap_err().code()
+    };
+    assert_eq!(fault(&mesh(7, 12)), "too-many-certificates");
+    assert_eq!(fault(&mesh(2, 5)), "too-many-certificates");
+    assert_eq!(fault(&mesh(2, 4)), "bad-signature");
+    // What no issuer's name leads to, and what is sent twice, does not count.
+    let root = Authority::root("root");
+    let middle = root.intermediate("middle");
+    let strangers =
+        (0..12).map(|number| Authority::root(&format!("stranger {number}")).certificate);
+    let mut chain = middle.issue(Leaf::new(&[DOMAIN])).chain;
+    chain.splice(1..1, strangers);
+    chain.push(middle.certificate.clone());
+    let anchors = trust(&[&root.certificate]);
+    let report = judge(&chain, &domain, &anchors, &Pins::default(), at(NOW));
+    assert_eq!(report.verdict, Ok(()));
+}
+
+#[test]
+fn an_authority_may_be_cross_signed_and_the_chain_in_any_order() {
+    let leaf = || Leaf::new(&[DOMAIN]);
+    let (old, new) = (Authority::root("old root"), Authority::root("new root"));
+    let middle = new.intermediate("middle");
+    // The new root, as the old one has signed it: an authority of one name and key, twice.
+    let crossed = old.certify(&new);
+    let identity = middle.issue(leaf());
+    let [own, between] = [identity.chain[0].clone(), identity.chain[1].clone()];
+    for (trusted, sent) in [
+        (&new, vec![&own, &between, &crossed]),
+        (&old, vec![&own, &between, &crossed]),
+        (&old, vec![&own, &crossed, &between]),
+        (&old, vec![&own, &between, &new.certificate, &crossed]),
+        (&new, vec![&own, &between, &new.certificate, &crossed]),
+        (
+            &old,
+            vec![&own, &crossed, &old.certificate, &between, &between],
+        ),
+    ] {
+        let identity = identity.with_chain(sent.into_iter().cloned().collect());
+        assert_eq!(code(&identity, &trust(&[&trusted.certificate])), "good");
+    }
+}
+
+#[test]
+fn a_chain_is_good_until_its_first_certificate_expires() {
+    let root = Authority::root("root");
+    let short = root.intermediate_with("short", |params| {
+        params.not_after = rcgen::date_time_ymd(2028, 1, 1);
+    });
+    let domain = Domain::parse(DOMAIN).unwrap();
+    let anchors = trust(&[&root.certificate]);
+    for (identity, want) in [
+        (short.issue(Leaf::new(&[DOMAIN])), "2028-01-01T00:00:00Z"),
+        (
+            short.issue(Leaf::new(&[DOMAIN]).valid((2020, 1, 1), (2027, 6, 1))),
+            "2027-06-01T00:00:00Z",
+        ),
+    ] {
+        let report = judge(
+            &identity.chain,
+            &domain,
+            &anchors,
+            &Pins::default(),
+            at(NOW),
+        );
+        assert_eq!(report.verdict, Ok(()));
+        assert_eq!(crate::proto::auth::certificate::utc(report.until), want);
     }
 }

@@ -65,6 +65,7 @@ fn addressed(direction: Direction, text: &str, rules: &Rules) -> Result<Addresse
             let report = CertReport {
                 domain: pair.remote.clone(),
                 verdict: Ok(()),
+                until: u64::MAX,
                 certificate: None,
                 shown: None,
                 unpinned: None,
