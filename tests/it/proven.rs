@@ -7,6 +7,7 @@ mod asking;
 mod dialling;
 mod holding;
 mod restarted;
+mod worst;
 
 use std::net::SocketAddr;
 use std::time::Duration;

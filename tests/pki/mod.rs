@@ -21,6 +21,7 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::{GeneralName, OtherName};
 
 pub use rcgen::{GeneralSubtree, KeyUsagePurpose, NameConstraints};
+pub use rcgen::{PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, PKCS_RSA_SHA256, RsaKeySize};
 
 /// What `Leaf::new` certificates are valid at: 15 January 2027, in Unix time.
 pub const NOW: u64 = 1_800_000_000;
@@ -48,6 +49,33 @@ impl Authority {
             key,
             certificate,
             above: Vec::new(),
+        }
+    }
+
+    /// A root with a key of another kind than the usual P-256.
+    pub fn root_with_key(name: &str, key: KeyPair) -> Self {
+        let (params, _) = authority(name, |_| ());
+        let certificate = params.self_signed(&key).unwrap().der().clone();
+        Self {
+            params,
+            key,
+            certificate,
+            above: Vec::new(),
+        }
+    }
+
+    /// An intermediate with such a key.
+    pub fn intermediate_with_key(&self, name: &str, key: KeyPair) -> Self {
+        let (params, _) = authority(name, |_| ());
+        let issuer = Issuer::from_params(&self.params, &self.key);
+        let certificate = params.signed_by(&key, &issuer).unwrap().der().clone();
+        let mut above = vec![certificate.clone()];
+        above.extend(self.above.iter().cloned());
+        Self {
+            params,
+            key,
+            certificate,
+            above,
         }
     }
 

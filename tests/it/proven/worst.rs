@@ -1,0 +1,248 @@
+//! What the worst stanza costs, beside as many bytes of ordinary ones: on the way from the bytes of
+//! a partner to those of the link, all of which is computed in this process.
+
+use std::time::Duration;
+
+use rcgen::KeyPair;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use xmpp_edge::proto::auth::chain::{Anchors, CertReport, judge};
+use xmpp_edge::proto::auth::pin::Pins;
+use xmpp_edge::proto::auth::{Authenticated, Pair, external};
+use xmpp_edge::proto::jid::{BareJid, Domain};
+use xmpp_edge::proto::policy::{Access, Partner, Rules};
+use xmpp_edge::proto::stanza::{Remembered, from_partner, permit};
+use xmpp_edge::proto::xml::writer::write_element;
+use xmpp_edge::proto::xml::{Dialect, Event, Limits, Reader};
+
+use crate::pki::{self, Authority, Leaf};
+
+/// The default of `max-stanza-bytes`.
+const STANZA_BYTES: usize = 262_144;
+/// How often each chain is judged.
+const RUNS: u32 = 100;
+/// How many times the ordinary cost a byte of the worst stanza may take.
+const WORST: f64 = 6.0;
+
+const HEADER: &str = "<stream:stream xmlns='jabber:server' \
+    xmlns:stream='http://etherx.jabber.org/streams' from='fabrikam.example' \
+    to='contoso.example' version='1.0'>";
+const ADDRESSES: &str = "from='a@fabrikam.example/desk' to='b@contoso.example'";
+
+/// Stanzas of about the longest length that passes, each made of what costs most in one way.
+fn shapes() -> Vec<(&'static str, String)> {
+    let limits = Limits::authenticated(STANZA_BYTES);
+    let room = STANZA_BYTES - 400;
+    // As often as a stanza has room for it, and no more elements than it may have.
+    let many = |part: &str| {
+        let elements = part.matches("<").count() - part.matches("</").count();
+        let most = (limits.elements - 8) / elements.max(1);
+        part.repeat((room / part.len()).min(if elements == 0 { usize::MAX } else { most }))
+    };
+    let message = |content: String| format!("<message {ADDRESSES}>{content}</message>");
+    let attributes = (0..limits.attributes - 2)
+        .fold(String::new(), |all, number| all + &format!(" a{number}=''"));
+    let prefixed = (0..30).fold(String::new(), |all, number| {
+        all + &format!(" xmlns:p{number}='urn:{number}' p{number}:x='1'")
+    });
+    let deep = "<x xmlns='u'>".repeat(limits.depth - 2);
+    let deep = format!("{deep}{}", "</x>".repeat(limits.depth - 2));
+    vec![
+        (
+            "text",
+            message(format!("<body>{}</body>", "x".repeat(room))),
+        ),
+        ("empty elements", message(many("<x xmlns='u'/>"))),
+        ("short elements", message(many("<a/>"))),
+        ("attributes", message(many(&format!("<x{attributes}/>")))),
+        ("prefixes", message(many(&format!("<x{prefixed}/>")))),
+        ("levels", message(many(&deep))),
+        (
+            "references",
+            message(format!("<body>{}</body>", many("&#x1F600;"))),
+        ),
+        (
+            "quotes",
+            message(many(&format!("<x a='{}'/>", "&quot;".repeat(40)))),
+        ),
+        (
+            "lines in attributes",
+            message(many(&format!("<x a='{}'/>", "&#10;".repeat(40)))),
+        ),
+        (
+            "sections",
+            message(format!("<body>{}</body>", many("<![CDATA[a]]>b"))),
+        ),
+        (
+            "text and elements",
+            message(format!("<x xmlns='u'>{}</x>", many("a<y/>"))),
+        ),
+        (
+            "other scripts",
+            message(format!("<body>{}</body>", many("語"))),
+        ),
+        ("addresses", many_addresses(room)),
+    ]
+}
+
+/// Many stanzas that are little but addresses, each as long and as odd as it may be.
+fn many_addresses(room: usize) -> String {
+    let long = "é".repeat(511);
+    let stanza = format!(
+        "<message from='{long}@FABRIKAM.example/{long}' to='{long}@contoso.example/{long}'/>"
+    );
+    stanza.repeat(room / stanza.len())
+}
+
+fn ordinary() -> String {
+    let text = "See you at ten in the small room, then? I'll bring the drafts.";
+    format!(
+        "<message {ADDRESSES} id='6f1b' type='chat'><body>{text}</body>\
+         <active xmlns='http://jabber.org/protocol/chatstates'/>\
+         <request xmlns='urn:xmpp:receipts'/></message>"
+    )
+}
+
+/// The way of some stanzas through the edge, in processor time; how many bytes came out.
+fn relay(bytes: &[u8], proof: &Authenticated<Pair>, rules: &Rules) -> (Duration, usize) {
+    let mut reader = Reader::new(Dialect::Server, Limits::authenticated(STANZA_BYTES));
+    reader.feed(HEADER.as_bytes());
+    assert!(matches!(reader.next(), Ok(Some(Event::Header(_)))));
+    let proven = [proof.clone()];
+    let mut out = Vec::new();
+    let begun = processor_time();
+    // As they are read: 16 KiB at once.
+    for part in bytes.chunks(16 << 10) {
+        reader.feed(part);
+        while let Some(event) = reader.next().unwrap() {
+            let Event::Element(element) = event else {
+                panic!("{event:?}");
+            };
+            let stanza = from_partner(element, &proven, rules).unwrap();
+            let stanza = permit(stanza, Remembered::default(), rules, true).unwrap();
+            write_element(Dialect::Component, &stanza.element, &mut out);
+        }
+    }
+    (processor_time() - begun, out.len())
+}
+
+/// What this thread has computed so far: the time of other programs does not count.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let nanoseconds = text.split_whitespace().next().unwrap();
+    Duration::from_nanos(nanoseconds.parse().unwrap())
+}
+
+#[test]
+fn no_stanza_costs_many_times_what_ordinary_ones_of_its_length_cost() {
+    let [local, remote] =
+        ["contoso.example", "fabrikam.example"].map(|it| Domain::parse(it).unwrap());
+    let listed = BareJid::parse("ceo@contoso.example").unwrap();
+    let rules = Rules::new(vec![local.clone()], vec![Partner::new(remote.clone())])
+        .unwrap()
+        .with_access(Access {
+            default: true,
+            exceptions: [listed].into(),
+        });
+    let report = CertReport {
+        domain: remote.clone(),
+        verdict: Ok(()),
+        until: u64::MAX,
+        certificate: None,
+        shown: None,
+        unpinned: None,
+    };
+    let proof = external::prove(Pair { local, remote }, &report).unwrap();
+    let cost = |bytes: &[u8]| {
+        let runs = (0..7).map(|_| relay(bytes, &proof, &rules));
+        let (time, out) = runs.min().unwrap();
+        assert!(out > 0);
+        time.as_secs_f64() / bytes.len() as f64
+    };
+    let ordinary = cost(
+        ordinary()
+            .repeat(STANZA_BYTES / ordinary().len())
+            .as_bytes(),
+    );
+    let mut worst = 0.0_f64;
+    for (name, stanza) in shapes() {
+        assert!(stanza.len() <= STANZA_BYTES, "{name}: {}", stanza.len());
+        let ratio = cost(stanza.as_bytes()) / ordinary;
+        println!(
+            "{name}: {} bytes, {ratio:.2} times the ordinary cost of a byte",
+            stanza.len()
+        );
+        worst = worst.max(ratio);
+    }
+    assert!(worst <= WORST, "{worst}");
+}
+
+/// Chains that cost most to judge, each with the authority that is trusted.
+fn chains() -> Vec<(&'static str, Authority, Vec<CertificateDer<'static>>)> {
+    let leaf = || Leaf::new(&["fabrikam.example"]);
+    let mesh = |layers: usize, width: usize| {
+        let mut chain = Authority::root("layer 0").issue(leaf()).chain;
+        for layer in 0..layers {
+            let above = Authority::root(&format!("layer {}", layer + 1));
+            for _ in 0..width {
+                chain.push(above.intermediate(&format!("layer {layer}")).certificate);
+            }
+        }
+        (Authority::root(&format!("layer {layers}")), chain)
+    };
+    let long = |key: fn() -> KeyPair| {
+        let root = Authority::root_with_key("root", key());
+        let middle = |name| move |above: &Authority| above.intermediate_with_key(name, key());
+        let mut lowest = middle("a")(&root);
+        for name in ["b", "c", "d", "e"] {
+            lowest = middle(name)(&lowest);
+        }
+        let chain = lowest.issue(leaf()).chain;
+        (root, chain)
+    };
+    let root = Authority::root("root");
+    let names: Vec<_> = (0..1400)
+        .map(|number| format!("name-{number}.example"))
+        .collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let many_names = root.issue(Leaf::new(&names)).chain;
+    let p384 = || KeyPair::generate_for(&pki::PKCS_ECDSA_P384_SHA384).unwrap();
+    let p521 = || KeyPair::generate_for(&pki::PKCS_ECDSA_P521_SHA512).unwrap();
+    let rsa = || KeyPair::generate_rsa_for(&pki::PKCS_RSA_SHA256, pki::RsaKeySize::_4096).unwrap();
+    let named = |name, (root, chain)| (name, root, chain);
+    vec![
+        named("a mesh of 85", mesh(7, 12)),
+        named("a mesh of 8", mesh(2, 4)),
+        named("six authorities with RSA 4096", long(rsa)),
+        named("six authorities with P-384", long(p384)),
+        named("six authorities with P-521", long(p521)),
+        ("1400 names", root, many_names),
+    ]
+}
+
+#[test]
+fn no_chain_costs_many_times_what_an_ordinary_one_costs() {
+    let domain = Domain::parse("fabrikam.example").unwrap();
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(pki::NOW));
+    let cost = |root: &Authority, chain: &[CertificateDer<'_>]| {
+        let (anchors, _) = Anchors::from_der([root.certificate.clone()]);
+        let report = || judge(chain, &domain, &anchors, &Pins::default(), now);
+        let is_good = report().verdict.is_ok();
+        // The system counts in ticks of milliseconds: only many runs together tell.
+        let begun = processor_time();
+        for _ in 0..RUNS {
+            report();
+        }
+        ((processor_time() - begun) / RUNS, is_good)
+    };
+    let root = Authority::root("root");
+    let ordinary = root
+        .intermediate("middle")
+        .issue(Leaf::new(&["fabrikam.example"]));
+    let (ordinary, _) = cost(&root, &ordinary.chain);
+    println!("ordinary: {ordinary:?}");
+    for (name, root, chain) in chains() {
+        let bytes: usize = chain.iter().map(|it| it.len()).sum();
+        let (time, is_good) = cost(&root, &chain);
+        println!("{name}: {bytes} bytes, {time:?}, good: {is_good}");
+    }
+}
