@@ -89,7 +89,11 @@ async fn carry_once(edge: &Arc<Edge>, pair: &Pair, queue: &Arc<Queue>) -> Result
     }
     let orderly = matches!(
         ended.reason,
-        Reason::Idle | Reason::Finished | Reason::PeerClosed | Reason::PolicyChanged(_)
+        Reason::Idle
+            | Reason::Finished
+            | Reason::PeerClosed
+            | Reason::PolicyChanged(_)
+            | Reason::CertificateExpired(_)
     );
     if orderly {
         return Ok(());

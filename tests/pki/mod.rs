@@ -145,6 +145,7 @@ pub struct Leaf {
     usages: Vec<ExtendedKeyUsagePurpose>,
     key_usages: Vec<KeyUsagePurpose>,
     valid: [(i32, u8, u8); 2],
+    ends_after: Option<u32>,
     is_ca: bool,
 }
 
@@ -161,8 +162,15 @@ impl Leaf {
             ],
             key_usages: Vec::new(),
             valid: [(2020, 1, 1), (2100, 1, 1)],
+            ends_after: None,
             is_ca: false,
         }
+    }
+
+    /// It expires so many seconds after [`NOW`].
+    pub fn ends_after(mut self, seconds: u32) -> Self {
+        self.ends_after = Some(seconds);
+        self
     }
 
     pub fn common_name(mut self, name: &str) -> Self {
@@ -223,6 +231,10 @@ impl Leaf {
         params.distinguished_name = named(&self.common_name);
         let [from, until] = self.valid.map(|(y, m, d)| date_time_ymd(y, m, d));
         (params.not_before, params.not_after) = (from, until);
+        if let Some(seconds) = self.ends_after {
+            let seconds = std::time::Duration::from_secs(8 * 3600 + u64::from(seconds));
+            params.not_after = date_time_ymd(2027, 1, 15) + seconds;
+        }
         params.extended_key_usages = self.usages;
         params.key_usages = self.key_usages;
         if self.is_ca {

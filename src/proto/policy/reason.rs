@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Initiative, Method};
 use crate::proto::auth::cert_fault::CertFault;
+use crate::proto::auth::certificate::utc;
 use crate::proto::auth::chain::TlsVersion;
 use crate::proto::stanza::Kind;
 use crate::proto::xml;
@@ -102,6 +103,8 @@ pub enum Reason {
     TooMuchUnproven,
     /// The stream has served its purpose.
     Finished,
+    /// A certificate of the path that proved the stream has expired since; in Unix time.
+    CertificateExpired(u64),
     /// The edge is stopping.
     Shutdown,
     /// A newer stream for the same purpose took over.
@@ -294,6 +297,8 @@ impl Reason {
             Self::TooMuchUnproven => ("too-much-unproven", "policy-violation", TIMEOUT),
             Self::Finished => ("finished", "undefined-condition", TIMEOUT),
             Self::Shutdown => ("shutdown", "system-shutdown", TIMEOUT),
+            // RFC 6120 §13.7.2.3: the stream is reset, and the next one proves itself anew.
+            Self::CertificateExpired(_) => ("certificate-expired", "reset", TIMEOUT),
             Self::Replaced => ("replaced", "conflict", TIMEOUT),
             Self::PeerError { .. } => ("peer-error", "undefined-condition", TIMEOUT),
             Self::PeerClosed => ("peer-closed", "undefined-condition", TIMEOUT),
@@ -420,6 +425,11 @@ impl fmt::Display for Reason {
             Self::TooManyStreams => f.write_str("a limit on simultaneous streams is reached"),
             Self::Finished => f.write_str("the stream has served its purpose"),
             Self::Shutdown => f.write_str("the edge is stopping"),
+            Self::CertificateExpired(since) => write!(
+                f,
+                "a certificate that proved this stream has expired ({}): a new stream must prove itself",
+                utc(*since)
+            ),
             Self::Replaced => f.write_str("a newer stream took over"),
             Self::PeerError { condition, text } => {
                 write!(f, "the other side ended the stream: {}", condition.as_str())?;

@@ -161,6 +161,18 @@ impl Inbound {
         }
     }
 
+    /// RFC 6120 §13.7.2.3: a certificate that has expired proves nothing any more.
+    fn expired(&mut self, now: Now) -> Option<Reason> {
+        let State::Negotiating(open) = &mut self.state else {
+            return None;
+        };
+        let expiry = open.expiry()?;
+        if expiry.deadline() > now.monotonic {
+            return None;
+        }
+        expiry.look(now).map(Reason::CertificateExpired)
+    }
+
     /// When a stanza that was begun must be whole: whoever has proven a pair may send much, but
     /// not keep it here in pieces.
     fn stanza_due(&self) -> Option<Instant> {
@@ -181,7 +193,14 @@ impl Machine for Inbound {
                 }
                 match self.state {
                     State::Closing(..) => self.gone(Reason::PeerClosed),
-                    _ if self.is_open() => {
+                    State::Negotiating(_) if self.is_open() => {
+                        if let Some(reason) = self.expired(now) {
+                            return self.fail(now, reason);
+                        }
+                        // It may be that only the certificate was to be looked at.
+                        if self.deadline().is_none_or(|due| due > now.monotonic) {
+                            return;
+                        }
                         let stuck = self.stanza_due().is_some_and(|due| due <= now.monotonic);
                         let reason = if stuck {
                             Reason::StanzaUnfinished
@@ -229,7 +248,8 @@ impl Machine for Inbound {
             State::Negotiating(open) if open.proven.is_empty() => Some(self.establishment),
             State::Negotiating(open) => {
                 let idle = open.last_stanza + self.context.timing.inactivity;
-                Some(self.stanza_due().map_or(idle, |due| due.min(idle)))
+                let others = [self.stanza_due(), open.expires()];
+                Some(others.into_iter().flatten().fold(idle, Instant::min))
             }
             State::Closing(closing, _) => Some(closing.deadline()),
             State::Closed => None,
@@ -307,5 +327,8 @@ struct Cx<'a> {
 
 /// Ends in which the partner has done nothing wrong: what it has sent already is still taken.
 fn is_orderly(reason: &Reason) -> bool {
-    matches!(reason, Reason::Idle | Reason::Shutdown | Reason::Replaced)
+    matches!(
+        reason,
+        Reason::Idle | Reason::Shutdown | Reason::Replaced | Reason::CertificateExpired(_)
+    )
 }

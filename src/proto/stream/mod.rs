@@ -14,6 +14,7 @@
 
 mod close;
 mod component;
+mod expiry;
 mod features;
 mod header;
 mod id;

@@ -164,7 +164,7 @@ impl Outbound {
             return Err(Reason::NotAuthorized);
         };
         // The rules may have changed while the stream was negotiated.
-        self.admitted(now, method)?;
+        let until = self.admitted(now, method)?;
         self.wire.record(Record::Authenticated {
             pair: (*proof).clone(),
             method,
@@ -172,19 +172,21 @@ impl Outbound {
         self.wire.push(Output::Authenticated(proof));
         self.wire
             .proven(self.context.limits(self.context.max_stanza_bytes));
-        self.state = State::Open(Open::new(method, now));
+        self.state = State::Open(Open::new(method, until, now));
         Ok(())
     }
 
-    /// Whether the rules in force admit the stream by the facts it has shown.
-    fn admitted(&self, now: Now, method: Method) -> Result<(), Reason> {
+    /// Whether the rules in force admit the stream by the facts it has shown; until when its
+    /// certificate proves it, in Unix time, where it does.
+    fn admitted(&self, now: Now, method: Method) -> Result<Option<u64>, Reason> {
         let partner = self.partner(Some(method))?;
         match &self.tls {
             Some(facts) if method == Method::SaslExternal => {
-                let verdict = self.report(now, partner, facts).verdict;
-                verdict.map_err(Reason::Certificate)
+                let report = self.report(now, partner, facts);
+                report.verdict.map_err(Reason::Certificate)?;
+                Ok(Some(report.until))
             }
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 
@@ -235,7 +237,7 @@ impl Outbound {
     fn judge_again(&self, now: Now) -> Result<(), Reason> {
         let outcome = match &self.state {
             State::Closing(_) | State::Closed => Ok(()),
-            State::Open(open) => self.admitted(now, open.method),
+            State::Open(open) => self.admitted(now, open.method).map(drop),
             // The method is judged when the stream opens.
             _ => self.partner(None).map(|_| ()),
         };
@@ -249,7 +251,9 @@ impl Outbound {
         }
         match &mut self.state {
             State::Closing(_) => self.gone(Reason::PeerClosed),
-            State::Open(open) => match open.due(now.monotonic, &self.context.timing) {
+            State::Open(open) => match open.due(now, &self.context.timing) {
+                Due::Expired(since) => self.fail(now, Reason::CertificateExpired(since)),
+                Due::Nothing => {}
                 Due::PingTimeout => self.fail(now, Reason::PingTimeout),
                 Due::Idle => self.fail(now, Reason::Idle),
                 Due::Ping => self.ping(now.monotonic + Timing::PING_ANSWER),

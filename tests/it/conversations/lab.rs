@@ -181,6 +181,8 @@ fn issue(certificate: &str) -> Vec<CertificateDer<'static>> {
         "" => trusted(leaf),
         "expired" => trusted(leaf.valid((2020, 1, 1), (2021, 1, 1))),
         "not-yet-valid" => trusted(leaf.valid((2090, 1, 1), (2100, 1, 1))),
+        // 500 seconds after the script begins.
+        "ending" => trusted(leaf.ends_after(500)),
         "client-auth-only" => trusted(leaf.client_only()),
         "server-auth-only" => trusted(leaf.server_only()),
         "self-signed" => leaf.self_signed(),

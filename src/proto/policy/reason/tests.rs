@@ -75,6 +75,7 @@ fn every_reason() -> Vec<Reason> {
         Reason::TooManyStrangers("unauthenticated-limit"),
         Reason::TooMuchUnproven,
         Reason::Finished,
+        Reason::CertificateExpired(0),
         Reason::Shutdown,
         Reason::Replaced,
         Reason::PeerError {

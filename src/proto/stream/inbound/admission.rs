@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::expiry::Expiry;
 use super::Cx;
 use crate::proto::auth::chain::{CertReport, TlsFacts, TlsVersion, judge};
 use crate::proto::auth::{Authenticated, Pair};
@@ -13,6 +14,8 @@ pub(super) struct Secured {
     /// With the chain where it is good, because the next reload may bring other trust anchors.
     pub(super) facts: TlsFacts,
     pub(super) report: CertReport,
+    /// Until when a good certificate proves anything.
+    pub(super) expiry: Option<Expiry>,
 }
 
 impl Secured {
@@ -32,7 +35,12 @@ impl Secured {
             facts.chain = Vec::new();
             report.certificate = None;
         }
-        Ok(Self { facts, report })
+        let is_good = report.verdict.is_ok();
+        Ok(Self {
+            expiry: is_good.then(|| Expiry::new(report.until, cx.now)),
+            facts,
+            report,
+        })
     }
 }
 
@@ -72,13 +80,16 @@ pub(super) fn admitted_again(
         return Ok(());
     };
     let tls = tls.insert(Secured::judge(cx, pair, before.facts)?);
-    let by_certificate = proven
-        .iter()
-        .any(|pair| pair.method() == Some(Method::SaslExternal));
     match &tls.report.verdict {
-        Err(fault) if by_certificate => Err(Reason::Certificate(fault.clone())),
+        Err(fault) if by_certificate(proven) => Err(Reason::Certificate(fault.clone())),
         _ => Ok(()),
     }
+}
+
+/// Whether any pair was proven by the certificate.
+pub(super) fn by_certificate(proven: &[Authenticated<Pair>]) -> bool {
+    let mut methods = proven.iter().map(|pair| pair.method());
+    methods.any(|method| method == Some(Method::SaslExternal))
 }
 
 /// What a stanza may measure: as much as the most generous of the partners proven on the stream

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use super::super::close::peer_error;
+use super::super::expiry::Expiry;
 use super::super::features::Offer;
 use super::super::{Output, Record};
-use super::admission::{Secured, set_limits};
+use super::admission::{Secured, by_certificate, set_limits};
 use super::expect_header::{ExpectHeader, ExpectTls};
 use super::{Cx, dialback};
 use crate::proto::auth::chain::TlsVersion;
@@ -117,6 +118,18 @@ impl Negotiating {
         cx.wire.push(Output::Authenticated(proof.clone()));
         self.proven.push(proof);
         set_limits(cx, &self.proven);
+    }
+
+    /// Until when the certificate proves what it has proven.
+    pub(super) fn expiry(&mut self) -> Option<&mut Expiry> {
+        let tls = self.tls.as_mut().filter(|_| by_certificate(&self.proven))?;
+        tls.expiry.as_mut()
+    }
+
+    /// When that is to be looked at.
+    pub(super) fn expires(&self) -> Option<Instant> {
+        let tls = self.tls.as_ref().filter(|_| by_certificate(&self.proven))?;
+        Some(tls.expiry.as_ref()?.deadline())
     }
 
     /// The TLS that the stream runs on.

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::super::expiry::Expiry;
 use super::super::{Now, Timing};
 use crate::proto::auth::Pair;
 use crate::proto::policy::Method;
@@ -15,6 +16,8 @@ pub(super) struct Open {
     /// When the stream last showed that the partner lives.
     last_alive: Instant,
     ping: Option<Ping>,
+    /// Until when the certificate proves the partner, where it does.
+    expiry: Option<Expiry>,
 }
 
 #[derive(Debug)]
@@ -26,14 +29,20 @@ struct Ping {
 /// What a deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
+    /// The certificate has expired: its last second, in Unix time.
+    Expired(u64),
+    /// The certificate was looked at, and is good.
+    Nothing,
     PingTimeout,
     Idle,
     Ping,
 }
 
 impl Open {
-    pub(super) fn new(method: Method, now: Now) -> Self {
+    /// `until` is when the path expires that proved the partner by certificate.
+    pub(super) fn new(method: Method, until: Option<u64>, now: Now) -> Self {
         Self {
+            expiry: until.map(|until| Expiry::new(until, now)),
             method,
             last_stanza: now.monotonic,
             last_alive: now.monotonic,
@@ -43,7 +52,10 @@ impl Open {
 
     /// When something is due next.
     pub(super) fn deadline(&self, timing: &Timing, keep_alive: bool) -> Instant {
-        let idle = self.last_stanza + timing.inactivity;
+        let mut idle = self.last_stanza + timing.inactivity;
+        if let Some(expiry) = &self.expiry {
+            idle = idle.min(expiry.deadline());
+        }
         match &self.ping {
             Some(ping) => idle.min(ping.due),
             None if keep_alive => idle.min(self.last_alive + timing.keep_alive),
@@ -52,7 +64,11 @@ impl Open {
     }
 
     /// What is due, now that the deadline has come.
-    pub(super) fn due(&self, now: Instant, timing: &Timing) -> Due {
+    pub(super) fn due(&mut self, at: Now, timing: &Timing) -> Due {
+        let now = at.monotonic;
+        if let Some(expiry) = self.expiry.as_mut().filter(|it| it.deadline() <= now) {
+            return expiry.look(at).map_or(Due::Nothing, Due::Expired);
+        }
         if self.ping.as_ref().is_some_and(|ping| ping.due <= now) {
             Due::PingTimeout
         } else if self.last_stanza + timing.inactivity <= now {
