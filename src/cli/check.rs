@@ -77,6 +77,7 @@ fn text(examination: &Examination, colours: bool) -> String {
     let mut text = String::new();
     if let Some(config) = &examination.config {
         locals(&mut text, config);
+        anchors(&mut text, config);
     }
     partners(&mut text, examination);
     if examination.config.is_some() {
@@ -105,6 +106,25 @@ fn locals(text: &mut String, config: &Config) {
             .map(|facts| format!("valid until {}", utc(facts.not_after)))
             .unwrap_or_default();
         row(text, width, domain.as_str(), &until, "");
+    }
+    text.push('\n');
+}
+
+/// Who may vouch for partners, and which certificates count only for themselves.
+fn anchors(text: &mut String, config: &Config) {
+    let own = config.rules.partners().iter();
+    let own = own.filter_map(|it| Some((format!(" of {}", it.primary), it.anchors.as_ref()?)));
+    for (whose, anchors) in std::iter::once((String::new(), &config.tls.anchors)).chain(own) {
+        let authorities = match anchors.authorities() {
+            1 => "1 authority".to_owned(),
+            count => format!("{count} authorities"),
+        };
+        text.push_str(&format!("Trust anchors{whose}: {authorities}\n"));
+        for single in anchors.singles() {
+            text.push_str(&format!(
+                "  no authority, counts only where it is shown: {single}\n"
+            ));
+        }
     }
     text.push('\n');
 }

@@ -93,6 +93,21 @@ pub(super) fn root_store(section: &Section<'_>, file: &Item<String>) -> Option<A
     let certificates = files::certificates(&path, &file.place, section.findings)?;
     let mut store = RootCertStore::empty();
     for certificate in certificates {
+        // RFC 5280 §4.2.1.9: the TLS library would let any certificate here vouch for others.
+        if let Some(facts) = CertFacts::of(&certificate).filter(|facts| !facts.is_authority) {
+            section.findings.add(Problem::error(
+                "not-an-authority",
+                &file.place,
+                format!(
+                    "{} holds a certificate that is no authority's: {}",
+                    path.display(),
+                    facts.subject
+                ),
+                "a gateway is proven by a certificate that an authority has issued: name that \
+                 authority's certificate (cA TRUE, and keyCertSign if it has key usages)",
+            ));
+            return None;
+        }
         if let Err(error) = store.add(certificate) {
             section.findings.add(Problem::error(
                 "bad-certificate",

@@ -46,7 +46,7 @@ fn read(
         // What the partner file says can be judged without this one.
         let file = path.with_file_name("partners.toml");
         let partners = if file.is_file() {
-            partners::read(&file, None, &[], &Terms::default(), findings).summaries
+            partners::read(&file, None, &[], (&Terms::default(), now), findings).summaries
         } else {
             Vec::new()
         };
@@ -79,7 +79,7 @@ fn read(
         defaults.minimum_tls = tls.minimum_version;
     }
     let place = Some(&partners_place);
-    let partners = partners::read(&partners_path, place, &locals, &defaults, findings);
+    let partners = partners::read(&partners_path, place, &locals, (&defaults, now), findings);
     let (access, contact_limit) = access::read(&root, &locals);
     let dialback = sections::dialback(&root, &state_directory);
     let dns = sections::dns(&root);

@@ -13,6 +13,7 @@ use super::problem::{Place, Problem};
 use super::reader::{Item, Section};
 use super::terms::TLS_VERSIONS;
 use super::trust;
+use crate::proto::auth::certificate::{CertFacts, utc};
 use crate::proto::auth::chain::{Anchors, TlsVersion};
 use crate::proto::jid::Domain;
 
@@ -46,7 +47,7 @@ pub(super) fn read(
         .choice("minimum-version", &TLS_VERSIONS)
         .map_or(TlsVersion::Tls12, |version| version.value);
     let anchors = match section.text("trust-anchors") {
-        Some(name) => anchors(&section, &name),
+        Some(name) => anchors(&section, &name, now),
         None => system_anchors(&section, &section.place()),
     };
     section.finish();
@@ -71,12 +72,36 @@ pub(super) fn read(
 }
 
 /// The system's authorities, or those of a PEM file, in which each certificate must be sound.
-pub(super) fn anchors(section: &Section<'_>, file: &Item<String>) -> Option<Arc<Anchors>> {
+///
+/// RFC 5280 §6.1.1 (d): an anchor's own dates do not count, so one that has expired still vouches,
+/// and is warned about.
+pub(super) fn anchors(
+    section: &Section<'_>,
+    file: &Item<String>,
+    now: UnixTime,
+) -> Option<Arc<Anchors>> {
     if file.value == "system" {
         return system_anchors(section, &file.place);
     }
     let path = section.resolve(&file.value);
     let certificates = files::certificates(&path, &file.place, section.findings)?;
+    for facts in certificates.iter().filter_map(CertFacts::of) {
+        if facts.is_authority && facts.not_after < now.as_secs() {
+            section.findings.add(Problem::warning(
+                "anchor-expired",
+                &file.place,
+                format!(
+                    "the authority {} expired on {}, and still vouches for partners",
+                    facts.subject,
+                    utc(facts.not_after)
+                ),
+                format!(
+                    "remove it from {}, or replace it by its successor",
+                    path.display()
+                ),
+            ));
+        }
+    }
     let (anchors, rejected) = Anchors::from_der(certificates);
     if !rejected.is_empty() {
         section.findings.add(Problem::error(

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use rustls::pki_types::UnixTime;
+
 use super::advice::Combination;
 use super::problem::{Findings, Place, Problem};
 use super::reader::{Item, Section};
@@ -44,7 +46,7 @@ pub(super) fn read(
     path: &Path,
     place: Option<&Place>,
     locals: &[Item<Domain>],
-    defaults: &Terms,
+    (defaults, now): (&Terms, UnixTime),
     findings: &Findings,
 ) -> Partners {
     let hint = "make the file, even an empty one, or name another one in `partners`";
@@ -60,12 +62,12 @@ pub(super) fn read(
     let sections = root.sections("partner");
     let entries: Vec<_> = sections
         .iter()
-        .filter_map(|section| entry(section, defaults))
+        .filter_map(|section| entry(section, defaults, now))
         .collect();
     let default_section = root.section("default-partner");
     let default_partner = default_section
         .is_present()
-        .then(|| default_partner(&default_section, defaults))
+        .then(|| default_partner(&default_section, defaults, now))
         .flatten();
     root.finish();
     if !table.contains_key("partner") && default_partner.is_none() && path.is_file() {
@@ -125,7 +127,7 @@ fn is_of_rooms(pattern: &DomainPattern) -> bool {
     }
 }
 
-fn entry(section: &Section<'_>, defaults: &Terms) -> Option<Entry> {
+fn entry(section: &Section<'_>, defaults: &Terms, now: UnixTime) -> Option<Entry> {
     let findings = section.findings;
     let mark = findings.len();
     let primary_text = section.required_text("primary-domain", "fabrikam.com");
@@ -142,7 +144,7 @@ fn entry(section: &Section<'_>, defaults: &Terms) -> Option<Entry> {
     let hint = "write a name or address and a port: \"xmpp.fabrikam.com:5269\"";
     let texts = section.texts("route");
     let route = section.parse_each(texts, "bad-route", hint, value::host_port);
-    let settled = settle(section, defaults);
+    let settled = settle(section, defaults, now);
     section.finish();
 
     let (primary_text, primary) = (primary_text?, primary?);
@@ -163,9 +165,9 @@ fn entry(section: &Section<'_>, defaults: &Terms) -> Option<Entry> {
 const DEFAULT_NAME: &str = "default-partner";
 
 /// `[default-partner]`: the same keys, without domains and a way to them.
-fn default_partner(section: &Section<'_>, defaults: &Terms) -> Option<Partner> {
+fn default_partner(section: &Section<'_>, defaults: &Terms, now: UnixTime) -> Option<Partner> {
     let mark = section.findings.len();
-    let partner = settle(section, defaults)(Domain::parse(DEFAULT_NAME).ok()?);
+    let partner = settle(section, defaults, now)(Domain::parse(DEFAULT_NAME).ok()?);
     section.finish();
     if section.findings.len() > mark {
         return None;
@@ -183,14 +185,18 @@ fn default_partner(section: &Section<'_>, defaults: &Terms) -> Option<Partner> {
 }
 
 /// Reads the keys that both kinds of section have; the rest of a partner is its name.
-fn settle(section: &Section<'_>, defaults: &Terms) -> impl FnOnce(Domain) -> Partner {
+fn settle(
+    section: &Section<'_>,
+    defaults: &Terms,
+    now: UnixTime,
+) -> impl FnOnce(Domain) -> Partner {
     let description = section.text("description").map(|text| text.value);
     let terms = terms::read(section, defaults);
     let combination = Combination::read(section);
     let keep_alive = section.flag("keep-alive", true).value;
     let anchors = section
         .text("trust-anchors")
-        .and_then(|file| identity::anchors(section, &file));
+        .and_then(|file| identity::anchors(section, &file, now));
     let pins = pins::read(section, &combination);
     let line = section.place().line();
     move |primary| Partner {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{SemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 
 use super::connect::{ConnectSettings, connect};
@@ -350,6 +350,10 @@ impl Side for Dialling {
         transport
             .connect_tls(config, name, settings.admission.handshake_bytes)
             .await
+    }
+
+    fn place(&self) -> impl Future<Output = Option<SemaphorePermit<'_>>> + Send {
+        self.edge.turnstile.place()
     }
 
     async fn act(&mut self, output: Output, mailbox: &Mailbox) -> Result<(), Reason> {

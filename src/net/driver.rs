@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::UnixTime;
-use tokio::sync::watch;
+use tokio::sync::{SemaphorePermit, watch};
 use tokio::time::{sleep_until, timeout, timeout_at};
 
 use super::mailbox::{Command, Incoming, Mailbox};
@@ -37,6 +37,11 @@ pub trait Side: Send {
         local: &Domain,
         remote: &Domain,
     ) -> impl Future<Output = Result<(Transport, TlsFacts), TlsFault>> + Send;
+
+    /// A place to judge the other side's certificate in.
+    fn place(&self) -> impl Future<Output = Option<SemaphorePermit<'_>>> + Send {
+        std::future::ready(None)
+    }
 
     /// Acts on an output; waiting here slows this stream's reading, and nothing else.
     ///
@@ -223,7 +228,10 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         };
         let (transport, facts) = outcome.map_err(|fault| failed(&fault))?;
         self.transport = transport;
+        // Judging a hostile chain costs as much as a handshake, and is bounded with them.
+        let place = self.side.place().await;
         self.machine.handle(now(), Input::TlsUp(facts));
+        drop(place);
         Ok(())
     }
 

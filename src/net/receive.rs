@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
+use tokio::sync::SemaphorePermit;
 
 use super::admission::Admitted;
 use super::dial;
@@ -72,6 +73,10 @@ impl Side for Receiving {
         let config = settings.tls.server(local, minimum);
         let handshake = transport.accept_tls(config, settings.admission.handshake_bytes);
         self.edge.turnstile.pass(handshake).await
+    }
+
+    fn place(&self) -> impl Future<Output = Option<SemaphorePermit<'_>>> + Send {
+        self.edge.turnstile.place()
     }
 
     async fn act(&mut self, output: Output, mailbox: &Mailbox) -> Result<(), Reason> {

@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::thread::available_parallelism;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Lets so many through at a time, one step each.
 #[derive(Debug)]
@@ -23,12 +23,17 @@ impl Turnstile {
         Self(Semaphore::new(places))
     }
 
+    /// A place for what is computed at once and waits for nobody; given back when dropped.
+    pub async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes the turnstile; and if so, work is not to be lost for it.
+        self.0.acquire().await.ok()
+    }
+
     /// Does some work; each of its steps needs a place.
     pub async fn pass<F: Future>(&self, work: F) -> F::Output {
         let mut work = pin!(work);
         loop {
-            // Nobody closes the turnstile; and if so, work is not to be lost for it.
-            let place = self.0.acquire().await;
+            let place = self.place().await;
             let step = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
             drop(place);
             if let Poll::Ready(output) = step {

@@ -12,7 +12,7 @@ use x509_cert::der::asn1::{Ia5StringRef, ObjectIdentifier, Utf8StringRef};
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::{GeneralName, OtherName};
 
-use crate::proto::jid::{Domain, Jid};
+use crate::proto::jid::Domain;
 
 /// Every name of the three kinds that a certificate presents, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,9 +123,12 @@ impl Name {
                 .filter(|(service, _)| service.eq_ignore_ascii_case("_xmpp-server"))
                 .is_some_and(|(_, name)| is_domain(name, domain)),
             // RFC 6120 §13.7.1.2.1: of a server, the address is a bare domainpart.
-            Self::XmppAddr(text) => Jid::parse(text).is_ok_and(|jid| {
-                jid.local().is_none() && jid.resource().is_none() && jid.domain() == domain
-            }),
+            // RFC 7622 §3.2: it stands there in normal form; another spelling is another name, because
+            // nobody knows what the authority has read in it.
+            Self::XmppAddr(text) => {
+                let text = text.to_ascii_lowercase();
+                text == domain.as_str() || text == unicode(domain)
+            }
         }
     }
 
@@ -190,6 +193,15 @@ fn presented(text: &str) -> Option<Domain> {
     Domain::parse(text).ok().filter(|_| !text.ends_with('.'))
 }
 
+/// A domain with its A-labels read as what they stand for.
+fn unicode(domain: &Domain) -> String {
+    let (text, outcome) = idna::domain_to_unicode(domain.as_str());
+    match outcome {
+        Ok(()) => text,
+        Err(_) => domain.to_string(),
+    }
+}
+
 fn is_domain(text: &str, domain: &Domain) -> bool {
     presented(text).is_some_and(|presented| presented == *domain)
 }
@@ -234,6 +246,14 @@ mod tests {
             (dns("a.example\0.evil.test"), "a.example", false),
             (dns(""), "a.example", false),
             (dns("192.0.2.1"), "192.0.2.1", false),
+            (addr("exämple.org"), "exämple.org", true),
+            (addr("xn--exmple-cua.org"), "exämple.org", true),
+            // Other spellings are other names.
+            (addr("EXÄMPLE.org"), "exämple.org", false),
+            (addr("a.example."), "a.example", false),
+            (addr("ａ.example"), "a.example", false),
+            (addr("a\u{ad}.example"), "a.example", false),
+            (addr("a。example"), "a.example", false),
             (srv("_xmpp-server.a.example"), "a.example", true),
             (srv("_XMPP-Server.a.example"), "a.example", true),
             (srv("_xmpp-client.a.example"), "a.example", false),

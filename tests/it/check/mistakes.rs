@@ -333,6 +333,13 @@ pub(super) const TOGETHER: &[Mistake] = &[
          client-trust-anchors = \"ca.pem\"\nclient-names = [\"a b\"]",
         &["edge.toml:16:17 bad-name"],
     ),
+    // A server's certificate would act as an authority, and vouch for any gateway.
+    mistake(
+        PLAINTEXT,
+        "[gateway.tls]\ncertificate-chain = \"internal.pem\"\nprivate-key = \"internal.key\"\n\
+         client-trust-anchors = \"self.pem\"",
+        &["edge.toml:15:24 not-an-authority"],
+    ),
     mistake(
         FEDERATED,
         "type = \"federated\"\n[[partner]]\nprimary-domain = \"FABRIKAM.example\"\ntype = \"federated\"",

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::lab::{EDGE, Lab, PARTNERS};
+use crate::pki::{self, Authority};
 
 const CHECK: [&str; 3] = ["check", "--config", "edge.toml"];
 const CHECK_JSON: [&str; 5] = ["check", "--config", "edge.toml", "--format", "json"];
@@ -15,6 +16,8 @@ fn a_configuration_that_can_be_used() {
         output,
         r#"Local domain     Certificate
 contoso.example  valid until 2100-01-01T00:00:00Z
+
+Trust anchors: 1 authority
 
 Partner           Methods, strongest first
 fabrikam.example  sasl-external
@@ -285,4 +288,25 @@ fn spoilt() -> Lab {
         .replace("fabrikam.example", "contoso.example")
         .replace("\"federated\"", "\"federated\"\ntls = \"not-supported\"");
     Lab::with(&edge, &format!("{partners}{TWO_MORE}"))
+}
+
+#[test]
+fn anchors_are_told_apart() {
+    let lab = sound();
+    let old = Authority::root_with("Old Authority", |params| {
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    });
+    let read = |name| std::fs::read_to_string(lab.path(name)).unwrap();
+    let all = read("ca.pem") + &read("self.pem") + &pki::pem(&old.certificate);
+    let edge = read("edge.toml").replace("\"ca.pem\"", "\"anchors.pem\"");
+    lab.write("anchors.pem", &all, 0o644);
+    lab.write("edge.toml", &edge, 0o644);
+    let (status, text, _) = lab.run(&["check", "--config", "edge.toml"]);
+    assert_eq!(status, 0, "{text}");
+    for part in [
+        "Trust anchors: 2 authorities\n  no authority, counts only where it is shown: CN=leaf\n",
+        "warning[anchor-expired]: the authority CN=Old Authority expired on",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
 }

@@ -18,6 +18,8 @@ use crate::pki::{self, Authority, Leaf};
 
 /// The default of `max-stanza-bytes`.
 const STANZA_BYTES: usize = 262_144;
+/// How many times what an ordinary chain costs the worst one may cost.
+const WORST_CHAIN: u32 = 15;
 /// How often each chain is judged.
 const RUNS: u32 = 100;
 /// How many times the ordinary cost a byte of the worst stanza may take.
@@ -239,10 +241,16 @@ fn no_chain_costs_many_times_what_an_ordinary_one_costs() {
         .intermediate("middle")
         .issue(Leaf::new(&["fabrikam.example"]));
     let (ordinary, _) = cost(&root, &ordinary.chain);
-    println!("ordinary: {ordinary:?}");
+    println!("an ordinary chain: {ordinary:?}");
+    let mut worst = Duration::ZERO;
     for (name, root, chain) in chains() {
         let bytes: usize = chain.iter().map(|it| it.len()).sum();
         let (time, is_good) = cost(&root, &chain);
         println!("{name}: {bytes} bytes, {time:?}, good: {is_good}");
+        worst = worst.max(time);
     }
+    assert!(
+        worst <= ordinary * WORST_CHAIN,
+        "{worst:?}, an ordinary one {ordinary:?}"
+    );
 }

@@ -11,6 +11,8 @@ use crate::proto::auth::certificate::CertFacts;
 #[derive(Debug, Default)]
 pub struct Anchors {
     roots: Vec<TrustAnchor<'static>>,
+    /// The subjects of those that are no authorities.
+    singles: Vec<String>,
     certificates: HashSet<CertificateDer<'static>>,
 }
 
@@ -37,8 +39,13 @@ impl Anchors {
                 (Ok(root), Some(facts)) => {
                     // RFC 5280 §4.2.1.9: only `cA TRUE` makes an authority; a certificate of version 1
                     // cannot say so.
-                    if anchors.certificates.insert(certificate) && facts.is_authority {
+                    if !anchors.certificates.insert(certificate) {
+                        continue;
+                    }
+                    if facts.is_authority {
                         anchors.roots.push(root);
+                    } else {
+                        anchors.singles.push(facts.subject);
                     }
                 }
                 _ => rejected.push(certificate),
@@ -63,6 +70,12 @@ impl Anchors {
     #[must_use]
     pub fn authorities(&self) -> usize {
         self.roots.len()
+    }
+
+    /// The subjects of the single certificates among them.
+    #[must_use]
+    pub fn singles(&self) -> &[String] {
+        &self.singles
     }
 
     /// The authorities, as a chain check takes them.
