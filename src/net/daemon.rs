@@ -179,9 +179,11 @@ impl Daemon {
             let mut look = interval(Duration::from_millis(10));
             loop {
                 look.tick().await;
-                self.edge.registry.abort_all();
+                // First the hub: whoever ends from here on bounces nothing that nobody would read.
                 self.edge.hub.abandon();
-                if self.edge.hub.is_idle() {
+                self.edge.registry.abort_all();
+                let live = self.edge.registry.count(&Kind::ALL);
+                if live == 0 && self.edge.hub.is_idle() {
                     return;
                 }
             }

@@ -76,8 +76,8 @@ impl std::fmt::Display for Left {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{} stanzas of {} partners, goodbyes of {} partners' streams, {} of our streams, {} \
-             gateways' links",
+            "stanzas {} (of partners {}), goodbyes of partners' streams {}, of our streams {}, of \
+             gateways' links {}",
             self.stanzas, self.partners, self.inbound, self.outbound, self.links
         )
     }

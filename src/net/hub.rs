@@ -77,7 +77,8 @@ impl Hub {
     /// A partner's stanza; waits while that partner's lane to the gateway is full, or while the
     /// partner is ahead of its rate.
     pub async fn from_partner(&self, addressed: Addressed) {
-        if self.is_pong(&addressed) {
+        // When there is no more time, what was read counts as never read.
+        if self.is_over.load(Relaxed) || self.is_pong(&addressed) {
             return;
         }
         let context = Arc::clone(&self.context.borrow());
@@ -117,6 +118,9 @@ impl Hub {
     /// two users that are returned.
     #[must_use = "the contact of these two users is to be settled"]
     pub fn from_gateway(&self, addressed: Addressed) -> Option<Link> {
+        if self.is_over.load(Relaxed) {
+            return None;
+        }
         let context = Arc::clone(&self.context.borrow());
         let accepted = self.accept(&addressed);
         let parcel = self.judge(addressed, accepted, &context)?;

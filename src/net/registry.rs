@@ -21,6 +21,11 @@ pub enum Kind {
     Link,
 }
 
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Inbound, Self::Outbound, Self::Link];
+}
+
 /// All live connections.
 #[derive(Debug, Default)]
 pub struct Registry {

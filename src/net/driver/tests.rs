@@ -83,10 +83,10 @@ fn lane(_: &Parcel) -> Domain {
 }
 
 /// A driver that runs, its mailbox, and the other end of its connection.
-async fn driven(
+async fn driven<S: Side + 'static>(
     puppet: Puppet,
-    side: Stands,
-) -> (tokio::task::JoinHandle<Ended<Stands>>, Mailbox, TcpStream) {
+    side: S,
+) -> (tokio::task::JoinHandle<Ended<S>>, Mailbox, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
@@ -185,4 +185,68 @@ async fn what_is_queued_goes_out_once_the_stream_is_open() {
     let ended = driver.await.unwrap();
     assert_eq!(ended.reason, Reason::Shutdown);
     assert!(ended.uncertain.is_empty() && ended.untouched.is_empty());
+}
+
+/// A side that keeps its stream waiting.
+struct Slow;
+
+impl Side for Slow {
+    async fn start_tls(
+        &mut self,
+        transport: Transport,
+        _local: &Domain,
+        _remote: &Domain,
+    ) -> Result<(Transport, TlsFacts), TlsFault> {
+        drop(transport);
+        Err(TlsFault::Closed)
+    }
+
+    async fn act(&mut self, _output: Output, _mailbox: &Mailbox) -> Result<(), Reason> {
+        std::future::pending().await
+    }
+
+    fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
+        None
+    }
+
+    fn hand_over(&self, _untouched: Vec<Parcel>) {}
+}
+
+#[tokio::test]
+async fn what_is_answered_is_written_before_the_next_element_is_paid_for() {
+    let answers = vec![
+        Output::Send(b"one".to_vec()),
+        Output::Pace,
+        Output::Send(b"two".to_vec()),
+    ];
+    let puppet = Puppet {
+        on: vec![(b"ask", answers)],
+        ..Puppet::default()
+    };
+    let (_driver, _mailbox, mut other) = driven(puppet, Slow).await;
+    other.write_all(b"ask").await.unwrap();
+    let mut heard = [0; 64];
+    let count = other.read(&mut heard).await.unwrap();
+    assert_eq!(&heard[..count], b"one");
+}
+
+#[tokio::test]
+async fn who_is_told_to_go_at_once_says_no_goodbye() {
+    let goodbye = vec![
+        Output::Send(vec![b'x'; 32 << 20]),
+        Output::Close(Reason::Finished),
+    ];
+    let puppet = Puppet {
+        on: vec![(b"bye", goodbye)],
+        ..Puppet::default()
+    };
+    let (driver, mailbox, mut other) = driven(puppet, Stands::default()).await;
+    other.write_all(b"bye").await.unwrap();
+    // Nobody reads the last words.
+    let mut first = [0; 1];
+    other.read_exact(&mut first).await.unwrap();
+    let begun = Instant::now();
+    mailbox.abort();
+    driver.await.unwrap();
+    assert!(begun.elapsed() < GOODBYE / 2);
 }

@@ -171,6 +171,8 @@ pub enum Reason {
     QueueFull,
     /// No gateway is connected for the local domain.
     NoGateway,
+    /// The gateway's link ended while the stanza was being written: nobody knows whether it arrived.
+    LinkLost,
 }
 
 impl Reason {
@@ -327,6 +329,7 @@ impl Reason {
             Self::MalformedStanza(_) => ("malformed-stanza", "bad-format", BAD_REQUEST),
             Self::QueueFull => ("queue-full", "resource-constraint", CONSTRAINT),
             Self::NoGateway => ("no-gateway", "remote-connection-failed", UNAVAILABLE),
+            Self::LinkLost => ("link-lost", "remote-connection-failed", UNAVAILABLE),
         }
     }
 }
@@ -475,6 +478,9 @@ impl fmt::Display for Reason {
             Self::MalformedStanza(what) => write!(f, "malformed stanza: {what}"),
             Self::QueueFull => f.write_str("too much is already waiting for this destination"),
             Self::NoGateway => f.write_str("no gateway is connected for this domain"),
+            Self::LinkLost => f.write_str(
+                "the connection to the gateway ended while the stanza was being written",
+            ),
         }
     }
 }

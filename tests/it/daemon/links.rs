@@ -32,7 +32,10 @@ fn send(mut partner: &TcpStream, numbers: std::ops::RangeInclusive<usize>) {
             "<message from='a@fabrikam.example' to='b@contoso.example' id='n{number}-'>\
              <body>{body}</body></message>"
         );
-        partner.write_all(message.as_bytes()).unwrap();
+        // The edge may have stopped meanwhile.
+        if partner.write_all(message.as_bytes()).is_err() {
+            return;
+        }
     }
 }
 
@@ -117,13 +120,15 @@ fn figure(line: &str, word: &str) -> u64 {
 
 #[test]
 fn the_ledger_balances_when_a_gateway_reads_nothing_and_a_second_signal_comes() {
-    const SENT: u64 = 500;
     let authority = Authority::start();
     let daemon = Daemon::start(&lab(authority.address, "", ""));
     let _deaf = deaf_link(&daemon);
     let partner = prove(&daemon);
-    send(&partner, 1..=usize::try_from(SENT).unwrap());
-    std::thread::sleep(Duration::from_millis(500));
+    // More than the lane takes: the last stanza that was read waits for room in it.
+    let sending = partner.try_clone().unwrap();
+    let flood = std::thread::spawn(move || send(&sending, 1..=10_000));
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(!flood.is_finished());
     daemon.signal("TERM");
     daemon.log_line("stopping");
     std::thread::sleep(Duration::from_millis(200));
@@ -135,17 +140,21 @@ fn the_ledger_balances_when_a_gateway_reads_nothing_and_a_second_signal_comes() 
     assert!(took < Duration::from_secs(2), "{took:?}");
     let [accepted, delivered, bounced, dropped] =
         ["accepted", "= delivered", "+ bounced", "+ dropped"].map(|word| figure(&line, word));
-    assert_eq!(accepted, SENT, "{line}");
+    assert!(accepted > 1000, "{line}");
     assert_eq!(accepted, delivered + bounced + dropped, "{line}");
     assert!(
         dropped > 0 && line.contains("0 were still queued"),
         "{line}"
     );
-    let waited = format!("{dropped} stanzas of 1 partners");
     assert!(
-        line.contains("a second signal") && line.contains(&waited),
+        line.contains("a second signal") && line.contains("(of partners 1)"),
         "{line}"
     );
-    assert!(line.contains("1 gateways' links"), "{line}");
+    assert!(
+        figure(&line, "not waited for: stanzas") <= dropped,
+        "{line}"
+    );
+    assert!(line.contains("gateways' links 1"), "{line}");
     drop(partner);
+    flood.join().unwrap();
 }

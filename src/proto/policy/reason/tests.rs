@@ -107,6 +107,7 @@ fn every_reason() -> Vec<Reason> {
         Reason::MalformedStanza("text"),
         Reason::QueueFull,
         Reason::NoGateway,
+        Reason::LinkLost,
     ]
 }
 
