@@ -12,6 +12,7 @@ use self::access::{Access, Refusal};
 use super::{ConfigFile, Exit};
 use crate::config::{Config, report};
 use crate::proto::jid::Jid;
+use crate::proto::words;
 use crate::store::protocol::Entry;
 
 /// List and edit the contacts that local users have added
@@ -160,7 +161,10 @@ fn usage(text: &str) -> (Exit, String) {
 }
 
 fn unavailable(refusal: Refusal) -> (Exit, String) {
-    (Exit::Unavailable, format!("error: {refusal}\n"))
+    (
+        Exit::Unavailable,
+        format!("error: {}\n", words::of_error(&refusal)),
+    )
 }
 
 /// Longer addresses take a line of their own.

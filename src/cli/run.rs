@@ -15,6 +15,7 @@ use crate::ops::logging::Logging;
 use crate::ops::memory::forbid_core_dumps;
 use crate::ops::signals::{Signal, Signals};
 use crate::ops::systemd::{Listeners, Notifier};
+use crate::proto::words;
 
 /// Run the daemon
 ///
@@ -172,6 +173,6 @@ fn reload(path: &Path, daemon: &Daemon, logging: &Logging) {
 }
 
 fn refuse(text: &str) -> Exit {
-    super::complain(&format!("error: {text}\n"));
+    super::complain(&format!("error: {}\n", words::of_error(&text)));
     Exit::Configuration
 }

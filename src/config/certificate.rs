@@ -2,18 +2,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore};
 
 use super::files;
+use super::key_kind;
 use super::problem::{Place, Problem};
 use super::reader::{Item, Section};
 use crate::proto::auth::certificate::{CertFacts, utc};
 use crate::proto::auth::identity::Names;
+use crate::proto::auth::pin::Pin;
 use crate::proto::jid::Domain;
 
 /// Reads `certificate-chain` and `private-key` of a section and checks all but the names.
@@ -30,34 +32,89 @@ pub(super) fn read(section: &Section<'_>, now: UnixTime) -> Option<(Arc<Certifie
         .as_ref()
         .and_then(|key| files::private_key(&section.resolve(&key.value), &key.place, findings));
     let (chain, key) = (chain?, key?);
-    match CertifiedKey::from_der(certificates?, private?, &aws_lc_rs::default_provider()) {
-        Ok(certified) => Some((Arc::new(certified), chain.place)),
-        Err(rustls::Error::InconsistentKeys(_)) => {
-            findings.add(
-                Problem::error(
-                    "key-mismatch",
-                    &key.place,
-                    "the private key does not belong to the certificate",
-                    "name the key that the certificate was requested with",
-                )
-                .related(&chain.place, "the certificate"),
-            );
-            None
+    let (certificates, private) = (certificates?, private?);
+    let kind = key_kind::describe(&private);
+    let Ok(private) = aws_lc_rs::default_provider()
+        .key_provider
+        .load_private_key(private)
+    else {
+        let message = match kind {
+            Some(kind) => format!("the private key cannot be used: it is {kind}, or damaged"),
+            None => "the private key cannot be used: it is damaged".to_owned(),
+        };
+        findings.add(Problem::error(
+            "unusable-key",
+            &key.place,
+            message,
+            "use an ECDSA P-256 or P-384 key, an Ed25519 key, or RSA of 2048 to 8192 bits",
+        ));
+        return None;
+    };
+    let certified = CertifiedKey::new(certificates, private);
+    match certified.keys_match() {
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {
+            return Some((Arc::new(certified), chain.place));
         }
-        Err(error) => {
-            let reason = match error {
-                rustls::Error::General(reason) => reason,
-                error => error.to_string(),
-            };
-            findings.add(Problem::error(
-                "unusable-key",
-                &key.place,
-                format!("the private key cannot be used: {reason}"),
-                "use an ECDSA P-256 or P-384 key, an Ed25519 key, or RSA of 2048 bits or more",
-            ));
-            None
+        Err(Error::InconsistentKeys(_)) => {
+            findings.add(mismatch(&certified, &key.place, &chain.place));
         }
+        Err(error) => findings.add(unusable(&error, &chain.place)),
     }
+    None
+}
+
+/// The key is not the first certificate's: perhaps it is that of another one in the file.
+fn mismatch(certified: &CertifiedKey, key: &Place, chain: &Place) -> Problem {
+    let own = certified.key.public_key().map(|key| Pin::of(&key));
+    let facts = certified.cert.iter().map(CertFacts::of);
+    let owner = facts
+        .enumerate()
+        .skip(1)
+        .filter_map(|(index, facts)| Some((index, facts?)))
+        .find(|(_, facts)| own == Some(Pin(facts.spki_sha256)));
+    match owner {
+        // RFC 8446 §4.4.2: the sender's certificate comes first.
+        Some((index, facts)) => Problem::error(
+            "chain-order",
+            chain,
+            format!(
+                "the chain is in the wrong order: the key belongs to certificate {} of {}, {}",
+                index + 1,
+                certified.cert.len(),
+                facts.subject
+            ),
+            "put that certificate first, then its issuer's, and so on upwards",
+        )
+        .related(key, "the key"),
+        None => Problem::error(
+            "key-mismatch",
+            key,
+            "the private key does not belong to the certificate",
+            "name the key that the certificate was requested with",
+        )
+        .related(chain, "the certificate"),
+    }
+}
+
+/// The TLS library cannot read the first certificate.
+fn unusable(error: &Error, chain: &Place) -> Problem {
+    let is_version_one = matches!(
+        error,
+        Error::InvalidCertificate(CertificateError::Other(other))
+            if other.0.downcast_ref() == Some(&webpki::Error::UnsupportedCertVersion)
+    );
+    let (message, hint) = if is_version_one {
+        (
+            "the certificate is X.509 version 1, which cannot carry a domain name",
+            "get a certificate of version 3",
+        )
+    } else {
+        (
+            "the first certificate of the chain cannot be read",
+            "have it issued anew, and put the edge's own certificate first",
+        )
+    };
+    Problem::error("bad-certificate", chain, message, hint)
 }
 
 /// Reports the domains that a certificate does not name.
@@ -108,11 +165,11 @@ pub(super) fn root_store(section: &Section<'_>, file: &Item<String>) -> Option<A
             ));
             return None;
         }
-        if let Err(error) = store.add(certificate) {
+        if store.add(certificate).is_err() {
             section.findings.add(Problem::error(
                 "bad-certificate",
                 &file.place,
-                format!("{} holds a bad certificate: {error}", path.display()),
+                format!("{} holds a malformed certificate", path.display()),
                 "name a PEM file with the certificates of certification authorities",
             ));
             return None;
@@ -144,22 +201,39 @@ fn check_leaf(
     };
     let now = now.as_secs();
     let left = Duration::from_secs(leaf.not_after.saturating_sub(now));
+    // A clock that is wrong looks like a certificate that is.
     if now > leaf.not_after {
         add(Problem::error(
             "certificate-expired",
             place,
-            format!("the certificate expired on {}", utc(leaf.not_after)),
-            format!("renew it, and put the new one into {}", path.display()),
+            format!(
+                "the certificate expired on {}; this host's clock says {}",
+                utc(leaf.not_after),
+                utc(now)
+            ),
+            format!(
+                "renew it, and put the new one into {}; or set the clock, if it is ahead",
+                path.display()
+            ),
         ));
     } else if now < leaf.not_before {
+        let hint = match written(path).filter(|written| *written > now + DAY) {
+            Some(written) => format!(
+                "set the clock: it is behind, for the file was written on {}",
+                utc(written)
+            ),
+            None => "set the clock, if it is behind; else use a certificate that is valid now"
+                .to_owned(),
+        };
         add(Problem::error(
             "certificate-not-yet-valid",
             place,
             format!(
-                "the certificate is valid only from {}",
-                utc(leaf.not_before)
+                "the certificate is valid only from {}; this host's clock says {}",
+                utc(leaf.not_before),
+                utc(now)
             ),
-            "check this host's clock, or use a certificate that is valid now",
+            hint,
         ));
     } else if left < SOON {
         let days = match left.as_secs() / 86400 {
@@ -184,3 +258,11 @@ fn check_leaf(
     }
     true
 }
+
+/// When the file was written, in Unix time.
+fn written(path: &Path) -> Option<u64> {
+    let written = std::fs::metadata(path).ok()?.modified().ok()?;
+    Some(written.duration_since(UNIX_EPOCH).ok()?.as_secs())
+}
+
+const DAY: u64 = 86400;

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::pem::{Pem, PemFault};
 use super::problem::{Findings, Place, Problem, Source};
 use super::secret::{Secret, SecretError, read_private};
+use crate::proto::words;
 
 /// Reads a configuration file. `place` is where it is named; without one the command line named it.
 pub(super) fn source(
@@ -61,22 +63,44 @@ pub(super) fn certificates(
     let bytes = read(path)
         .map_err(|error| unreadable(path, place, &error, findings))
         .ok()?;
-    match pem(&bytes) {
-        Ok(pem) if !pem.certificates.is_empty() => Some(pem.certificates),
-        Ok(_) => {
-            findings.add(Problem::error(
-                "no-certificates",
-                place,
-                format!("{} holds no certificate", path.display()),
-                "name a PEM file with one or more BEGIN CERTIFICATE blocks",
-            ));
-            None
-        }
-        Err(error) => {
-            bad_pem(path, place, &error, findings);
-            None
-        }
+    let pem = Pem::read(&bytes)
+        .map_err(|fault| bad_pem(path, place, &fault, false, findings))
+        .ok()?;
+    if !pem.certificates.is_empty() {
+        return Some(pem.certificates);
     }
+    let path = path.display();
+    let (held, hint) = if pem.key.is_some() || pem.has_encrypted_key {
+        (
+            ", but a private key",
+            "name the file with the certificates here, and this one in `private-key`: the two may \
+             be swapped"
+                .to_owned(),
+        )
+    } else if pem.has("CERTIFICATE REQUEST") || pem.has("NEW CERTIFICATE REQUEST") {
+        (
+            ", but a request for one",
+            "name the certificate that the authority issued upon this request".to_owned(),
+        )
+    } else if pem.has("PKCS7") {
+        (
+            ", but a PKCS#7 bundle",
+            format!("convert it: openssl pkcs7 -in {path} -print_certs -out {path}.pem"),
+        )
+    } else if pem.has("TRUSTED CERTIFICATE") {
+        (
+            " in the common form",
+            format!("convert it: openssl x509 -in {path} -out {path}.pem"),
+        )
+    } else {
+        (
+            "",
+            "name a PEM file with one or more BEGIN CERTIFICATE blocks".to_owned(),
+        )
+    };
+    let message = format!("{path} holds no certificate{held}");
+    findings.add(Problem::error("no-certificates", place, message, hint));
+    None
 }
 
 /// Reads the private key of a PEM file that only its owner can read.
@@ -88,22 +112,49 @@ pub(super) fn private_key(
     let bytes = read_private(path)
         .map_err(|error| unfit(path, place, &error, findings))
         .ok()?;
-    match pem(&bytes).map(|pem| pem.key) {
-        Ok(Some(key)) => Some(key),
-        Ok(None) => {
-            findings.add(Problem::error(
-                "no-private-key",
-                place,
-                format!("{} holds no private key", path.display()),
-                "name a PEM file with an unencrypted PKCS#8, PKCS#1 or SEC1 key",
-            ));
-            None
-        }
-        Err(error) => {
-            bad_pem(path, place, &error, findings);
-            None
-        }
+    let pem = Pem::read(&bytes)
+        .map_err(|fault| bad_pem(path, place, &fault, true, findings))
+        .ok()?;
+    if pem.key.is_some() {
+        return pem.key;
     }
+    let path = path.display();
+    if pem.has_encrypted_key {
+        findings.add(Problem::error(
+            "encrypted-key",
+            place,
+            format!("the private key in {path} is encrypted"),
+            format!(
+                "decrypt it: openssl pkey -in {path} -out {path}.plain, and name that file here"
+            ),
+        ));
+        return None;
+    }
+    let (held, hint) = if !pem.certificates.is_empty() {
+        (
+            ", but certificates",
+            "name the file with the key here, and this one in `certificate-chain`: the two may be \
+             swapped",
+        )
+    } else if pem.has("PUBLIC KEY") {
+        (
+            ", but a public one",
+            "name the file with the private key that it belongs to",
+        )
+    } else if pem.has("OPENSSH PRIVATE KEY") {
+        (
+            " for TLS, but one for SSH",
+            "name the key that the certificate was requested with",
+        )
+    } else {
+        (
+            "",
+            "name a PEM file with an unencrypted PKCS#8, PKCS#1 or SEC1 key",
+        )
+    };
+    let message = format!("{path} holds no private key{held}");
+    findings.add(Problem::error("no-private-key", place, message, hint));
+    None
 }
 
 /// Reads a shared secret from a file that only its owner can read.
@@ -113,25 +164,28 @@ pub(super) fn secret(path: &Path, place: &Place, findings: &Findings) -> Option<
         .ok()
 }
 
-struct Pem {
-    certificates: Vec<CertificateDer<'static>>,
-    key: Option<PrivateKeyDer<'static>>,
-}
-
-/// The only use of rustls-pemfile: certificates in their order, and the first private key.
-fn pem(bytes: &[u8]) -> io::Result<Pem> {
-    let certificates = rustls_pemfile::certs(&mut &*bytes).collect::<Result<_, _>>()?;
-    let key = rustls_pemfile::private_key(&mut &*bytes)?;
-    Ok(Pem { certificates, key })
-}
-
-fn bad_pem(path: &Path, place: &Place, error: &io::Error, findings: &Findings) {
-    findings.add(Problem::error(
-        "bad-pem",
-        place,
-        format!("{} is not a sound PEM file: {error}", path.display()),
-        "make the file anew; it may have been cut off or edited",
-    ));
+fn bad_pem(path: &Path, place: &Place, fault: &PemFault, key_wanted: bool, findings: &Findings) {
+    let shown = path.display();
+    findings.add(match fault {
+        PemFault::Broken(what) => Problem::error(
+            "bad-pem",
+            place,
+            format!("{shown} is not a sound PEM file: {what}"),
+            "make the file anew; it may have been cut off or edited",
+        ),
+        PemFault::Binary(binary) => Problem::error(
+            "not-pem",
+            place,
+            format!(
+                "{shown} holds {} in binary form, and PEM text is needed",
+                binary.name()
+            ),
+            format!(
+                "convert it: {}, and name the new file",
+                binary.conversion(&shown.to_string(), key_wanted)
+            ),
+        ),
+    });
 }
 
 fn unreadable(path: &Path, place: &Place, error: &io::Error, findings: &Findings) {
@@ -181,6 +235,6 @@ fn reason(error: &io::Error) -> String {
         io::ErrorKind::NotFound => "no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        _ => error.to_string(),
+        _ => words::of_error(error),
     }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::proto::auth::dialback_key::DialbackSecret;
+use crate::proto::words;
 
 /// A shared secret. It has no text form, and is erased when it is dropped.
 #[derive(Clone)]
@@ -101,7 +102,7 @@ pub struct DialbackFileError {
 #[non_exhaustive]
 pub enum SecretError {
     /// The file cannot be read or made.
-    #[error("{0}")]
+    #[error("{}", words::of_error(.0))]
     Io(#[from] io::Error),
     /// Others than the owner may read or write it; the value is its mode.
     #[error("other users can read or write it (mode {0:04o})")]

@@ -59,6 +59,7 @@ fn words(fault: &CertFault) -> Option<(String, &'static str)> {
         ),
         CertFault::Expired {
             since,
+            now: _,
             authority: Some(authority),
         } => (
             format!(

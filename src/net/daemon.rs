@@ -27,6 +27,7 @@ use crate::proto::auth::handshake::LinkSecret;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stream::{Context, Timing};
+use crate::proto::words;
 use crate::store::{Contacts, StoreError};
 
 /// How long stopping may take in all: what is on its way gets this much time.
@@ -227,10 +228,10 @@ impl Daemon {
 #[non_exhaustive]
 pub enum StartError {
     /// A listen address cannot be had.
-    #[error("cannot listen on {0}: {1}")]
+    #[error("cannot listen on {}: {}", .0, words::of_error(.1))]
     Bind(SocketAddr, io::Error),
     /// A socket misbehaves.
-    #[error("{0}")]
+    #[error("{}", words::of_error(.0))]
     Io(io::Error),
     /// The service manager passed a socket that the configuration does not name.
     #[error(

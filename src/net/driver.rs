@@ -27,6 +27,7 @@ use crate::proto::auth::chain::TlsFacts;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stream::{Context, Input, Machine, Now, Output};
+use crate::proto::words;
 
 /// What a kind of stream does with the outputs that are not bytes.
 pub trait Side: Send {
@@ -268,7 +269,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                         let fault = TlsFault::of(&error);
                         let reason = match fault {
                             TlsFault::Io { .. } | TlsFault::Closed | TlsFault::TimedOut => {
-                                Reason::Transport(error.to_string())
+                                Reason::Transport(words::of_error(&error))
                             }
                             fault => Reason::TlsFailed { code: fault.code(), detail: fault.to_string() },
                         };

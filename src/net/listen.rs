@@ -13,6 +13,7 @@ use super::edge::Edge;
 use super::{link, receive};
 use crate::ops::events::{Event, Line};
 use crate::proto::policy::{AdmissionLimits, Reason};
+use crate::proto::words;
 
 /// The pause after a failed accept: out of descriptors, say, which only time can mend.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -48,7 +49,9 @@ pub async fn accept(
                 edge.ledger.count("accept-error");
                 let now = tokio::time::Instant::now();
                 if silent_until.is_none_or(|until| until <= now) {
-                    Line::new(Event::AcceptError).detail(&error).log();
+                    Line::new(Event::AcceptError)
+                        .detail(words::of_error(&error))
+                        .log();
                     silent_until = Some(now + QUIET);
                 }
                 tokio::time::sleep(PAUSE).await;

@@ -35,6 +35,7 @@ use self::queue::{CAPACITY, Lines, Queue};
 use super::counters::Ledger;
 use super::events::{Event, Line};
 use super::text::TextFormat;
+use crate::proto::words;
 
 /// How long the end of the process waits for whoever reads the log.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -190,7 +191,7 @@ pub enum LoggingError {
     #[error("logging was started before")]
     Running,
     /// The thread that writes cannot be started.
-    #[error("the thread that writes the log: {0}")]
+    #[error("the thread that writes the log: {}", words::of_error(.0))]
     Thread(io::Error),
     /// The process does not log any more.
     #[error("logging has stopped")]

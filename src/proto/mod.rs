@@ -15,4 +15,5 @@ pub mod jid;
 pub mod policy;
 pub mod stanza;
 pub mod stream;
+pub mod words;
 pub mod xml;

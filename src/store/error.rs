@@ -4,6 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::proto::words;
+
 /// Why contacts cannot be opened or changed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -20,7 +22,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The file or its directory cannot be read or made.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {}", path.display(), words::of_error(error))]
     Io {
         /// The file or directory.
         path: PathBuf,
@@ -29,7 +31,7 @@ pub enum StoreError {
     },
     /// The change could not be written: the disk is full, for one. It has not been made; later ones are
     /// tried again.
-    #[error("the contacts cannot be written: {0}")]
+    #[error("the contacts cannot be written: {}", words::of_error(.0))]
     Write(Arc<redb::Error>),
     /// As many contacts are kept as may be.
     #[error("no more contacts are kept: there are {contacts}, in {bytes} bytes")]

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::LookupFault;
 use crate::proto::discover::{Fallback, Target, Via, service};
 use crate::proto::policy::Reason;
+use crate::proto::words;
 
 /// Why a target could not be connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,7 +169,7 @@ impl AttemptFault {
                 Self::Unreachable
             }
             _ => Self::Io {
-                detail: error.to_string(),
+                detail: words::of_error(error),
             },
         }
     }

@@ -5,6 +5,7 @@ use hickory_resolver::proto::op::ResponseCode;
 
 use super::Servers;
 use crate::proto::discover::NotOffered;
+use crate::proto::words;
 
 /// Why one lookup brought nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,7 +79,7 @@ impl LookupFault {
             NetError::Timeout => Self::TimedOut(servers.clone()),
             NetError::NoConnections | NetError::Io(_) => Self::Unreachable {
                 servers: servers.clone(),
-                detail: error.to_string(),
+                detail: words::of_error(error),
             },
             NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
                 ResponseCode::NXDomain => Self::NoSuchName,
@@ -91,7 +92,7 @@ impl LookupFault {
                 code: code.to_string(),
             },
             error => Self::Other {
-                detail: error.to_string(),
+                detail: words::of_error(error),
             },
         }
     }

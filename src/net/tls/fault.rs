@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::net::transport::HandshakeTooLong;
+use crate::proto::words;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 /// Why TLS failed.
@@ -151,21 +152,22 @@ impl TlsFault {
                 | PeerIncompatible::Tls12NotOfferedOrEnabled,
             ) => Self::NoSharedVersion,
             Error::PeerIncompatible(detail) => Self::NoSharedAlgorithm {
-                detail: format!("{detail:?}"),
+                detail: words::of_name(&format!("{detail:?}")),
             },
             Error::NoCertificatesPresented => Self::NoneSent,
             Error::InvalidMessage(
                 InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
             ) => Self::NotTls,
             error => Self::Protocol {
-                detail: error.to_string(),
+                detail: of_library(error),
             },
         }
     }
 
     fn of_alert(alert: AlertDescription) -> Self {
         use AlertDescription as A;
-        let name = format!("{alert:?}");
+        // RFC 8446 §6: `unknown_ca`, and so on.
+        let name = words::of_name(&format!("{alert:?}")).replace(' ', "_");
         match alert {
             // RFC 8446 §6.2: the alerts that speak of the certificate we presented.
             A::BadCertificate
@@ -197,13 +199,42 @@ impl TlsFault {
             | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
             | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
                 Self::PeerCertificate {
-                    detail: error.to_string(),
+                    detail: of_certificate(error),
                 }
             }
             // Only the link's verifier, which does look at the chain, comes here.
             error => Self::Refused {
-                detail: error.to_string(),
+                detail: of_certificate(error),
             },
         }
+    }
+}
+
+/// The library's error in words: its own text has the names of variants.
+fn of_library(error: &Error) -> String {
+    match error {
+        Error::PeerMisbehaved(why) => words::of_name(&format!("{why:?}")),
+        Error::InvalidMessage(why) => {
+            format!("a damaged message: {}", words::of_name(&format!("{why:?}")))
+        }
+        Error::General(text) => words::of_error(text),
+        error => words::of_error(error),
+    }
+}
+
+fn of_certificate(error: &CertificateError) -> String {
+    match error {
+        CertificateError::Other(other) => words::of_name(&other.0.to_string()),
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
+            "its signature algorithm is not supported".to_owned()
+        }
+        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "its key is of a kind that is not supported".to_owned()
+        }
+        // Those with more to say have a text of their own, in which there are spaces.
+        error => match error.to_string() {
+            text if text.contains(' ') => text,
+            name => words::of_name(&name),
+        },
     }
 }

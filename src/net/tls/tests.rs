@@ -196,7 +196,7 @@ fn a_partner_that_refuses_our_certificate_is_told_from_other_failures() {
         let (ours, _) = accept(&world, partner_as_client(&stranger, version, None));
         let fault = ours.unwrap_err();
         assert_eq!(fault.code(), "our-certificate-rejected");
-        assert!(fault.to_string().contains("UnknownCA"), "{fault}");
+        assert!(fault.to_string().contains("unknown_ca"), "{fault}");
     }
 }
 
@@ -401,4 +401,41 @@ async fn a_refusal_is_understood_on_a_socket_too() {
     let name = server_name(&domain("partner.example")).unwrap();
     let error = connector.connect(name, here).await.unwrap_err();
     assert_eq!(TlsFault::of(&error), TlsFault::Closed);
+}
+
+#[test]
+fn the_librarys_names_of_variants_become_words() {
+    use rustls::{AlertDescription as Alert, CertificateError, Error, InvalidMessage};
+    use rustls::{OtherError, PeerIncompatible, PeerMisbehaved};
+    let other = OtherError(Arc::new(webpki::Error::MalformedExtensions));
+    for (error, want) in [
+        (
+            Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon),
+            "(no cipher suites in common)",
+        ),
+        (
+            Error::PeerMisbehaved(PeerMisbehaved::MessageInterleavedWithHandshakeMessage),
+            "(message interleaved with handshake message)",
+        ),
+        (
+            Error::InvalidMessage(InvalidMessage::MissingKeyExchange),
+            "(a damaged message: missing key exchange)",
+        ),
+        (
+            Error::InvalidCertificate(CertificateError::Other(other)),
+            "(malformed extensions)",
+        ),
+        (
+            Error::InvalidCertificate(CertificateError::UnknownIssuer),
+            "(unknown issuer)",
+        ),
+        (Error::AlertReceived(Alert::UnknownCA), "(alert unknown_ca)"),
+        (
+            Error::AlertReceived(Alert::InternalError),
+            "the alert internal_error",
+        ),
+    ] {
+        let fault = TlsFault::of(&io::Error::new(io::ErrorKind::InvalidData, error));
+        assert!(fault.to_string().contains(want), "{fault}");
+    }
 }

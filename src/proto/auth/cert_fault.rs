@@ -31,18 +31,22 @@ pub enum CertFault {
     )]
     SelfSigned,
     /// Its time is over, or that of an authority above it.
-    #[error("{} expired on {}: {}", certificate_of(.authority), utc(*.since), who_renews(.authority))]
+    #[error("{} expired on {}, and this host's clock says {}: {}", certificate_of(.authority), utc(*.since), utc(*.now), who_renews(.authority))]
     Expired {
         /// The last second of validity, in Unix time.
         since: u64,
+        /// What the clock says, in Unix time: perhaps it is the clock that is wrong.
+        now: u64,
         /// The authority whose certificate it is; `None`: the partner's own.
         authority: Option<String>,
     },
     /// Its time has not come, or that of an authority above it.
-    #[error("{} is not valid before {}: check the clocks on both sides", certificate_of(.authority), utc(*.from))]
+    #[error("{} is not valid before {}, and this host's clock says {}: check the clocks on both sides", certificate_of(.authority), utc(*.from), utc(*.now))]
     NotYetValid {
         /// The first second of validity, in Unix time.
         from: u64,
+        /// What the clock says, in Unix time: perhaps it is the clock that is wrong.
+        now: u64,
         /// The authority whose certificate it is; `None`: the partner's own.
         authority: Option<String>,
     },

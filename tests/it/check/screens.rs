@@ -310,3 +310,15 @@ fn anchors_are_told_apart() {
         assert!(text.contains(part), "{text}");
     }
 }
+
+#[test]
+fn what_the_system_says_comes_without_its_number() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let edge = EDGE.replace("127.0.0.1:23456", &address);
+    let edge = edge.replace("[tls]", "[s2s]\nlisten = [\"127.0.0.1:0\"]\n\n[tls]");
+    let (_, _, errors) = Lab::with(&edge, PARTNERS).run(&["run", "--config", "edge.toml"]);
+    assert!(errors.contains(&address), "{errors}");
+    assert!(errors.contains("ddress already in use"), "{errors}");
+    assert!(!errors.contains("os error"), "{errors}");
+}

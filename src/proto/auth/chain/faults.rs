@@ -6,6 +6,7 @@ use super::select::Candidate;
 use crate::proto::auth::cert_fault::CertFault;
 use crate::proto::auth::certificate::CertFacts;
 use crate::proto::auth::identity::printable;
+use crate::proto::words;
 
 /// What an authority's signature would not mend: checked where there is no authority.
 pub(super) fn own_faults(facts: &CertFacts, now: UnixTime) -> Result<(), CertFault> {
@@ -13,12 +14,14 @@ pub(super) fn own_faults(facts: &CertFacts, now: UnixTime) -> Result<(), CertFau
     if now < facts.not_before {
         return Err(CertFault::NotYetValid {
             from: facts.not_before,
+            now,
             authority: None,
         });
     }
     if now > facts.not_after {
         return Err(CertFault::Expired {
             since: facts.not_after,
+            now,
             authority: None,
         });
     }
@@ -52,13 +55,21 @@ pub(super) fn chain_fault(
             let since = not_after.as_secs();
             let own = now.as_secs() > facts.not_after;
             let authority = authority_where(above, own, |facts| facts.not_after == since);
-            CertFault::Expired { since, authority }
+            CertFault::Expired {
+                since,
+                now: now.as_secs(),
+                authority,
+            }
         }
         E::CertNotValidYet { not_before, .. } => {
             let from = not_before.as_secs();
             let own = now.as_secs() < facts.not_before;
             let authority = authority_where(above, own, |facts| facts.not_before == from);
-            CertFault::NotYetValid { from, authority }
+            CertFault::NotYetValid {
+                from,
+                now: now.as_secs(),
+                authority,
+            }
         }
         E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => purpose_fault(facts),
         // RFC 6120 §13.7.1.1: a server's certificate is not an authority's.
@@ -74,7 +85,7 @@ pub(super) fn chain_fault(
         | E::MaximumSignatureChecksExceeded
         | E::MaximumNameConstraintComparisonsExceeded => CertFault::TooDeep,
         other => CertFault::Invalid {
-            detail: printable(&other.to_string()),
+            detail: printable(&words::of_name(&other.to_string())),
         },
     }
 }
@@ -102,6 +113,6 @@ fn unknown_issuer(leaf: &CertFacts, above: &[&Candidate<'_>]) -> CertFault {
 
 pub(super) fn malformed(error: &webpki::Error) -> CertFault {
     CertFault::Malformed {
-        detail: printable(&error.to_string()),
+        detail: printable(&words::of_name(&error.to_string())),
     }
 }
