@@ -7,6 +7,7 @@ mod counted;
 mod crowd;
 mod deaf;
 mod honest;
+mod mesh;
 mod scarcity;
 mod secrets;
 mod slow;
