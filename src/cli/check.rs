@@ -16,8 +16,8 @@ use crate::proto::policy::Method;
 /// Check the configuration, the partners and the certificates
 ///
 /// Shows for each partner the methods that its settings leave, and every problem of all files at
-/// once, each with its place and what to do. The report goes to standard output. Nothing is
-/// written, and no connection is made.
+/// once, each with its place and what to do. The report goes to standard output. No connection is
+/// made, and nothing is written but a file in the state directory, which is removed at once.
 ///
 /// Run it as the user that the daemon runs as: keys and secrets are read too.
 #[derive(Debug, clap::Args)]
@@ -57,7 +57,8 @@ enum Format {
 
 /// Runs the subcommand.
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let examination = Config::examine(&arguments.file.config, UnixTime::now());
+    let mut examination = Config::examine(&arguments.file.config, UnixTime::now());
+    examination.try_state_directory();
     let text = match arguments.format {
         Format::Text => {
             let colours = std::io::stdout().is_terminal()
@@ -83,6 +84,13 @@ fn text(examination: &Examination, colours: bool) -> String {
     if examination.config.is_some() {
         rooms(&mut text, examination);
     }
+    text.push_str(&problems(examination, colours));
+    text
+}
+
+/// Every problem with a line between them, and the summary.
+pub(super) fn problems(examination: &Examination, colours: bool) -> String {
+    let mut text = String::new();
     for problem in &examination.problems {
         text.push_str(&report::render(problem, colours));
         text.push_str("\n\n");
@@ -214,7 +222,8 @@ fn note(examination: &Examination, partner: &PartnerSummary) -> &'static str {
     }
 }
 
-fn summary(examination: &Examination) -> String {
+/// The verdict, and how many partners, errors and warnings there are.
+pub(super) fn summary(examination: &Examination) -> String {
     let count = |severity| {
         let same = |problem: &&Problem| problem.severity == severity;
         examination.problems.iter().filter(same).count()

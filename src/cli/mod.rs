@@ -11,6 +11,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::ops::logging::stderr_is_journal;
+
 /// Runs the command line and returns its exit status.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -43,7 +45,11 @@ enum Exit {
     Unavailable = 69,
     /// The program did not do what it should.
     Software = 70,
-    /// The configuration is refused.
+    /// The system cannot give what is needed; this may pass.
+    System = 71,
+    /// The state directory cannot be written; this may pass.
+    State = 73,
+    /// The configuration is refused, or something else that a human must change.
     Configuration = 78,
 }
 
@@ -73,6 +79,8 @@ Exit status:
   64  the command line is wrong
   69  the contacts cannot be reached or written
   70  a step of the demo came out wrong
+  71  a port or a resource cannot be had; this may pass
+  73  the state directory cannot be written; this may pass
   78  the configuration is refused";
 
 #[derive(Debug, Subcommand)]
@@ -111,8 +119,15 @@ fn print(text: &str) {
     written.unwrap_or_default();
 }
 
-/// Writes to standard error what keeps the program from its work.
+/// Writes to standard error what keeps the program from its work. Where that is the journal, each
+/// line has the priority of an error (sd-daemon(3)).
 fn complain(text: &str) {
+    let text = if stderr_is_journal() {
+        let lines = text.lines().filter(|line| !line.is_empty());
+        lines.map(|line| format!("<3>{line}\n")).collect()
+    } else {
+        text.to_owned()
+    };
     let mut output = std::io::stderr().lock();
     output.write_all(text.as_bytes()).unwrap_or_default();
 }

@@ -1,5 +1,7 @@
 //! `xmpp-edge run`: the daemon.
 
+mod told;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,11 +9,11 @@ use rustls::pki_types::UnixTime;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use super::{ConfigFile, Exit};
-use crate::config::{Config, Loaded, report};
-use crate::net::daemon::Daemon;
+use super::{ConfigFile, Exit, check};
+use crate::config::{Config, Examination};
+use crate::net::daemon::{Daemon, Remedy, StartError};
 use crate::ops::events::{Event, Line};
-use crate::ops::logging::Logging;
+use crate::ops::logging::{Filter, Logging};
 use crate::ops::memory::forbid_core_dumps;
 use crate::ops::signals::{Signal, Signals};
 use crate::ops::systemd::{Listeners, Notifier};
@@ -41,40 +43,97 @@ Examples:
 Exit status:
    0  it was told to stop
   64  the command line is wrong
-  78  the configuration is refused, or a listen address cannot be had";
+  71  a port or a resource cannot be had; this may pass
+  73  the state directory cannot be written; this may pass
+  78  the configuration is refused, or something else that a human must change";
 
 /// Runs the subcommand.
 pub(super) fn run(arguments: &Arguments) -> Exit {
     // Before there is any key in memory.
     if let Err(error) = forbid_core_dumps() {
-        return refuse(&format!("core dumps cannot be switched off: {error}"));
+        let text = format!("core dumps cannot be switched off: {error}");
+        return refuse(Exit::System, &text);
     }
     // Before there is any other thread: this removes variables from the environment.
     let listeners = match Listeners::from_env() {
         Ok(listeners) => listeners,
-        Err(error) => return refuse(&format!("the sockets of the service manager: {error}")),
-    };
-    let Loaded { config, warnings } = match Config::load(&arguments.file.config, UnixTime::now()) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            for problem in &problems.0 {
-                super::complain(&report::render(problem, false));
-            }
-            return Exit::Configuration;
+        Err(error) => {
+            let text = format!("the sockets of the service manager: {error}");
+            return refuse(Exit::Configuration, &text);
         }
     };
-    let logging = match Logging::init(config.log.format, config.log.filter.clone()) {
-        Ok(logging) => logging,
-        Err(error) => return refuse(&error.to_string()),
+    let path = &arguments.file.config;
+    let mut examination = Config::examine(path, UnixTime::now());
+    let config = examination.config.take();
+    let (format, filter) = match &config {
+        Some(config) => (config.log.format, config.log.filter.clone()),
+        // What is wrong is told where the log would be.
+        None => (examination.log_format, Filter::default()),
     };
-    for warning in &warnings {
-        tracing::warn!(code = warning.code, "{}", warning.message);
+    let logging = match Logging::init(format, filter) {
+        Ok(logging) => logging,
+        Err(error) => return refuse(Exit::System, &error.to_string()),
+    };
+    let Some(config) = config else {
+        return refuse_configuration(&examination, &logging);
+    };
+    told::log(&examination.problems);
+    daemon(path, config, listeners, &logging).unwrap_or_else(|failure| failure.tell(&logging))
+}
+
+/// Why the daemon does not run.
+struct Failure {
+    exit: Exit,
+    texts: Vec<String>,
+}
+
+impl Failure {
+    /// What the system cannot give now, and may give later.
+    fn of_system(text: impl ToString) -> Self {
+        Self {
+            exit: Exit::System,
+            texts: vec![text.to_string()],
+        }
     }
-    daemon(&arguments.file.config, config, listeners, &logging).unwrap_or_else(|problem| {
-        // What was logged stands before what ends it.
-        logging.flush();
-        refuse(&problem)
-    })
+
+    /// Says it where it is read: as lines of the log, or, where the log is text, to people.
+    fn tell(&self, logging: &Logging) -> Exit {
+        if logging.is_text() {
+            // What was logged stands before what ends it.
+            logging.flush();
+            for text in &self.texts {
+                refuse(self.exit, text);
+            }
+        } else {
+            for text in &self.texts {
+                Line::new(Event::StartFailed).detail(text).log();
+            }
+        }
+        self.exit
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let exit = match error.remedy() {
+            Remedy::Change => Exit::Configuration,
+            Remedy::System => Exit::System,
+            Remedy::State => Exit::State,
+        };
+        let texts = error.texts();
+        Self { exit, texts }
+    }
+}
+
+fn refuse_configuration(examination: &Examination, logging: &Logging) -> Exit {
+    if logging.is_text() {
+        super::complain(&check::problems(examination, false));
+    } else {
+        told::log(&examination.problems);
+        let summary = check::summary(examination);
+        Line::new(Event::StartFailed).detail(summary).log();
+    }
+    Exit::Configuration
 }
 
 fn daemon(
@@ -82,11 +141,11 @@ fn daemon(
     config: Config,
     listeners: Listeners,
     logging: &Logging,
-) -> Result<Exit, String> {
+) -> Result<Exit, Failure> {
     runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| format!("the runtime: {error}"))?
+        .map_err(|error| Failure::of_system(format_args!("the runtime: {error}")))?
         .block_on(serve(path, config, listeners, logging))
 }
 
@@ -95,11 +154,10 @@ async fn serve(
     config: Config,
     listeners: Listeners,
     logging: &Logging,
-) -> Result<Exit, String> {
-    let mut signals = Signals::new().map_err(|error| error.to_string())?;
-    let notifier = Notifier::from_env().map_err(|error| error.to_string())?;
-    let daemon = Daemon::start(config, listeners).await;
-    let daemon = daemon.map_err(|error| error.to_string())?;
+) -> Result<Exit, Failure> {
+    let mut signals = Signals::new().map_err(Failure::of_system)?;
+    let notifier = Notifier::from_env().map_err(Failure::of_system)?;
+    let daemon = Daemon::start(config, listeners).await?;
     logging.count_losses(Arc::clone(&daemon.edge().ledger));
     let mut watchdog = notifier.watchdog();
     notifier.ready();
@@ -142,37 +200,33 @@ async fn serve(
 
 /// Reads everything again; if anything is wrong, nothing changes and the log says what.
 fn reload(path: &Path, daemon: &Daemon, logging: &Logging) {
-    let loaded = match Config::load(path, UnixTime::now()) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            for problem in &problems.0 {
-                Line::new(Event::ReloadFailed)
-                    .reason(problem.code)
-                    .detail(format_args!(
-                        "{}:{}:{}: {}",
-                        problem.place.file().display(),
-                        problem.place.line(),
-                        problem.place.column(),
-                        problem.message
-                    ))
-                    .log();
-            }
-            return;
-        }
+    let mut examination = Config::examine(path, UnixTime::now());
+    told::log(&examination.problems);
+    let Some(config) = examination.config.take() else {
+        Line::new(Event::ReloadFailed)
+            .detail(format_args!(
+                "{} Nothing has changed; `xmpp-edge check --config {}` shows all.",
+                check::summary(&examination),
+                path.display()
+            ))
+            .log();
+        return;
     };
-    let filter = loaded.config.log.filter.clone();
-    match daemon.reload(loaded.config) {
+    let filter = config.log.filter.clone();
+    match daemon.reload(config) {
         Ok(difference) => {
             if let Err(error) = logging.set_filter(filter) {
                 tracing::warn!(%error, "the log filter stays as it was");
             }
             Line::new(Event::ReloadDone).detail(difference).log();
         }
-        Err(error) => Line::new(Event::ReloadFailed).detail(error).log(),
+        Err(error) => Line::new(Event::ReloadFailed)
+            .detail(format_args!("{error}; nothing has changed"))
+            .log(),
     }
 }
 
-fn refuse(text: &str) -> Exit {
+fn refuse(exit: Exit, text: &str) -> Exit {
     super::complain(&format!("error: {}\n", words::of_error(&text)));
-    Exit::Configuration
+    exit
 }

@@ -10,13 +10,20 @@ use toml::de::DeTable;
 use super::model::Config;
 use super::problem::{Findings, Place, Problem, Severity, Source};
 use super::reader::Section;
+use super::state::State;
 use super::{Examination, access, admission, files, gateway, identity, partners, sections};
+use crate::ops::logging::Format;
 use crate::proto::policy::Terms;
 
 /// Reads and checks everything.
 pub(super) fn examine(path: &Path, now: UnixTime) -> Examination {
     let findings = Findings::default();
-    let (config, partners) = read(path, now, &findings);
+    let Read {
+        config,
+        partners,
+        log_format,
+        state,
+    } = read(path, now, &findings);
     let problems = findings.into_sorted(path);
     let refused = problems
         .iter()
@@ -25,14 +32,21 @@ pub(super) fn examine(path: &Path, now: UnixTime) -> Examination {
         config: config.filter(|_| !refused),
         partners,
         problems,
+        log_format,
+        state,
     }
 }
 
-fn read(
-    path: &Path,
-    now: UnixTime,
-    findings: &Findings,
-) -> (Option<Config>, Vec<partners::PartnerSummary>) {
+/// What could be read.
+#[derive(Default)]
+struct Read {
+    config: Option<Config>,
+    partners: Vec<partners::PartnerSummary>,
+    log_format: Format,
+    state: Option<State>,
+}
+
+fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
     let source = files::source(
         path,
         None,
@@ -40,7 +54,7 @@ fn read(
         findings,
     );
     if source.text.is_empty() && !path.is_file() {
-        return (None, Vec::new());
+        return Read::default();
     }
     let Some(table) = parse(&source, findings) else {
         // What the partner file says can be judged without this one.
@@ -50,16 +64,24 @@ fn read(
         } else {
             Vec::new()
         };
-        return (None, partners);
+        return Read {
+            partners,
+            ..Read::default()
+        };
     };
     let root = Section::root(&source, findings, &table);
 
     root.require("domains", "[\"contoso.com\"]");
     let locals = sections::domains(&root).unwrap_or_default();
-    let state_directory = root.text("state-directory").map_or_else(
+    let named = root.text("state-directory");
+    let state_directory = named.as_ref().map_or_else(
         || PathBuf::from("/var/lib/xmpp-edge"),
         |text| root.resolve(&text.value),
     );
+    let state = State {
+        directory: state_directory.clone(),
+        place: named.map_or_else(|| root.place(), |text| text.place),
+    };
     let partners_file = root.text("partners");
     let partners_path = root.resolve(
         partners_file
@@ -85,8 +107,10 @@ fn read(
     let dns = sections::dns(&root);
     let gateway = gateway::read(&root, now);
     let log = sections::log(&root);
+    let log_format = log.as_ref().map_or_else(Format::default, |log| log.format);
     root.finish();
 
+    let rules = partners.rules;
     let config = || {
         Some(Config {
             domains: locals.into_iter().map(|local| local.value).collect(),
@@ -101,10 +125,15 @@ fn read(
             gateway: gateway?,
             log: log?,
             contact_limit,
-            rules: partners.rules?.with_access(access),
+            rules: rules?.with_access(access),
         })
     };
-    (config(), partners.summaries)
+    Read {
+        config: config(),
+        partners: partners.summaries,
+        log_format,
+        state: Some(state),
+    }
 }
 
 /// Parses a file; `None` and a finding if it is not TOML. Only the first fault of syntax is told:

@@ -22,6 +22,7 @@ mod reader;
 pub mod report;
 mod secret;
 mod sections;
+mod state;
 mod terms;
 mod trust;
 mod value;
@@ -29,6 +30,8 @@ mod value;
 use std::path::Path;
 
 use rustls::pki_types::UnixTime;
+
+use crate::ops::logging::Format;
 
 pub use model::{Config, Dns, Gateway, GatewayTls, Identities, Log, S2s, Tls, Transport};
 pub use partners::{PartnerSummary, ROOM_LABELS};
@@ -53,6 +56,9 @@ pub struct Examination {
     pub partners: Vec<PartnerSummary>,
     /// Errors and warnings, in the order of the files and lines.
     pub problems: Vec<Problem>,
+    /// The form of the log, as far as it could be read: in it errors are told.
+    pub log_format: Format,
+    state: Option<state::State>,
 }
 
 impl Config {
@@ -73,7 +79,7 @@ impl Config {
         }
     }
 
-    /// As [`Config::load`], and keeps what could be learned of a configuration that is refused.
+    /// As [`Config::load`]; keeps what could be learned of a configuration that is refused.
     #[must_use]
     pub fn examine(path: &Path, now: UnixTime) -> Examination {
         edge::examine(path, now)

@@ -169,7 +169,9 @@ fn default_partner(section: &Section<'_>, defaults: &Terms, now: UnixTime) -> Op
     let mark = section.findings.len();
     let partner = settle(section, defaults, now)(Domain::parse(DEFAULT_NAME).ok()?);
     section.finish();
-    if section.findings.len() > mark {
+    section.findings.attribute(mark, &partner.primary);
+    // A mere warning leaves it in force; after an error nothing starts.
+    if section.findings.has_error_since(mark) {
         return None;
     }
     if partner.terms.partner_type == PartnerType::Federated {

@@ -167,6 +167,13 @@ impl Findings {
         self.0.borrow_mut().push(problem);
     }
 
+    /// Whether an error was added since `mark`.
+    pub(super) fn has_error_since(&self, mark: usize) -> bool {
+        let findings = self.0.borrow();
+        let mut since = findings.iter().skip(mark);
+        since.any(|problem| problem.severity == Severity::Error)
+    }
+
     /// How many there are: a mark for [`Findings::attribute`].
     pub(super) fn len(&self) -> usize {
         self.0.borrow().len()

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -118,7 +118,9 @@ const MIN_SECRET: usize = DialbackSecret::MIN_BYTES;
 /// Makes the secret whole or not at all: a file that is there is never half written.
 fn make_secret(path: &Path) -> Result<(), SecretError> {
     if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
+        // As the contacts' own code makes it: what is learned of users is nobody else's.
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(directory)?;
     }
     let text = Zeroizing::new(format!("{}\n", random_hex::<32>()?.as_str()));
     // Two that begin at the same time must not write one draft.

@@ -1,12 +1,13 @@
 //! The life of the process: start, reload, drain.
 
-use std::io;
+mod error;
+mod sockets;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -18,17 +19,19 @@ use super::edge::{Edge, LinkSettings, Settings};
 use super::listen::{Port, accept};
 use super::questions::Questions;
 use super::registry::Kind;
-use super::resolve::{DnsResolver, ResolverSetupError};
-use super::tls::{Credential, TlsConfigs, TlsSetupError, link};
-use crate::config::{Config, DialbackFileError, Transport};
+use super::resolve::DnsResolver;
+use super::tls::{Credential, TlsConfigs, link};
+use crate::config::{Config, Transport};
 use crate::ops::events::{Event, Line};
 use crate::ops::systemd::Listeners;
 use crate::proto::auth::handshake::LinkSecret;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stream::{Context, Timing};
-use crate::proto::words;
 use crate::store::{Contacts, StoreError};
+
+pub use error::{Remedy, StartError};
+pub use sockets::BindFault;
 
 /// How long stopping may take in all: what is on its way gets this much time.
 pub const DRAIN: Duration = Duration::from_secs(20);
@@ -58,15 +61,8 @@ impl Daemon {
     /// # Errors
     /// [`StartError`] names what could not be had; then nothing runs.
     pub async fn start(config: Config, mut passed: Listeners) -> Result<Self, StartError> {
-        let mut bound = Vec::new();
-        for (port, addresses) in [
-            (Port::Partners, &config.s2s.listen),
-            (Port::Gateways, &config.gateway.listen),
-        ] {
-            for address in addresses {
-                bound.push((port, bind(&mut passed, *address).await?));
-            }
-        }
+        let opened = sockets::open(&config, &mut passed).await;
+        let bound = opened.map_err(StartError::Bind)?;
         if let Some(address) = passed.unclaimed().first() {
             return Err(StartError::Unclaimed(*address));
         }
@@ -220,48 +216,6 @@ impl Daemon {
         };
         // What does not leave in this time is counted at the end.
         timeout(DRAIN / 3, empty).await.unwrap_or_default();
-    }
-}
-
-/// Why an edge cannot start, or take over a configuration.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// A listen address cannot be had.
-    #[error("cannot listen on {}: {}", .0, words::of_error(.1))]
-    Bind(SocketAddr, io::Error),
-    /// A socket misbehaves.
-    #[error("{}", words::of_error(.0))]
-    Io(io::Error),
-    /// The service manager passed a socket that the configuration does not name.
-    #[error(
-        "the service manager passed a socket for {0}, which is no listen address in edge.toml: \
-         make the .socket unit and edge.toml agree"
-    )]
-    Unclaimed(SocketAddr),
-    /// The certificate settings cannot be used.
-    #[error(transparent)]
-    Tls(#[from] TlsSetupError),
-    /// The contacts cannot be opened.
-    #[error(transparent)]
-    Contacts(#[from] StoreError),
-    /// The resolver cannot be set up.
-    #[error(transparent)]
-    Resolver(#[from] ResolverSetupError),
-    /// The dialback secret cannot be made or read.
-    #[error("the dialback secret: {0}")]
-    Secret(#[from] DialbackFileError),
-    /// The link's secret goes into a text.
-    #[error("the link's secret is not UTF-8 text")]
-    LinkSecret,
-}
-
-async fn bind(passed: &mut Listeners, address: SocketAddr) -> Result<TcpListener, StartError> {
-    match passed.claim(address).map_err(StartError::Io)? {
-        Some(listener) => TcpListener::from_std(listener).map_err(StartError::Io),
-        None => TcpListener::bind(address)
-            .await
-            .map_err(|error| StartError::Bind(address, error)),
     }
 }
 

@@ -66,8 +66,16 @@ events! {
     Started, "started", INFO, "edge started";
     /// A reload was asked for and is in force; `detail` is the difference.
     ReloadDone, "reload-done", INFO, "configuration reloaded";
-    /// A reload was asked for and refused; nothing has changed.
+    /// A reload was asked for and refused; nothing has changed. The errors stand before it.
     ReloadFailed, "reload-failed", ERROR, "configuration not reloaded";
+    /// The configuration is refused, or something that it needs cannot be had; the edge ends, and its exit status says whether another start may go better.
+    StartFailed, "start-failed", ERROR, "edge not started";
+    /// An error in the configuration, with its place and what to do. At a reload nothing changes, at a start nothing begins.
+    ConfigurationError, "configuration-error", ERROR, "error in the configuration";
+    /// The configuration is used, and may not do what it looks like; told at the start and at each reload.
+    ConfigurationWarning, "configuration-warning", WARN, "warning about the configuration";
+    /// A listen address is not one of this host yet; it is listened on, and takes connections when it comes.
+    AddressAwaited, "address-awaited", WARN, "listening on an address that is not there yet";
     /// A signal to stop came: no new connections, live streams are being closed.
     Stopping, "stopping", INFO, "edge is stopping";
     /// All stanzas are delivered, bounced or dropped; `detail` is the ledger. Where the time was up or a second signal came, it says whose goodbyes were not waited for.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tracing::Subscriber;
+use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -65,9 +65,23 @@ impl FromStr for Format {
     }
 }
 
+/// Whether standard error goes to the journal.
+#[must_use]
+pub fn stderr_is_journal() -> bool {
+    let stream = std::env::var("JOURNAL_STREAM").ok();
+    is_journal(stream.as_deref(), io::stderr().as_fd())
+}
+
 /// Which lines are written: a level (`info`), or levels by target (`info,rustls=debug`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter(Targets);
+
+impl Default for Filter {
+    /// What the default of the setting says: `info`.
+    fn default() -> Self {
+        Self(Targets::new().with_default(Level::INFO))
+    }
+}
 
 impl FromStr for Filter {
     type Err = LoggingError;
@@ -91,6 +105,7 @@ impl FromStr for Filter {
 pub struct Logging {
     filter: reload::Handle<Targets, Registry>,
     queue: Arc<Queue>,
+    form: Form,
 }
 
 impl Logging {
@@ -101,8 +116,7 @@ impl Logging {
     pub fn init(format: Format, filter: Filter) -> Result<Self, LoggingError> {
         let queue = Arc::new(Queue::new(CAPACITY));
         let lines = Lines(Arc::clone(&queue));
-        let stream = std::env::var("JOURNAL_STREAM").ok();
-        if format == Format::Auto && is_journal(stream.as_deref(), io::stderr().as_fd()) {
+        if format == Format::Auto && stderr_is_journal() {
             // Without the journal's own socket, its stream takes text.
             if let Ok(journal) = Journal::open(Path::new(journal::PATH)) {
                 let layer = Box::new(JournalLayer(lines));
@@ -115,6 +129,12 @@ impl Logging {
         };
         let layer = stream_layer(format, move || lines.clone());
         Self::install(layer, filter, queue, io::stderr(), form)
+    }
+
+    /// Whether the log is text on standard error, where people read.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        self.form == Form::Text
     }
 
     /// Changes which lines are written, from now on.
@@ -160,6 +180,7 @@ impl Logging {
         Ok(Self {
             filter: handle,
             queue,
+            form,
         })
     }
 }

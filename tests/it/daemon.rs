@@ -2,6 +2,7 @@
 
 mod links;
 pub(crate) mod process;
+mod start;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -120,11 +121,13 @@ fn a_reload_is_all_or_nothing() {
     let broken = format!("{PARTNERS}{second}tsl = \"required\"\n");
     lab.write("partners.toml", &broken, 0o644);
     daemon.signal("HUP");
-    let line = daemon.log_line("reload-failed");
+    let line = daemon.log_line("configuration-error");
     assert!(
         line.contains("unknown-key") && line.contains("partners.toml:7:1"),
         "{line}"
     );
+    let line = daemon.log_line("reload-failed");
+    assert!(line.contains("Nothing has changed"), "{line}");
     assert!(offer("adatum.example").contains(refused));
 
     lab.write("partners.toml", &format!("{PARTNERS}{second}"), 0o644);
@@ -192,26 +195,6 @@ fn a_second_signal_does_not_wait() {
         "{line}"
     );
     daemon.ends_with(0);
-}
-
-#[test]
-fn a_busy_address_and_a_bad_file_are_told_and_end_with_78() {
-    let lab = lab();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    lab.write(
-        "edge.toml",
-        &EDGE.replacen("127.0.0.1:0", &address, 1),
-        0o644,
-    );
-    let (status, _, complaint) = lab.run(&["run", "--config", "edge.toml"]);
-    assert_eq!(status, 78, "{complaint}");
-    assert!(complaint.contains(&address), "{complaint}");
-
-    lab.write("edge.toml", &format!("{EDGE}[nonsense]\n"), 0o644);
-    let (status, _, complaint) = lab.run(&["run", "--config", "edge.toml"]);
-    assert_eq!(status, 78, "{complaint}");
-    assert!(complaint.contains("unknown-key"), "{complaint}");
 }
 
 /// A listener that an accept error ends is a dead edge that looks alive.

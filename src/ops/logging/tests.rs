@@ -32,7 +32,11 @@ fn logged(format: Format, filter: &str, act: impl FnOnce(&Logging)) -> String {
         filter.parse().unwrap(),
     );
     let queue = Arc::new(Queue::new(CAPACITY));
-    let logging = Logging { filter, queue };
+    let logging = Logging {
+        filter,
+        queue,
+        form: Form::Text,
+    };
     tracing::subscriber::with_default(subscriber, || act(&logging));
     written.text()
 }

@@ -79,7 +79,7 @@ fn a_full_disk_at_the_start_is_told_and_ends_it() {
             .output()
             .unwrap();
         let complaint = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(78), "{complaint}");
+        assert_eq!(output.status.code(), Some(73), "{complaint}");
         assert!(
             complaint.contains(what) && complaint.contains("too large"),
             "{complaint}"
