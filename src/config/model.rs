@@ -14,7 +14,7 @@ use super::secret::{DialbackSource, Secret};
 use crate::ops::logging::{Filter, Format};
 use crate::proto::auth::chain::{Anchors, TlsVersion};
 use crate::proto::jid::Domain;
-use crate::proto::policy::{AdmissionLimits, Rules};
+use crate::proto::policy::{AdmissionLimits, DialLimits, Rules};
 use crate::proto::stream::Unproven;
 
 /// The whole configuration of an edge.
@@ -67,6 +67,8 @@ pub struct S2s {
     pub max_stanza_bytes: usize,
     /// The levels of the deepest stanza that is read.
     pub max_stanza_depth: usize,
+    /// How many partners are dialled at once: in all, and one partner's domains.
+    pub dials: DialLimits,
 }
 
 /// What TLS with partners accepts.

@@ -13,6 +13,7 @@ use super::{terms, value};
 use crate::ops::logging::{Filter, Format};
 use crate::proto::auth::dialback_key::DialbackSecret;
 use crate::proto::jid::Domain;
+use crate::proto::policy::DialLimits;
 
 /// The list `domains`, each once.
 pub(super) fn domains(section: &Section<'_>) -> Option<Vec<Item<Domain>>> {
@@ -82,6 +83,7 @@ pub(super) fn listen(section: &Section<'_>, default: &str) -> Vec<Item<SocketAdd
 pub(super) fn s2s(root: &Section<'_>) -> S2s {
     let section = root.section("s2s");
     let second = Duration::from_secs(1);
+    let default = DialLimits::default();
     let s2s = S2s {
         listen: listen(&section, "[::]:5269")
             .into_iter()
@@ -106,6 +108,14 @@ pub(super) fn s2s(root: &Section<'_>) -> S2s {
         ),
         max_stanza_bytes: terms::max_stanza_bytes(&section, 262_144),
         max_stanza_depth: section.number("max-stanza-depth", 64, 8..=256),
+        dials: DialLimits {
+            in_all: section.number("dials-at-once", default.in_all, 0..=100_000),
+            per_partner: section.number(
+                "dials-at-once-per-partner",
+                default.per_partner,
+                0..=100_000,
+            ),
+        },
     };
     section.finish();
     s2s

@@ -283,6 +283,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
             config.admission.questions_at_once_per_domain,
         )),
         connection_limit: config.s2s.connection_limit,
+        dials: config.s2s.dials,
         contact_limit: config.contact_limit,
         reconnect_grace: config.gateway.reconnect_grace,
         link: LinkSettings {
@@ -325,6 +326,7 @@ fn difference(before: (&Context, &Settings), after: (&Context, &Settings)) -> St
             "message-bodies",
             old_shell.message_bodies != new_shell.message_bodies,
         ),
+        ("dials-at-once", old_shell.dials != new_shell.dials),
         (
             "contact-limit",
             old_shell.contact_limit != new_shell.contact_limit,

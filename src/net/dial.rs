@@ -6,17 +6,19 @@
 //!                                              └► target 2 …        none left: bounce, back off
 //! ```
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
-use tokio::sync::{SemaphorePermit, mpsc};
+use tokio::sync::{SemaphorePermit, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout_at};
 
 use super::connect::{ConnectSettings, connect};
 use super::driver::{Driver, Ended, Side, now};
-use super::edge::{Edge, Wanted, fresh_ids, jitter};
+use super::edge::{Edge, Wanted, Wish, fresh_ids, jitter};
 use super::journal::Journal;
 use super::mailbox::{Mailbox, mailbox};
 use super::queue::{Consumer, Parcel, Queue};
@@ -29,7 +31,7 @@ use crate::proto::auth::Pair;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::auth::dialback::{Answer, Question};
 use crate::proto::discover::{self, Target};
-use crate::proto::jid::Domain;
+use crate::proto::jid::{BareJid, Domain};
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
 use crate::proto::stream::{Outbound, Output, Purpose, Record};
 
@@ -40,21 +42,22 @@ const TOO_SOON: Duration = Duration::from_secs(2);
 
 /// Opens streams for the pairs that want one, for as long as the edge runs.
 pub async fn dial_all(edge: Arc<Edge>, mut wanted: Wanted) {
-    while let Some((pair, queue)) = wanted.recv().await {
-        tokio::spawn(carry(Arc::clone(&edge), pair, queue));
+    while let Some(wish) = wanted.recv().await {
+        tokio::spawn(carry(Arc::clone(&edge), wish));
     }
 }
 
 /// Carries a pair's stanzas until nothing waits any more.
-async fn carry(edge: Arc<Edge>, pair: Pair, queue: Arc<Queue>) {
+async fn carry(edge: Arc<Edge>, wish: Wish) {
+    let Wish { pair, queue, user } = wish;
+    let backoff = &edge.hub.backoff;
     loop {
-        if let Err(reason) = carry_once(&edge, &pair, &queue).await {
+        let epoch = backoff.epoch();
+        if let Err(reason) = carry_once(&edge, &pair, &queue, &user).await {
             // What was decided here says nothing about the partner, and may soon be decided otherwise.
             if !reason.is_own_decision() {
                 let now = Instant::now();
-                edge.hub
-                    .backoff
-                    .failed(&pair.remote, reason.clone(), now, jitter());
+                backoff.failed(&pair.remote, reason.clone(), now, jitter(), epoch);
             }
             for parcel in queue.drain() {
                 edge.hub.bounce(parcel, &reason);
@@ -66,18 +69,32 @@ async fn carry(edge: Arc<Edge>, pair: Pair, queue: Arc<Queue>) {
     }
 }
 
-/// One stream's life; an error if none could be opened, or it broke at once.
-async fn carry_once(edge: &Arc<Edge>, pair: &Pair, queue: &Arc<Queue>) -> Result<(), Reason> {
+/// One stream's life; an error if none could be opened, or streams break as soon as they open.
+async fn carry_once(
+    edge: &Arc<Edge>,
+    pair: &Pair,
+    queue: &Arc<Queue>,
+    user: &BareJid,
+) -> Result<(), Reason> {
+    let timing = edge.context().timing;
+    // The end of a pause that is nearly over is waited for.
+    sleep(edge.hub.backoff.left(&pair.remote, Instant::now())).await;
+    let soon = tokio::time::Instant::now() + timing.establishment;
+    let account = edge.hub.account_of(&pair.remote);
+    let place = edge.dials.enter(user, &account, soon).await?;
     let side = |journal| Dialling {
         edge: Arc::clone(edge),
         journal,
         queue: Some(Arc::clone(queue)),
         opened: None,
         told: None,
-        is_answered: false,
+        outcome: None,
         external_refused: false,
     };
-    let ended = reach(edge, pair, &Purpose::Carry, side).await?;
+    let deadline = Instant::now() + timing.whole_way();
+    let reached = reach(edge, pair, &Purpose::Carry, deadline, side).await;
+    drop(place);
+    let ended = reached?.end().await?;
     let Some((id, since)) = ended.side.opened else {
         return Err(ended.reason);
     };
@@ -98,7 +115,10 @@ async fn carry_once(edge: &Arc<Edge>, pair: &Pair, queue: &Arc<Queue>) -> Result
     if orderly {
         return Ok(());
     }
-    if since.elapsed() < TOO_SOON {
+    // RFC 6120 §4.9.3.16: a stream that was open is opened again at once. One that breaks as soon as it
+    // opens is, too, but not the next one, or it would be a loop.
+    let now = Instant::now();
+    if since.elapsed() < TOO_SOON && edge.hub.backoff.broke_soon(&pair.remote, now) {
         return Err(ended.reason);
     }
     // The next stream may break as this one did, and the one after: nothing waits for a partner that
@@ -134,13 +154,14 @@ pub async fn ask(edge: Arc<Edge>, question: Question, is_familiar: bool) -> Answ
             queue: None,
             opened: None,
             told: Some(told.clone()),
-            is_answered: false,
+            outcome: None,
             external_refused: false,
         };
         let pair = its_question.pair.clone();
-        reach(&its_edge, &pair, &Purpose::Ask(its_question), side)
-            .await
-            .map(|ended| ended.reason)
+        let deadline = Instant::now() + its_edge.context().timing.establishment;
+        let purpose = Purpose::Ask(its_question);
+        let reached = reach(&its_edge, &pair, &purpose, deadline, side).await?;
+        reached.end().await.map(|ended| ended.reason)
     });
     let answer = tokio::select! {
         biased;
@@ -154,13 +175,28 @@ pub async fn ask(edge: Arc<Edge>, question: Question, is_familiar: bool) -> Answ
     answer
 }
 
-/// Tries one place after the other until a stream has done what it was opened for.
+/// A stream that has opened, or whose question was answered. It ends when this is dropped.
+struct Reached(JoinSet<Ended<Dialling>>);
+
+impl Reached {
+    /// Waits for the end of the stream.
+    async fn end(mut self) -> Result<Ended<Dialling>, Reason> {
+        match self.0.join_next().await {
+            Some(Ok(ended)) => Ok(ended),
+            Some(Err(_)) | None => Err(Reason::Shutdown),
+        }
+    }
+}
+
+/// Tries one place after the other until a stream has opened, or its question is answered; all of
+/// it until `deadline`.
 async fn reach(
     edge: &Arc<Edge>,
     pair: &Pair,
     purpose: &Purpose,
+    deadline: Instant,
     side: impl Fn(Journal) -> Dialling,
-) -> Result<Ended<Dialling>, Reason> {
+) -> Result<Reached, Reason> {
     // Policy is asked before anything leaves this host.
     let partner = permitted(edge, pair)?;
     if matches!(purpose, Purpose::Carry) {
@@ -169,10 +205,14 @@ async fn reach(
         edge.registry.has_room(&pair.remote, rules, limit)?;
     }
     let mut failure = None;
-    for target in places(edge, pair, &partner).await? {
+    let places = timeout_at(deadline.into(), places(edge, pair, &partner));
+    for target in places.await.unwrap_or(Err(Reason::EstablishmentTimeout))? {
         let mut try_external = true;
         loop {
-            let (stream, address) = match open(edge, &target).await {
+            if Instant::now() >= deadline {
+                return Err(failure.unwrap_or(Reason::EstablishmentTimeout));
+            }
+            let (stream, address) = match open(edge, &target, deadline).await {
                 Ok(connected) => connected,
                 Err(reason) => {
                     report(edge, pair, &partner, &target, &reason);
@@ -180,26 +220,25 @@ async fn reach(
                     break;
                 }
             };
-            let ended = negotiate(
+            let attempt = Attempt {
                 edge,
                 pair,
-                &partner,
+                partner: &partner,
                 purpose,
                 try_external,
-                stream,
-                address,
-                &side,
-            )
-            .await?;
-            if ended.side.opened.is_some() || ended.side.is_answered {
-                return Ok(ended);
-            }
-            report(edge, pair, &partner, &target, &ended.reason);
+                deadline,
+            };
+            let (reason, external_refused) = match attempt.negotiate(stream, address, &side).await?
+            {
+                Outcome::Reached(reached) => return Ok(reached),
+                Outcome::Failed(reason, external_refused) => (reason, external_refused),
+            };
+            report(edge, pair, &partner, &target, &reason);
             // XEP-0178 §3, step 11: some end the stream when they refuse EXTERNAL; dialback needs a new one.
             let dialback = partner.methods().contains(Method::TlsDialback);
-            let again = try_external && ended.side.external_refused && dialback;
+            let again = try_external && external_refused && dialback;
             // A stream that was spoken on says more than a connection that was refused.
-            failure = Some(ended.reason);
+            failure = Some(reason);
             if !again {
                 break;
             }
@@ -231,23 +270,21 @@ async fn places(edge: &Edge, pair: &Pair, partner: &Partner) -> Result<Vec<Targe
             Reason::DnsFailed(failure.to_string())
         };
         edge.ledger.count(failure.code());
-        Line::new(Event::DialFailed)
-            .direction(Direction::Outbound)
-            .partner(&partner.primary)
-            .local(&pair.local)
-            .remote(&pair.remote)
-            .reason(reason.code())
-            .detail(&reason)
-            .log();
+        tell(edge, pair, partner, &reason, &reason);
         reason
     })
 }
 
-async fn open(edge: &Edge, target: &Target) -> Result<(TcpStream, SocketAddr), Reason> {
+async fn open(
+    edge: &Edge,
+    target: &Target,
+    deadline: Instant,
+) -> Result<(TcpStream, SocketAddr), Reason> {
     let settings = edge.settings.load_full();
+    let left = deadline.saturating_duration_since(Instant::now());
     let limits = ConnectSettings {
         attempt_timeout: ATTEMPT,
-        overall_timeout: edge.context().timing.establishment,
+        overall_timeout: edge.context().timing.establishment.min(left),
         allow_private_addresses: settings.allow_private_addresses,
         silence: edge.context().timing.silence(),
     };
@@ -259,66 +296,130 @@ async fn open(edge: &Edge, target: &Target) -> Result<(TcpStream, SocketAddr), R
         })
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the facts of one attempt, named where they are used"
-)]
-async fn negotiate(
-    edge: &Arc<Edge>,
-    pair: &Pair,
-    partner: &Partner,
-    purpose: &Purpose,
+/// What one attempt is about.
+struct Attempt<'a> {
+    edge: &'a Arc<Edge>,
+    pair: &'a Pair,
+    partner: &'a Partner,
+    purpose: &'a Purpose,
     try_external: bool,
-    stream: TcpStream,
-    address: SocketAddr,
-    side: impl Fn(Journal) -> Dialling,
-) -> Result<Ended<Dialling>, Reason> {
-    let ids = fresh_ids().map_err(|error| Reason::Transport(error.to_string()))?;
-    let mailbox = mailbox();
-    let registered = edge.registry.register(Kind::Outbound, mailbox.0.clone());
-    // A question is short, and whoever waits for its answer is counted already.
-    if matches!(purpose, Purpose::Carry) {
-        let limit = edge.settings.load().connection_limit;
-        registered.claim(&pair.remote, &edge.context().rules, limit)?;
+    deadline: Instant,
+}
+
+/// How an attempt went.
+enum Outcome {
+    /// The stream has opened, or its question was answered.
+    Reached(Reached),
+    /// Neither; and whether the partner has refused EXTERNAL.
+    Failed(Reason, bool),
+}
+
+/// What a stream says of itself, once.
+#[derive(Debug)]
+enum Word {
+    Done,
+    GaveUp(Reason, bool),
+}
+
+impl Attempt<'_> {
+    /// Speaks on a connection until it is known what comes of it. The goodbye of a stream that has
+    /// failed goes on beside.
+    async fn negotiate(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        side: impl Fn(Journal) -> Dialling,
+    ) -> Result<Outcome, Reason> {
+        let edge = self.edge;
+        let ids = fresh_ids().map_err(|error| Reason::Transport(error.to_string()))?;
+        let mailbox = mailbox();
+        let registered = edge.registry.register(Kind::Outbound, mailbox.0.clone());
+        // A question is short, and whoever waits for its answer is counted already.
+        if matches!(self.purpose, Purpose::Carry) {
+            let limit = edge.settings.load().connection_limit;
+            registered.claim(&self.pair.remote, &edge.context().rules, limit)?;
+        }
+        let journal = Journal::outbound(
+            Arc::clone(&edge.ledger),
+            Arc::clone(&edge.quiet),
+            registered.id(),
+            address,
+            (self.pair.clone(), self.partner.primary.clone()),
+        );
+        let machine = Outbound::new(
+            edge.context(),
+            ids,
+            self.pair.clone(),
+            self.purpose.clone(),
+            self.try_external,
+            now(),
+        )
+        .until(self.deadline);
+        let (say, word) = oneshot::channel();
+        let side = Dialling {
+            outcome: Some(say),
+            ..side(journal)
+        };
+        let transport = Transport::Clear(stream);
+        let driver = Driver::new(transport, machine, side, mailbox, edge.context.subscribe())
+            .with_stall(edge.context().timing.establishment);
+        let mut running = JoinSet::new();
+        running.spawn(async move {
+            let ended = Box::pin(driver.run()).await;
+            ended.side.journal.end(&ended.reason);
+            drop(registered);
+            ended
+        });
+        match word.await {
+            Ok(Word::Done) => Ok(Outcome::Reached(Reached(running))),
+            Ok(Word::GaveUp(reason, external_refused)) => {
+                self.say_goodbye(running);
+                Ok(Outcome::Failed(reason, external_refused))
+            }
+            // It ended without a word: the handshake of TLS took the connection with it.
+            Err(_) => {
+                let ended = Reached(running).end().await?;
+                Ok(Outcome::Failed(ended.reason, ended.side.external_refused))
+            }
+        }
     }
-    let journal = Journal::outbound(
-        Arc::clone(&edge.ledger),
-        Arc::clone(&edge.quiet),
-        registered.id(),
-        address,
-        (pair.clone(), partner.primary.clone()),
-    );
-    let machine = Outbound::new(
-        edge.context(),
-        ids,
-        pair.clone(),
-        purpose.clone(),
-        try_external,
-        now(),
-    );
-    let context = edge.context.subscribe();
-    let driver = Driver::new(
-        Transport::Clear(stream),
-        machine,
-        side(journal),
-        mailbox,
-        context,
-    )
-    .with_stall(edge.context().timing.establishment);
-    let ended = Box::pin(driver.run()).await;
-    ended.side.journal.end(&ended.reason);
-    Ok(ended)
+
+    /// Lets a failed stream end in its own time, where not too many do so already.
+    fn say_goodbye(&self, mut running: JoinSet<Ended<Dialling>>) {
+        let Ok(place) = Arc::clone(&self.edge.goodbyes).try_acquire_owned() else {
+            return;
+        };
+        tokio::spawn(async move {
+            running.join_next().await;
+            drop(place);
+        });
+    }
 }
 
 fn report(edge: &Edge, pair: &Pair, partner: &Partner, target: &Target, reason: &Reason) {
     edge.ledger.count(reason.code());
+    tell(
+        edge,
+        pair,
+        partner,
+        reason,
+        format_args!("{target}: {reason}"),
+    );
+}
+
+/// Writes a line about a step that failed, unless there were many lately.
+fn tell(edge: &Edge, pair: &Pair, partner: &Partner, reason: &Reason, detail: impl Display) {
+    let code = reason.code();
+    let Some(left_out) = edge.quiet.admit(&partner.primary, code, Instant::now()) else {
+        return;
+    };
     Line::new(Event::DialFailed)
         .direction(Direction::Outbound)
         .partner(&partner.primary)
         .local(&pair.local)
         .remote(&pair.remote)
-        .reason(reason.code())
-        .detail(format_args!("{target}: {reason}"))
+        .reason(code)
+        .and_more(detail, left_out)
         .log();
 }
 
@@ -332,8 +433,18 @@ struct Dialling {
     opened: Option<(Consumer, Instant)>,
     /// Who waits for an answer, on a stream that only asks.
     told: Option<mpsc::Sender<Answer>>,
-    is_answered: bool,
+    /// Who waits to hear what comes of the stream.
+    outcome: Option<oneshot::Sender<Word>>,
     external_refused: bool,
+}
+
+impl Dialling {
+    fn say(&mut self, word: Word) {
+        if let Some(outcome) = self.outcome.take() {
+            // Whoever waited may have gone.
+            drop(outcome.send(word));
+        }
+    }
 }
 
 impl Side for Dialling {
@@ -364,10 +475,15 @@ impl Side for Dialling {
                     queue.attach(id);
                     self.opened = Some((id, Instant::now()));
                     self.edge.hub.opened(&pair, mailbox.clone());
+                    self.say(Word::Done);
                 }
             }
+            Output::GaveUp(reason) => {
+                let word = Word::GaveUp(reason, self.external_refused);
+                self.say(word);
+            }
             Output::Answered(answer) => {
-                self.is_answered = true;
+                self.say(Word::Done);
                 if let Some(told) = &self.told {
                     // Whoever asked may have left, and wants one answer.
                     told.try_send(answer).unwrap_or_default();

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::pki_types::CertificateDer;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::admission::Door;
+use super::dials::Dials;
 use super::hub::Hub;
 use super::questions::Questions;
 use super::queue::Queue;
@@ -20,8 +21,8 @@ use crate::ops::counters::Ledger;
 use crate::proto::auth::Pair;
 use crate::proto::auth::chain::TlsVersion;
 use crate::proto::auth::handshake::LinkSecret;
-use crate::proto::jid::Domain;
-use crate::proto::policy::AdmissionLimits;
+use crate::proto::jid::{BareJid, Domain};
+use crate::proto::policy::{AdmissionLimits, DialLimits};
 use crate::proto::stream::{Context, IdSource};
 use crate::store::{Certificates, Contacts};
 
@@ -40,6 +41,10 @@ pub struct Edge {
     pub link_door: Arc<Door>,
     /// Bounds what the handshakes of strangers may compute at once.
     pub turnstile: Turnstile,
+    /// Bounds the partners that are dialled at once.
+    pub dials: Arc<Dials>,
+    /// Bounds the streams of ours that have failed and still say goodbye.
+    pub goodbyes: Arc<Semaphore>,
     /// What was logged lately.
     pub quiet: Arc<Quiet>,
     /// Whom local users have added.
@@ -71,6 +76,8 @@ pub struct Settings {
     pub questions: Arc<Questions>,
     /// Live streams with partners in all.
     pub connection_limit: usize,
+    /// How many partners are dialled at once.
+    pub dials: DialLimits,
     /// How many contacts each local user may have.
     pub contact_limit: usize,
     /// How long stanzas wait for an absent gateway.
@@ -90,8 +97,22 @@ pub struct LinkSettings {
     pub client_names: Vec<Domain>,
 }
 
-/// The pairs that want a stream, with the queue that waits for it.
-pub type Wanted = mpsc::Receiver<(Pair, Arc<Queue>)>;
+/// A pair wants a stream.
+#[derive(Debug)]
+pub struct Wish {
+    /// Which pair.
+    pub pair: Pair,
+    /// What waits for it.
+    pub queue: Arc<Queue>,
+    /// The local user whose stanza is the first.
+    pub user: BareJid,
+}
+
+/// The pairs that want a stream.
+pub type Wanted = mpsc::Receiver<Wish>;
+
+/// How many failed streams may say goodbye at the same time.
+const GOODBYES: usize = 64;
 
 /// How many pairs may wait for the dialler to hear of them.
 const MAX_WANTED: usize = 1024;
@@ -122,6 +143,8 @@ impl Edge {
             door: Arc::default(),
             link_door: Arc::default(),
             turnstile: Turnstile::default(),
+            dials: Arc::new(Dials::new(settings.dials)),
+            goodbyes: Arc::new(Semaphore::new(GOODBYES)),
             quiet,
             certificates: contacts.certificates(),
             contacts,
@@ -152,6 +175,7 @@ impl Edge {
         let context = Arc::new(context);
         self.hub.log_bodies(settings.message_bodies);
         self.contacts.limit_each(settings.contact_limit);
+        self.dials.set_limits(settings.dials);
         self.settings.store(Arc::new(settings));
         self.context.send_replace(Arc::clone(&context));
         self.registry.enforce(&context.rules);

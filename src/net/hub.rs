@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::backoff::Backoff;
+use super::edge::Wish;
 use super::gate::Gate;
 use super::learning::{Learning, Next, Taken};
 use super::mailbox::Mailbox;
@@ -57,7 +58,7 @@ impl Hub {
         quiet: Arc<Quiet>,
         context: watch::Receiver<Arc<Context>>,
         contacts: Contacts,
-        wanted: mpsc::Sender<(Pair, Arc<Queue>)>,
+        wanted: mpsc::Sender<Wish>,
     ) -> Self {
         Self {
             ledger,

@@ -205,6 +205,7 @@ impl Side for Serving {
             | Output::Claimed(_)
             | Output::Ask(_)
             | Output::Answered(_)
+            | Output::GaveUp(_)
             | Output::Pinged(_)
             | Output::Pace
             | Output::Authenticated(_)

@@ -13,6 +13,7 @@ pub mod contacts;
 pub mod continuity;
 pub mod daemon;
 pub mod dial;
+pub mod dials;
 pub mod drained;
 pub mod driver;
 pub mod edge;

@@ -109,6 +109,8 @@ impl Side for Receiving {
                 }
             }
             Output::Authenticated(pair) => {
+                // Who comes is there: it may be dialled again at once.
+                self.edge.hub.backoff.succeeded(&pair.remote);
                 if self.proven.is_none() {
                     self.proven = Some(pair.remote.clone());
                     let rules = &self.edge.context().rules;
@@ -142,6 +144,7 @@ impl Side for Receiving {
             Output::Send(_)
             | Output::StartTls { .. }
             | Output::Answered(_)
+            | Output::GaveUp(_)
             | Output::Pinged(_)
             | Output::LinkUp(_)
             | Output::Close(_) => {}

@@ -7,10 +7,14 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use super::backoff::Backoff;
+use super::edge::Wish;
 use super::mailbox::Mailbox;
 use super::queue::{Parcel, Queue};
 use crate::proto::auth::Pair;
 use crate::proto::policy::Reason;
+
+/// How many pairs may have a way out, open or wanted, at the same time.
+pub const MAX_ROUTES: usize = 8192;
 
 /// The pairs that have a way out. A pair without one gets it with its first stanza: the dialler is
 /// told, and gives the way up when its stream has ended.
@@ -18,7 +22,7 @@ use crate::proto::policy::Reason;
 pub struct Routes {
     routes: Mutex<HashMap<Pair, Route>>,
     /// Pairs that need a stream; the dialler listens.
-    wanted: mpsc::Sender<(Pair, Arc<Queue>)>,
+    wanted: mpsc::Sender<Wish>,
 }
 
 #[derive(Debug)]
@@ -31,7 +35,7 @@ struct Route {
 impl Routes {
     /// Without any; wishes for streams go to `wanted`.
     #[must_use]
-    pub fn new(wanted: mpsc::Sender<(Pair, Arc<Queue>)>) -> Self {
+    pub fn new(wanted: mpsc::Sender<Wish>) -> Self {
         Self {
             routes: Mutex::default(),
             wanted,
@@ -56,13 +60,21 @@ impl Routes {
         if let Some(reason) = backoff.refusal(&pair.remote, Instant::now()) {
             return Err(Box::new((parcel, reason)));
         }
+        if routes.len() >= MAX_ROUTES {
+            return Err(Box::new((parcel, Reason::TooManyDials)));
+        }
+        let user = parcel.stanza.from.normal_bare();
         // A route that the dialler never heard of would wait for ever.
         let Ok(place) = self.wanted.try_reserve() else {
             return Err(full(parcel));
         };
         let queue = Arc::new(Queue::default());
         let outcome = queue.try_push(&pair.remote, parcel).map_err(full);
-        place.send((pair.clone(), Arc::clone(&queue)));
+        place.send(Wish {
+            pair: pair.clone(),
+            queue: Arc::clone(&queue),
+            user,
+        });
         let stream = None;
         routes.insert(pair, Route { queue, stream });
         outcome

@@ -81,6 +81,10 @@ pub enum Reason {
     PlaintextInjection,
     /// `<starttls/>` where TLS was not offered.
     TlsNotOffered,
+    /// As many partners are being dialled as may be, or as many wait for it.
+    TooManyDials,
+    /// The other side sent no stream header in time.
+    HeaderTimeout,
     /// The stream was not ready in time.
     EstablishmentTimeout,
     /// A stanza was begun, and not finished in time.
@@ -221,6 +225,7 @@ impl Reason {
                 | Self::PolicyChanged(_)
                 | Self::TooManyStreams
                 | Self::TooManyPartnerStreams(_)
+                | Self::TooManyDials
         )
     }
 
@@ -283,6 +288,8 @@ impl Reason {
             }
             Self::PlaintextInjection => ("plaintext-injection", "policy-violation", TIMEOUT),
             Self::TlsNotOffered => ("tls-not-offered", "policy-violation", TIMEOUT),
+            Self::TooManyDials => ("too-many-dials", "resource-constraint", CONSTRAINT),
+            Self::HeaderTimeout => ("header-timeout", "connection-timeout", TIMEOUT),
             Self::EstablishmentTimeout => ("establishment-timeout", "connection-timeout", TIMEOUT),
             Self::StanzaUnfinished => ("stanza-unfinished", "connection-timeout", TIMEOUT),
             Self::PingTimeout => ("ping-timeout", "connection-timeout", TIMEOUT),
@@ -407,6 +414,10 @@ impl fmt::Display for Reason {
                 f.write_str("bytes in the clear were waiting behind the switch to TLS")
             }
             Self::TlsNotOffered => f.write_str("TLS was asked for where it is not offered"),
+            Self::TooManyDials => f.write_str(
+                "too many partners are being dialled at once (dials-at-once, dials-at-once-per-partner)",
+            ),
+            Self::HeaderTimeout => f.write_str("no stream header came in time"),
             Self::EstablishmentTimeout => f.write_str("the stream was not ready in time"),
             Self::StanzaUnfinished => f.write_str("a stanza was begun and not finished in time"),
             Self::PingTimeout => f.write_str("a ping was not answered"),

@@ -1,6 +1,6 @@
 //! The one way a stream ends (RFC 6120 §4.4): error if any, closing tag, a grace, then the socket.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::wire::Wire;
 use super::{Now, Output, Timing};
@@ -18,13 +18,18 @@ pub(super) struct Closing {
 impl Closing {
     /// Sends the closing tag, with a stream error before it where `reason` deserves one.
     pub(super) fn begin(wire: &mut Wire, now: Now, reason: Reason) -> Self {
+        Self::begin_within(Timing::CLOSE_GRACE, wire, now, reason)
+    }
+
+    /// The same with another grace.
+    pub(super) fn begin_within(grace: Duration, wire: &mut Wire, now: Now, reason: Reason) -> Self {
         if is_error(&reason) {
             wire.send(&stream_error(&reason));
         }
         wire.send_with(write_close);
         Self {
             reason,
-            deadline: now.monotonic + Timing::CLOSE_GRACE,
+            deadline: now.monotonic + grace,
         }
     }
 

@@ -121,10 +121,22 @@ impl Timing {
     pub const PROBE_ANSWER: Duration = Duration::from_secs(10);
     /// A sign of life is fresh for so long: a stream that has just opened is not probed.
     pub const FRESH: Duration = Duration::from_secs(1);
+    /// How long a server that we dial may take to answer with its stream header: a host that
+    /// speaks another protocol says nothing.
+    pub const HEADER_ANSWER: Duration = Duration::from_secs(10);
+    /// How long the other side may take to close a stream that never opened.
+    pub const SHORT_GRACE: Duration = Duration::from_secs(1);
     /// How long the other side may take to close after us.
     ///
     /// RFC 6120 §4.4: wait a reasonable time for the other `</stream:stream>`.
     pub const CLOSE_GRACE: Duration = Duration::from_secs(5);
+
+    /// How long the whole way to a partner may take, all its servers included, in which stanzas wait
+    /// for it: a little less than three establishments, so that the senders hear of it within them.
+    #[must_use]
+    pub fn whole_way(&self) -> Duration {
+        self.establishment * 29 / 10
+    }
 
     /// How long a partner's host may acknowledge nothing. Twice what a partner may take to read: who
     /// is slow is then told so, and only who has vanished is left to the system to find out.
@@ -186,6 +198,8 @@ pub enum Output {
     Ask(Question),
     /// A ping with this id is sent: its answer comes on a stream of the partner's.
     Pinged(String),
+    /// A stream that we open will not do what it was opened for. What is left is its end.
+    GaveUp(Reason),
     /// What the authoritative server said, on a stream that was opened to ask.
     Answered(Answer),
     /// From here on the stream may carry this pair.

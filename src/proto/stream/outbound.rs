@@ -52,6 +52,12 @@ pub struct Outbound {
     /// Cleared where the partner is known to end the stream when it refuses EXTERNAL.
     try_external: bool,
     establishment: Instant,
+    /// When the first stream header of the other side is due.
+    header_due: Instant,
+    /// Whether the stream has opened, or its question was answered.
+    is_done: bool,
+    /// Whether it is said that neither will happen.
+    has_failed: bool,
     /// TLS as it came up: a reload judges it again.
     tls: Option<TlsFacts>,
     state: State,
@@ -101,9 +107,22 @@ impl Outbound {
             purpose,
             try_external,
             establishment: now.monotonic + context.timing.establishment,
+            header_due: now.monotonic + Timing::HEADER_ANSWER.min(context.timing.establishment),
+            is_done: false,
+            has_failed: false,
             context,
             tls: None,
             state: State::Connecting,
+        }
+    }
+
+    /// The same, but the stream is to be ready by `deadline` at the latest.
+    #[must_use]
+    pub fn until(self, deadline: Instant) -> Self {
+        Self {
+            establishment: self.establishment.min(deadline),
+            header_due: self.header_due.min(deadline),
+            ..self
         }
     }
 
@@ -169,6 +188,7 @@ impl Outbound {
             pair: (*proof).clone(),
             method,
         });
+        self.is_done = true;
         self.wire.push(Output::Authenticated(proof));
         self.wire
             .proven(self.context.limits(self.context.max_stanza_bytes));
@@ -249,6 +269,7 @@ impl Outbound {
         if self.deadline().is_none_or(|due| due > now.monotonic) {
             return;
         }
+        let awaits_header = self.awaits_first_header();
         match &mut self.state {
             State::Closing(_) => self.gone(Reason::PeerClosed),
             State::Open(open) => match open.due(now, &self.context.timing) {
@@ -258,6 +279,7 @@ impl Outbound {
                 Due::Idle => self.fail(now, Reason::Idle),
                 Due::Ping => self.ping(now.monotonic + Timing::PING_ANSWER),
             },
+            _ if awaits_header => self.fail(now, Reason::HeaderTimeout),
             _ => self.fail(now, Reason::EstablishmentTimeout),
         }
     }
@@ -283,6 +305,10 @@ impl Outbound {
         {
             self.ping(due);
         }
+    }
+
+    fn awaits_first_header(&self) -> bool {
+        self.tls.is_none() && matches!(&self.state, State::ExpectHeader(it) if it.proven.is_none())
     }
 
     fn keeps_alive(&self) -> bool {
@@ -318,7 +344,12 @@ impl Outbound {
         if !self.wire.header_sent() {
             self.send_header(Channel::default());
         }
-        let closing = Closing::begin(&mut self.wire, now, reason);
+        let grace = if self.give_up(&reason) {
+            Timing::SHORT_GRACE
+        } else {
+            Timing::CLOSE_GRACE
+        };
+        let closing = Closing::begin_within(grace, &mut self.wire, now, reason);
         self.wire.allow(self.context.unproven.bytes);
         self.state = State::Closing(closing);
     }
@@ -330,7 +361,17 @@ impl Outbound {
         self.gone(Reason::PeerClosed);
     }
 
+    /// Tells that the stream will not open, if it is so; the next place need not wait for its end.
+    fn give_up(&mut self, reason: &Reason) -> bool {
+        if !self.is_done && !self.has_failed {
+            self.has_failed = true;
+            self.wire.push(Output::GaveUp(reason.clone()));
+        }
+        !self.is_done
+    }
+
     fn gone(&mut self, reason: Reason) {
+        self.give_up(&reason);
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Closing(closing) => closing.end(&mut self.wire),
             State::Closed => {}
@@ -392,6 +433,7 @@ impl Machine for Outbound {
             State::Open(open) => Some(open.deadline(&self.context.timing, self.keeps_alive())),
             State::Closing(closing) => Some(closing.deadline()),
             State::Closed => None,
+            _ if self.awaits_first_header() => Some(self.header_due),
             _ => Some(self.establishment),
         }
     }

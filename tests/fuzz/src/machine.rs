@@ -212,6 +212,7 @@ impl<M: Machine> Run<M> {
             Output::Close(_) => self.closed = true,
             Output::Claimed(_)
             | Output::Answered(_)
+            | Output::GaveUp(_)
             | Output::Pace
             | Output::Refused { .. }
             | Output::Record(_) => {}

@@ -31,6 +31,8 @@ stream-inactivity-timeout = "50s"
 keep-alive-interval = "6s"
 max-stanza-bytes = 70000
 max-stanza-depth = 63
+dials-at-once = 62
+dials-at-once-per-partner = 61
 
 [admission]
 unauthenticated-limit = 1

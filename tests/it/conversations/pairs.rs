@@ -236,6 +236,7 @@ impl Meeting {
             }
             Output::Claimed(_)
             | Output::Pinged(_)
+            | Output::GaveUp(_)
             | Output::Pace
             | Output::Record(_)
             | Output::LinkUp(_)

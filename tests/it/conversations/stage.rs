@@ -210,7 +210,9 @@ impl<'s> Stage<'s> {
             self.take_written(&mut written);
             let done = match output {
                 // What the shell charges for; the properties say when.
-                Output::Send(_) | Output::Claimed(_) | Output::Pinged(_) => continue,
+                Output::Send(_) | Output::Claimed(_) | Output::Pinged(_) | Output::GaveUp(_) => {
+                    continue;
+                }
                 Output::StartTls { local, remote } => {
                     Done::Said(format!("start-tls {local} {remote}"))
                 }

@@ -64,6 +64,8 @@ fn every_reason() -> Vec<Reason> {
         Reason::UnexpectedElement(text()),
         Reason::PlaintextInjection,
         Reason::TlsNotOffered,
+        Reason::TooManyDials,
+        Reason::HeaderTimeout,
         Reason::EstablishmentTimeout,
         Reason::StanzaUnfinished,
         Reason::PingTimeout,

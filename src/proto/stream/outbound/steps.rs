@@ -218,6 +218,7 @@ impl Outbound {
                     && id == question.stream_id =>
             {
                 let answer = Answer::assertion(question, verdict);
+                self.is_done = true;
                 self.wire.push(Output::Answered(answer));
                 self.begin_closing(now, Reason::Finished);
             }
