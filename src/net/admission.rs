@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::proto::jid::Domain;
-use crate::proto::policy::{Admission, AdmissionLimits, Reason, Visit};
+use crate::proto::policy::{Admission, AdmissionLimits, Proven, Reason, Visit};
 
 /// The count of all connections from outside.
 #[derive(Debug, Default)]
@@ -68,10 +68,16 @@ impl Admitted {
     }
 
     /// The connection has proven who it is: see [`Admission::prove`].
-    pub fn prove(&mut self, partner: Option<&Domain>) {
+    pub fn prove(&mut self, partner: Option<Proven<'_>>) {
         let visit = &mut self.visit;
         self.door
             .with(|admission| admission.prove(visit, partner, Instant::now()));
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        self.visit.address()
     }
 
     /// Whether it comes from where the partner that it claims to be has proven itself lately.

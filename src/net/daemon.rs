@@ -304,6 +304,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
         unproven: config.unproven,
         max_stanza_bytes: config.s2s.max_stanza_bytes,
         max_stanza_depth: config.s2s.max_stanza_depth,
+        pairs_per_stream: config.s2s.pairs_per_stream,
         annotate: config.gateway.annotate,
     };
     Ok((context, settings))
@@ -325,6 +326,10 @@ fn difference(before: (&Context, &Settings), after: (&Context, &Settings)) -> St
         (
             "message-bodies",
             old_shell.message_bodies != new_shell.message_bodies,
+        ),
+        (
+            "pairs-per-stream",
+            old.pairs_per_stream != new.pairs_per_stream,
         ),
         ("dials-at-once", old_shell.dials != new_shell.dials),
         (

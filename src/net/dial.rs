@@ -7,7 +7,7 @@
 //! ```
 
 use std::fmt::Display;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use super::driver::{Driver, Ended, Side, now};
 use super::edge::{Edge, Wanted, Wish, fresh_ids, jitter};
 use super::journal::Journal;
 use super::mailbox::{Mailbox, mailbox};
+use super::places::{NoPlace, Rank};
 use super::queue::{Consumer, Parcel, Queue};
 use super::receive::PACED;
 use super::registry::Kind;
@@ -29,7 +30,7 @@ use super::transport::Transport;
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
 use crate::proto::auth::chain::TlsFacts;
-use crate::proto::auth::dialback::{Answer, Question};
+use crate::proto::auth::dialback::{Answer, Question, Verdict};
 use crate::proto::discover::{self, Target};
 use crate::proto::jid::{BareJid, Domain};
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
@@ -37,6 +38,9 @@ use crate::proto::stream::{Outbound, Output, Purpose, Record};
 
 /// How long one address may take to answer.
 const ATTEMPT: Duration = Duration::from_secs(10);
+/// How long a question may take in all, once it has a place: longer than any server takes that is
+/// there, and no longer than those who ask wait for an answer.
+const ASKING: Duration = Duration::from_secs(20);
 /// A stream that breaks this soon after it opened counts as a failure, or it would be a loop.
 const TOO_SOON: Duration = Duration::from_secs(2);
 
@@ -81,7 +85,11 @@ async fn carry_once(
     sleep(edge.hub.backoff.left(&pair.remote, Instant::now())).await;
     let soon = tokio::time::Instant::now() + timing.establishment;
     let account = edge.hub.account_of(&pair.remote);
-    let place = edge.dials.enter(user, &account, soon).await?;
+    let place = edge
+        .dials
+        .enter(user, &account, Rank::First, soon)
+        .await
+        .map_err(|NoPlace| Reason::TooManyDials)?;
     let side = |journal| Dialling {
         edge: Arc::clone(edge),
         journal,
@@ -137,11 +145,11 @@ fn lane_of(parcel: &Parcel) -> Domain {
 
 /// Asks the authoritative server of a partner's domain about a dialback key, for whoever connected
 /// from where that partner has proven itself before, or for a stranger.
-pub async fn ask(edge: Arc<Edge>, question: Question, is_familiar: bool) -> Answer {
+pub async fn ask(edge: Arc<Edge>, question: Question, from: IpAddr, is_familiar: bool) -> Answer {
     let account = edge.context().rules.account_of(&question.pair.remote);
     let questions = Arc::clone(&edge.settings.load().questions);
-    let Ok(_place) = questions.enter(&account, is_familiar).await else {
-        return Answer::unreachable(question, &Reason::Shutdown);
+    let Ok(mut place) = questions.enter(&account, from, is_familiar).await else {
+        return Answer::unreachable(question, &Reason::TooManyPending);
     };
     let (told, mut answers) = mpsc::channel(1);
     let (its_edge, its_question) = (Arc::clone(&edge), question.clone());
@@ -158,7 +166,7 @@ pub async fn ask(edge: Arc<Edge>, question: Question, is_familiar: bool) -> Answ
             external_refused: false,
         };
         let pair = its_question.pair.clone();
-        let deadline = Instant::now() + its_edge.context().timing.establishment;
+        let deadline = Instant::now() + its_edge.context().timing.establishment.min(ASKING);
         let purpose = Purpose::Ask(its_question);
         let reached = reach(&its_edge, &pair, &purpose, deadline, side).await?;
         reached.end().await.map(|ended| ended.reason)
@@ -171,7 +179,14 @@ pub async fn ask(edge: Arc<Edge>, question: Question, is_familiar: bool) -> Answ
             Some(Err(_)) | None => Answer::unreachable(question, &Reason::Shutdown),
         },
     };
-    reaching.detach_all();
+    if *answer.verdict() == Verdict::Valid {
+        place.has_proven();
+    }
+    // The place is free when the stream has closed, too: it holds a descriptor until then.
+    tokio::spawn(async move {
+        while reaching.join_next().await.is_some() {}
+        drop(place);
+    });
     answer
 }
 

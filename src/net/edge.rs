@@ -8,8 +8,8 @@ use rustls::pki_types::CertificateDer;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::admission::Door;
-use super::dials::Dials;
 use super::hub::Hub;
+use super::places::{Limits, Places};
 use super::questions::Questions;
 use super::queue::Queue;
 use super::quiet::Quiet;
@@ -42,7 +42,7 @@ pub struct Edge {
     /// Bounds what the handshakes of strangers may compute at once.
     pub turnstile: Turnstile,
     /// Bounds the partners that are dialled at once.
-    pub dials: Arc<Dials>,
+    pub dials: Arc<Places<BareJid>>,
     /// Bounds the streams of ours that have failed and still say goodbye.
     pub goodbyes: Arc<Semaphore>,
     /// What was logged lately.
@@ -143,7 +143,7 @@ impl Edge {
             door: Arc::default(),
             link_door: Arc::default(),
             turnstile: Turnstile::default(),
-            dials: Arc::new(Dials::new(settings.dials)),
+            dials: Arc::new(Places::new(of_dials(settings.dials))),
             goodbyes: Arc::new(Semaphore::new(GOODBYES)),
             quiet,
             certificates: contacts.certificates(),
@@ -175,11 +175,18 @@ impl Edge {
         let context = Arc::new(context);
         self.hub.log_bodies(settings.message_bodies);
         self.contacts.limit_each(settings.contact_limit);
-        self.dials.set_limits(settings.dials);
+        self.dials.set_limits(of_dials(settings.dials));
         self.settings.store(Arc::new(settings));
         self.context.send_replace(Arc::clone(&context));
         self.registry.enforce(&context.rules);
         self.hub.backoff.clear();
+    }
+}
+
+fn of_dials(limits: DialLimits) -> Limits {
+    Limits {
+        in_all: limits.in_all,
+        per_partner: limits.per_partner,
     }
 }
 

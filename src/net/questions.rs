@@ -1,125 +1,145 @@
-//! Which dialback questions are asked at once: few in all, and fewer about one partner, so that
-//! strangers who pose as one partner do not keep the others waiting.
+//! Which dialback questions are asked at once: few in all, fewer about one partner, and each network
+//! that they come from in turn, so that no crowd of strangers keeps the others waiting.
+//!
+//! A question whose authoritative server gives no answer keeps its place for long. So whoever's
+//! questions have failed lately, by network or by partner, waits behind those of everybody else.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
-
+use super::places::{Limits, NoPlace, Place, Places, Rank};
 use crate::proto::jid::Domain;
+use crate::proto::policy::Network;
+
+/// How long a failure is remembered.
+const MEMORY: Duration = Duration::from_secs(600);
+/// How many networks, and how many partners, are remembered that failed.
+const MOST: usize = 4096;
+/// How long a question may wait for a place. The asking server waits about as long for the answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The places for questions: for those who connected from where a partner is known, and for
 /// everybody else, so that no crowd that poses as a partner delays the partner itself.
 #[derive(Debug)]
 pub struct Questions {
-    familiar: Places,
-    strangers: Places,
+    familiar: Arc<Places<Network>>,
+    strangers: Arc<Places<Network>>,
+    failed: Mutex<Failed>,
 }
 
-/// A place to ask from; given back when dropped.
+/// A place to ask from; given back when dropped. A question that has not proven anything by then has
+/// failed, and is remembered.
 #[derive(Debug)]
-pub struct Place<'q> {
-    _about_one: OwnedSemaphorePermit,
-    _in_all: SemaphorePermit<'q>,
+pub struct Asking {
+    questions: Arc<Questions>,
+    partner: Domain,
+    network: Network,
+    has_proven: bool,
+    _place: Place<Network>,
+}
+
+#[derive(Debug, Default)]
+struct Failed {
+    networks: HashMap<Network, Instant>,
+    partners: HashMap<Domain, Instant>,
 }
 
 impl Questions {
     /// So many places; 0 stands for no limit.
     #[must_use]
     pub fn new(in_all: usize, about_one: usize) -> Self {
+        let limits = Limits {
+            in_all,
+            per_partner: about_one,
+        };
         Self {
-            familiar: Places::new(in_all, about_one),
-            strangers: Places::new(in_all, about_one),
+            familiar: Arc::new(Places::new(limits)),
+            strangers: Arc::new(Places::new(limits)),
+            failed: Mutex::default(),
         }
     }
 
     /// Waits for a place to ask about a partner: whoever has an account of its own in the rules.
     ///
     /// # Errors
-    /// Never, as long as the places are there.
+    /// [`NoPlace`], where none was free in time.
     pub async fn enter(
-        &self,
+        self: &Arc<Self>,
         partner: &Domain,
+        from: IpAddr,
         is_familiar: bool,
-    ) -> Result<Place<'_>, AcquireError> {
-        let places = if is_familiar {
-            &self.familiar
+    ) -> Result<Asking, NoPlace> {
+        let network = Network::of(from);
+        let (places, rank) = if is_familiar {
+            (&self.familiar, Rank::First)
         } else {
-            &self.strangers
+            (&self.strangers, self.rank(&network, partner))
         };
-        places.enter(partner).await
-    }
-}
-
-#[derive(Debug)]
-struct Places {
-    in_all: Semaphore,
-    about_one: Mutex<Partners>,
-}
-
-impl Places {
-    fn new(in_all: usize, about_one: usize) -> Self {
-        Self {
-            in_all: Semaphore::new(permits(in_all)),
-            about_one: Mutex::new(Partners {
-                places: HashMap::new(),
-                of_each: permits(about_one),
-                sweep_at: 0,
-            }),
-        }
-    }
-
-    async fn enter(&self, partner: &Domain) -> Result<Place<'_>, AcquireError> {
-        let own = self
-            .about_one
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .of(partner);
-        Ok(Place {
-            _about_one: own.acquire_owned().await?,
-            _in_all: self.in_all.acquire().await?,
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let place = places.enter(&network, partner, rank, deadline).await?;
+        Ok(Asking {
+            questions: Arc::clone(self),
+            partner: partner.clone(),
+            network,
+            has_proven: false,
+            _place: place,
         })
     }
-}
 
-fn permits(limit: usize) -> usize {
-    match limit {
-        0 => Semaphore::MAX_PERMITS,
-        limit => limit.min(Semaphore::MAX_PERMITS),
+    fn ended(&self, partner: &Domain, network: Network, has_proven: bool) {
+        let now = Instant::now();
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if has_proven {
+            failed.partners.remove(partner);
+        } else {
+            note(&mut failed.networks, network, now);
+            note(&mut failed.partners, partner.clone(), now);
+        }
+    }
+
+    fn rank(&self, network: &Network, partner: &Domain) -> Rank {
+        let now = Instant::now();
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = failed
+            .networks
+            .get(network)
+            .max(failed.partners.get(partner));
+        match last {
+            Some(last) if now.saturating_duration_since(*last) < MEMORY => Rank::Last,
+            _ => Rank::First,
+        }
     }
 }
 
-/// So many partners are not worth looking for those that nobody asks about.
-const LEAST: usize = 64;
-
-/// The places of each partner that is being asked about.
-#[derive(Debug)]
-struct Partners {
-    places: HashMap<Domain, Weak<Semaphore>>,
-    of_each: usize,
-    /// How many there may be before those are forgotten that nobody uses.
-    sweep_at: usize,
+impl Asking {
+    /// The question has proven a pair.
+    pub fn has_proven(&mut self) {
+        self.has_proven = true;
+    }
 }
 
-impl Partners {
-    fn of(&mut self, partner: &Domain) -> Arc<Semaphore> {
-        if let Some(known) = self.places.get(partner).and_then(Weak::upgrade) {
-            return known;
-        }
-        if self.places.len() >= self.sweep_at {
-            self.places.retain(|_, places| places.strong_count() > 0);
-            self.sweep_at = 2 * self.places.len() + LEAST;
-        }
-        let places = Arc::new(Semaphore::new(self.of_each));
-        self.places.insert(partner.clone(), Arc::downgrade(&places));
-        places
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.questions
+            .ended(&self.partner, self.network, self.has_proven);
     }
+}
+
+fn note<K: Hash + Eq>(failed: &mut HashMap<K, Instant>, key: K, now: Instant) {
+    if failed.len() >= MOST && !failed.contains_key(&key) {
+        failed.retain(|_, last| now.saturating_duration_since(*last) < MEMORY);
+        if failed.len() >= MOST {
+            failed.clear();
+        }
+    }
+    failed.insert(key, now);
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::timeout;
 
     use super::*;
@@ -128,57 +148,102 @@ mod tests {
         Domain::parse(&format!("d{number}.example")).unwrap()
     }
 
-    async fn has_room(questions: &Questions, partner: usize, is_familiar: bool) -> bool {
+    /// An address of another network for each number.
+    fn from(number: u8) -> IpAddr {
+        [192, 0, number, 1].into()
+    }
+
+    async fn has_room(
+        questions: &Arc<Questions>,
+        partner: usize,
+        network: u8,
+        familiar: bool,
+    ) -> bool {
         let partner = domain(partner);
-        let entered = questions.enter(&partner, is_familiar);
-        timeout(Duration::from_millis(1), entered).await.is_ok()
+        let entered = questions.enter(&partner, from(network), familiar);
+        let soon = Duration::from_millis(1);
+        timeout(soon, entered)
+            .await
+            .is_ok_and(|place| place.is_ok())
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_partner_leaves_room_for_the_others() {
-        let questions = Questions::new(64, 16);
+        let questions = Arc::new(Questions::new(64, 16));
         let mut places = Vec::new();
-        for _ in 0..16 {
-            places.push(questions.enter(&domain(0), false).await.unwrap());
+        for network in 0..16 {
+            let about = domain(0);
+            let place = questions.enter(&about, from(network), false);
+            places.push(place.await.unwrap());
         }
-        assert!(!has_room(&questions, 0, false).await);
-        assert!(has_room(&questions, 1, false).await);
+        assert!(!has_room(&questions, 0, 20, false).await);
+        assert!(has_room(&questions, 1, 20, false).await);
         places.pop();
-        assert!(has_room(&questions, 0, false).await);
+        assert!(has_room(&questions, 0, 20, false).await);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn there_are_so_many_places_in_all() {
-        let questions = Questions::new(64, 16);
+    async fn one_network_leaves_room_for_the_others() {
+        let questions = Arc::new(Questions::new(64, 16));
         let mut places = Vec::new();
-        for number in 0..64 {
-            places.push(questions.enter(&domain(number), false).await.unwrap());
+        for number in 0..32 {
+            let about = domain(number);
+            let place = questions.enter(&about, from(0), false);
+            places.push(place.await.unwrap());
         }
-        assert!(!has_room(&questions, 64, false).await);
-        places.clear();
-        assert!(has_room(&questions, 64, false).await);
+        assert!(!has_room(&questions, 33, 0, false).await);
+        assert!(has_room(&questions, 33, 1, false).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_crowd_that_poses_as_a_partner_does_not_delay_it() {
-        let questions = Questions::new(2, 2);
+        let questions = Arc::new(Questions::new(2, 2));
         let crowd = domain(0);
         let _places = [
-            questions.enter(&crowd, false).await.unwrap(),
-            questions.enter(&crowd, false).await.unwrap(),
+            questions.enter(&crowd, from(0), false).await.unwrap(),
+            questions.enter(&crowd, from(1), false).await.unwrap(),
         ];
-        assert!(!has_room(&questions, 0, false).await);
-        assert!(!has_room(&questions, 1, false).await);
-        assert!(has_room(&questions, 0, true).await);
-        assert!(has_room(&questions, 1, true).await);
+        assert!(!has_room(&questions, 0, 2, false).await);
+        assert!(!has_room(&questions, 1, 2, false).await);
+        assert!(has_room(&questions, 0, 2, true).await);
+        assert!(has_room(&questions, 1, 2, true).await);
     }
 
-    #[tokio::test]
-    async fn partners_that_nobody_asks_about_are_forgotten() {
-        let questions = Questions::new(0, 0);
-        for number in 0..1000 {
-            let _place = questions.enter(&domain(number), false).await.unwrap();
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_often_waits_behind_what_never_failed() {
+        let questions = Arc::new(Questions::new(2, 2));
+        questions.ended(&domain(0), Network::of(from(0)), false);
+        let taken = [
+            questions.enter(&domain(7), from(7), false).await.unwrap(),
+            questions.enter(&domain(8), from(8), false).await.unwrap(),
+        ];
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut waiting = tokio::task::JoinSet::new();
+        // The same network, then the same partner, then somebody new.
+        for (partner, network) in [(1, 0), (0, 1), (2, 2)] {
+            let (questions, order) = (Arc::clone(&questions), Arc::clone(&order));
+            waiting.spawn(async move {
+                let place = questions
+                    .enter(&domain(partner), from(network), false)
+                    .await;
+                order.lock().unwrap().push(partner);
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                drop(place);
+            });
+            tokio::task::yield_now().await;
         }
-        assert!(questions.strangers.about_one.lock().unwrap().places.len() <= LEAST + 1);
+        let [first, _second] = taken;
+        drop(first);
+        waiting.join_all().await;
+        assert_eq!(*order.lock().unwrap(), [2, 1, 0]);
+    }
+
+    #[test]
+    fn so_many_failures_are_remembered() {
+        let questions = Questions::new(0, 0);
+        for number in 0..3 * MOST {
+            questions.ended(&domain(number), Network::of(from(0)), false);
+        }
+        assert!(questions.failed.lock().unwrap().partners.len() <= MOST);
     }
 }

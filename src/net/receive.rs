@@ -17,8 +17,9 @@ use super::registry::{Kind, Registered};
 use super::tls::TlsFault;
 use super::transport::Transport;
 use crate::proto::auth::chain::TlsFacts;
+use crate::proto::auth::dialback::Answer;
 use crate::proto::jid::Domain;
-use crate::proto::policy::Reason;
+use crate::proto::policy::{Proven, Reason};
 use crate::proto::stream::{Inbound, Output, Record};
 
 /// Serves a connection that a partner opened, to its end.
@@ -117,7 +118,11 @@ impl Side for Receiving {
                     self.registered.probe_older(&pair.remote, rules);
                 }
                 let rules = &self.edge.context().rules;
-                self.admitted.prove(Some(&rules.account_of(&pair.remote)));
+                let account = rules.account_of(&pair.remote);
+                self.admitted.prove(Some(Proven {
+                    partner: &account,
+                    is_listed: rules.listed_as(&pair.remote).is_some(),
+                }));
                 let limit = self.edge.settings.load().connection_limit;
                 self.registered.claim(&pair.remote, rules, limit)?;
             }
@@ -129,7 +134,19 @@ impl Side for Receiving {
                 self.journal.record(record, &self.edge);
             }
             Output::Ask(question) => {
-                self.admitted.ask(&self.edge.settings.load().admission)?;
+                let asked = self.admitted.ask(&self.edge.settings.load().admission);
+                if let Err(reason) = asked {
+                    // Who has proven nothing may ask on another stream, later. Where a pair is proven,
+                    // the stream lives on, and only this one is not asked about.
+                    if self.proven.is_none() {
+                        return Err(reason);
+                    }
+                    self.edge.ledger.count(reason.code());
+                    let answer = Answer::unreachable(question, &reason);
+                    mailbox.answer(answer);
+                    return Ok(());
+                }
+                let from = self.admitted.address();
                 let is_familiar = self.admitted.is_familiar();
                 let (edge, mailbox) = (Arc::clone(&self.edge), mailbox.clone());
                 tokio::spawn(async move {
@@ -137,7 +154,7 @@ impl Side for Receiving {
                     // who comes and goes would keep everybody else's questions waiting.
                     tokio::select! {
                         () = mailbox.closed() => {}
-                        answer = dial::ask(edge, question, is_familiar) => mailbox.answer(answer),
+                        answer = dial::ask(edge, question, from, is_familiar) => mailbox.answer(answer),
                     }
                 });
             }

@@ -103,6 +103,7 @@ async fn driven<S: Side + 'static>(
         unproven: crate::proto::stream::Unproven::default(),
         max_stanza_bytes: 1,
         max_stanza_depth: 64,
+        pairs_per_stream: 64,
         annotate: false,
     }));
     let transport = Transport::Clear(ours.unwrap());

@@ -86,6 +86,7 @@ impl Answer {
                 condition: Condition::HostUnknown,
                 ..
             } => "remote-server-not-found",
+            Reason::TooManyPending | Reason::TooManyStrangers(_) => "resource-constraint",
             Reason::ConnectFailed(_) | Reason::DnsFailed(_) | Reason::BackingOff(_) => {
                 "remote-connection-failed"
             }
@@ -162,6 +163,12 @@ impl Pending {
             Verdict::Valid => Ok(Authenticated::assertion(question.pair, Some(method))),
             other => Err(other.clone()),
         })
+    }
+
+    /// How many questions are open.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether any question is open.

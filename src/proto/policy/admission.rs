@@ -43,6 +43,15 @@ pub struct Admission {
     familiar: Familiar,
 }
 
+/// The partner that a connection has proven to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Proven<'a> {
+    /// By the name of its account.
+    pub partner: &'a Domain,
+    /// Whether an entry of its own lists it; else it is one of many under `[default-partner]`.
+    pub is_listed: bool,
+}
+
 /// A connection that was counted in; it must be counted out by [`Admission::leave`].
 #[derive(Debug)]
 #[must_use]
@@ -165,9 +174,8 @@ impl Admission {
         limits: &AdmissionLimits,
         now: Instant,
     ) -> Result<(), Reason> {
-        // Nothing is asked on a stream that has not begun; and who has proven one pair may well
-        // be asked about others.
-        let Some(claim) = visit.claim.as_mut().filter(|_| !visit.authenticated) else {
+        // Nothing is asked on a stream that has not begun.
+        let Some(claim) = visit.claim.as_mut() else {
             return Ok(());
         };
         self.questions
@@ -179,7 +187,9 @@ impl Admission {
                     Exceeded::Domain => "questions-per-domain",
                 })
             })?;
-        claim.has_asked = true;
+        // What is asked on a stream that is proven already is charged whatever comes of it: a partner
+        // that proves one domain after the other makes us dial each time.
+        claim.has_asked |= !visit.authenticated;
         Ok(())
     }
 
@@ -192,9 +202,9 @@ impl Admission {
         }
     }
 
-    /// The connection has proven who it is: `partner`, where it is one, whomever it claimed to be.
+    /// The connection has proven who it is: a partner, where it is one, whomever it claimed to be.
     /// It may well prove others after the first.
-    pub fn prove(&mut self, visit: &mut Visit, partner: Option<&Domain>, now: Instant) {
+    pub fn prove(&mut self, visit: &mut Visit, partner: Option<Proven<'_>>, now: Instant) {
         if let Some(partner) = partner {
             self.familiar.learn(partner, visit.address, now);
         }
@@ -242,6 +252,12 @@ impl Admission {
 }
 
 impl Visit {
+    /// Where it comes from.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
     /// Whether it claims to be a partner from where that partner has proven itself lately.
     #[must_use]
     pub fn is_familiar(&self) -> bool {

@@ -15,7 +15,7 @@ mod rules;
 mod terms;
 
 pub use access::Access;
-pub use admission::{Admission, AdmissionLimits, Network, Rates, Visit};
+pub use admission::{Admission, AdmissionLimits, Network, Proven, Rates, Visit};
 pub use budget::{BURST, Budget};
 pub use conversations::Conversations;
 pub use dial_limits::DialLimits;

@@ -97,6 +97,8 @@ pub enum Reason {
     TooManyAttempts,
     /// Too many dialback requests wait for an answer on this stream.
     TooManyPending,
+    /// As many pairs are proven on the stream, or asked about, as may be.
+    TooManyPairs(usize),
     /// A limit on connections is reached.
     TooManyStreams,
     /// As many streams live with this partner as its `connection-limit` allows.
@@ -296,6 +298,7 @@ impl Reason {
             Self::Idle => ("idle", "connection-timeout", TIMEOUT),
             Self::TooManyAttempts => ("too-many-attempts", "policy-violation", TIMEOUT),
             Self::TooManyPending => ("too-many-pending", "resource-constraint", CONSTRAINT),
+            Self::TooManyPairs(_) => ("too-many-pairs", "resource-constraint", CONSTRAINT),
             Self::TooManyStreams => ("too-many-streams", "resource-constraint", CONSTRAINT),
             Self::TooManyPartnerStreams(_) => (
                 "too-many-partner-streams",
@@ -435,6 +438,9 @@ impl fmt::Display for Reason {
             }
             Self::TooManyPartnerStreams(limit) => {
                 write!(f, "the partner's connection-limit of {limit} streams is reached")
+            }
+            Self::TooManyPairs(limit) => {
+                write!(f, "a stream carries {limit} pairs at most (pairs-per-stream)")
             }
             Self::TooManyStreams => f.write_str("a limit on simultaneous streams is reached"),
             Self::Finished => f.write_str("the stream has served its purpose"),

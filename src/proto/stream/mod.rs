@@ -69,6 +69,8 @@ pub struct Context {
     pub max_stanza_bytes: usize,
     /// The levels of the deepest stanza that is read.
     pub max_stanza_depth: usize,
+    /// How many pairs may be proven on one inbound stream.
+    pub pairs_per_stream: usize,
     /// Whether each stanza that goes inward tells the gateway which partner it is from.
     pub annotate: bool,
 }

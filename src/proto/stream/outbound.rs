@@ -344,7 +344,8 @@ impl Outbound {
         if !self.wire.header_sent() {
             self.send_header(Channel::default());
         }
-        let grace = if self.give_up(&reason) {
+        let asks = matches!(self.purpose, Purpose::Ask(_));
+        let grace = if self.give_up(&reason) || asks {
             Timing::SHORT_GRACE
         } else {
             Timing::CLOSE_GRACE

@@ -196,6 +196,7 @@ fn context(anchors: &Arc<Anchors>, partners: &[Settings]) -> Arc<Context> {
         unproven: Unproven::default(),
         max_stanza_bytes: 16 * 1024,
         max_stanza_depth: 64,
+        pairs_per_stream: 64,
         annotate: true,
     })
 }

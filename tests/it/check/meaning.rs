@@ -31,6 +31,7 @@ stream-inactivity-timeout = "50s"
 keep-alive-interval = "6s"
 max-stanza-bytes = 70000
 max-stanza-depth = 63
+pairs-per-stream = 60
 dials-at-once = 62
 dials-at-once-per-partner = 61
 

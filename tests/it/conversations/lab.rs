@@ -127,6 +127,7 @@ pub(crate) fn context(local: &str, partners: Vec<Partner>) -> Arc<Context> {
         unproven: Unproven::default(),
         max_stanza_bytes: 10_000,
         max_stanza_depth: 64,
+        pairs_per_stream: 4,
         annotate: false,
     })
 }

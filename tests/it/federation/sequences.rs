@@ -141,6 +141,7 @@ fn context(policy: &Policy) -> Context {
         unproven: Unproven::default(),
         max_stanza_bytes: 100_000,
         max_stanza_depth: 64,
+        pairs_per_stream: 64,
         annotate: false,
     }
 }

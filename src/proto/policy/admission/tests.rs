@@ -32,6 +32,13 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
+fn listed(partner: &Domain) -> Proven<'_> {
+    Proven {
+        partner,
+        is_listed: true,
+    }
+}
+
 fn partner(name: &str) -> Domain {
     Domain::parse(&format!("{name}.example")).unwrap()
 }
@@ -80,7 +87,7 @@ impl Lab {
         let mut visit = self.enter(address);
         assert_eq!(self.claim(&mut visit, name), "");
         self.admission
-            .prove(&mut visit, Some(&partner(name)), self.now);
+            .prove(&mut visit, Some(listed(&partner(name))), self.now);
         self.admission.leave(&visit);
     }
 }
@@ -93,7 +100,8 @@ fn an_address_becomes_familiar_for_whom_it_has_proven_and_not_for_whom_it_claime
     assert_eq!(lab.claim(&mut visit, "fabrikam"), "");
     for name in ["litware", "adatum"] {
         let now = lab.now;
-        lab.admission.prove(&mut visit, Some(&partner(name)), now);
+        lab.admission
+            .prove(&mut visit, Some(listed(&partner(name))), now);
     }
     for (name, familiar) in [("fabrikam", false), ("litware", true), ("adatum", true)] {
         let mut again = lab.enter("192.0.2.1");
@@ -217,7 +225,7 @@ fn attempts_that_come_to_something_are_not_charged() {
 }
 
 #[test]
-fn dialback_questions_are_charged_until_something_is_proven() {
+fn dialback_questions_are_charged_and_the_first_that_proves_something_is_given_back() {
     let mut lab = Lab::new(AdmissionLimits {
         questions: LIMITS.questions,
         ..AdmissionLimits::NONE
@@ -249,11 +257,12 @@ fn dialback_questions_are_charged_until_something_is_proven() {
     let mut itself = lab.enter("198.51.100.1");
     assert_eq!(lab.claim(&mut itself, "fabrikam"), "");
     assert_eq!(lab.ask(&mut itself), "");
-    // What is proven by its first question may ask others, and owes nothing.
+    // What is proven by its first question owes nothing; more questions on the same stream do.
     lab.admission.prove(&mut itself, None, lab.now);
-    for _ in 0..10 {
-        assert_eq!(lab.ask(&mut itself), "");
-    }
+    assert_eq!(lab.ask(&mut itself), "");
+    lab.admission.prove(&mut itself, None, lab.now);
+    assert_eq!(lab.ask(&mut itself), "questions-per-address");
+    lab.now += std::time::Duration::from_secs(60);
     for _ in 0..10 {
         let mut again = lab.enter("198.51.100.1");
         assert_eq!(lab.claim(&mut again, "fabrikam"), "");

@@ -72,6 +72,7 @@ fn every_reason() -> Vec<Reason> {
         Reason::Idle,
         Reason::TooManyAttempts,
         Reason::TooManyPending,
+        Reason::TooManyPairs(1),
         Reason::TooManyStreams,
         Reason::TooManyPartnerStreams(1),
         Reason::TooManyStrangers("unauthenticated-limit"),

@@ -83,9 +83,16 @@ fn request(stream: &mut Negotiating, cx: &mut Cx<'_>, claim: Claim) -> Result<()
         stream_id: stream.stream_id.clone(),
         key: claim.key,
     };
+    let limit = cx.context.pairs_per_stream;
     let outcome = cx
         .allowed(&pair, Some(stream.dialback_method()), stream.tls_version())
-        .and_then(|_| stream.pending.open(question.clone()));
+        .and_then(|_| {
+            // What is asked may be proven, so it counts as well.
+            if stream.proven.len() + stream.pending.len() >= limit {
+                return Err(Reason::TooManyPairs(limit));
+            }
+            stream.pending.open(question.clone())
+        });
     match outcome {
         Ok(()) => {
             cx.wire.push(Output::Ask(question));
@@ -162,7 +169,7 @@ fn failed(stream: &Negotiating, cx: &mut Cx<'_>, pair: &Pair, reason: Reason) {
 fn condition(stream: &Negotiating, reason: &Reason) -> &'static str {
     match reason {
         Reason::UnknownLocalDomain(_) => "item-not-found",
-        Reason::TooManyPending => "resource-constraint",
+        Reason::TooManyPending | Reason::TooManyPairs(_) => "resource-constraint",
         // A certificate is wanted; in the clear, TLS is wanted first.
         Reason::MethodNotAllowed(_) if stream.dialback_method().is_encrypted() => "not-authorized",
         _ => "policy-violation",
@@ -174,6 +181,8 @@ fn passed_on(condition: &str) -> &'static str {
     match condition {
         "remote-connection-failed" => "remote-connection-failed",
         "remote-server-timeout" => "remote-server-timeout",
+        // The edge itself would not ask now.
+        "resource-constraint" => "resource-constraint",
         // XEP-0220 §2.5: an error in step 3, whichever it is.
         _ => "remote-server-not-found",
     }
