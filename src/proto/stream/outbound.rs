@@ -269,7 +269,7 @@ impl Outbound {
         if self.deadline().is_none_or(|due| due > now.monotonic) {
             return;
         }
-        let awaits_header = self.awaits_first_header();
+        let is_without_header = self.is_without_header();
         match &mut self.state {
             State::Closing(_) => self.gone(Reason::PeerClosed),
             State::Open(open) => match open.due(now, &self.context.timing) {
@@ -279,7 +279,7 @@ impl Outbound {
                 Due::Idle => self.fail(now, Reason::Idle),
                 Due::Ping => self.ping(now.monotonic + Timing::PING_ANSWER),
             },
-            _ if awaits_header => self.fail(now, Reason::HeaderTimeout),
+            _ if is_without_header => self.fail(now, Reason::HeaderTimeout),
             _ => self.fail(now, Reason::EstablishmentTimeout),
         }
     }
@@ -307,7 +307,7 @@ impl Outbound {
         }
     }
 
-    fn awaits_first_header(&self) -> bool {
+    fn is_without_header(&self) -> bool {
         self.tls.is_none() && matches!(&self.state, State::ExpectHeader(it) if it.proven.is_none())
     }
 
@@ -434,7 +434,7 @@ impl Machine for Outbound {
             State::Open(open) => Some(open.deadline(&self.context.timing, self.keeps_alive())),
             State::Closing(closing) => Some(closing.deadline()),
             State::Closed => None,
-            _ if self.awaits_first_header() => Some(self.header_due),
+            _ if self.is_without_header() => Some(self.header_due),
             _ => Some(self.establishment),
         }
     }

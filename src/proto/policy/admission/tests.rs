@@ -262,7 +262,7 @@ fn dialback_questions_are_charged_and_the_first_that_proves_something_is_given_b
     assert_eq!(lab.ask(&mut itself), "");
     lab.admission.prove(&mut itself, None, lab.now);
     assert_eq!(lab.ask(&mut itself), "questions-per-address");
-    lab.now += std::time::Duration::from_secs(60);
+    lab.now += Duration::from_secs(60);
     for _ in 0..10 {
         let mut again = lab.enter("198.51.100.1");
         assert_eq!(lab.claim(&mut again, "fabrikam"), "");
