@@ -7,7 +7,9 @@
 //! ```
 
 use std::fmt::Display;
+use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +24,7 @@ use super::edge::{Edge, Wanted, Wish, fresh_ids, jitter};
 use super::journal::Journal;
 use super::mailbox::{Mailbox, mailbox};
 use super::places::{NoPlace, Rank};
+use super::questions::SLOW;
 use super::queue::{Consumer, Parcel, Queue};
 use super::receive::PACED;
 use super::registry::Kind;
@@ -171,13 +174,26 @@ pub async fn ask(edge: Arc<Edge>, question: Question, from: IpAddr, is_familiar:
         let reached = reach(&its_edge, &pair, &purpose, deadline, side).await?;
         reached.end().await.map(|ended| ended.reason)
     });
-    let answer = tokio::select! {
-        biased;
-        Some(answer) = answers.recv() => answer,
-        ended = reaching.join_next() => match ended {
-            Some(Ok(Ok(reason) | Err(reason))) => Answer::unreachable(question, &reason),
-            Some(Err(_)) | None => Answer::unreachable(question, &Reason::Shutdown),
-        },
+    let mut patience = pin!(sleep(SLOW));
+    let mut given_up = None;
+    let answer = loop {
+        let is_slow = given_up.is_some();
+        let over = async {
+            match &mut given_up {
+                Some(given_up) => drop(given_up.await),
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(answer) = answers.recv() => break answer,
+            ended = reaching.join_next() => break match ended {
+                Some(Ok(Ok(reason) | Err(reason))) => Answer::unreachable(question, &reason),
+                Some(Err(_)) | None => Answer::unreachable(question, &Reason::Shutdown),
+            },
+            () = over => return Answer::unreachable(question, &Reason::TooManyPending),
+            () = &mut patience, if !is_slow => given_up = Some(place.is_slow()),
+        }
     };
     if *answer.verdict() == Verdict::Valid {
         place.has_proven();

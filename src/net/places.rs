@@ -270,7 +270,7 @@ mod tests {
         let first = enter(&places, "nobody", 0).await.unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = tokio::task::JoinSet::new();
-        for (holder, rank) in waiting.to_vec() {
+        for (holder, rank) in waiting.iter().copied() {
             let (places, order) = (Arc::clone(&places), Arc::clone(&order));
             tasks.spawn(async move {
                 let soon = Instant::now() + Duration::from_secs(1);

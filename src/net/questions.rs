@@ -1,14 +1,18 @@
 //! Which dialback questions are asked at once: few in all, fewer about one partner, and each network
 //! that they come from in turn, so that no crowd of strangers keeps the others waiting.
 //!
-//! A question whose authoritative server gives no answer keeps its place for long. So whoever's
-//! questions have failed lately, by network or by partner, waits behind those of everybody else.
+//! A question whose authoritative server gives no answer would keep its place for long. So a question
+//! that has no answer after a quarter of a second gives its place back, and goes on as a *slow* one; of the
+//! slow ones there are so many, and the oldest is given up for the next. Whoever's questions are slow,
+//! or have failed lately, by network or by partner, waits behind everybody else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
 
 use super::places::{Limits, NoPlace, Place, Places, Rank};
 use crate::proto::jid::Domain;
@@ -18,6 +22,10 @@ use crate::proto::policy::Network;
 const MEMORY: Duration = Duration::from_secs(600);
 /// How many networks, and how many partners, are remembered that failed.
 const MOST: usize = 4096;
+/// After so long without an answer a question is slow.
+pub const SLOW: Duration = Duration::from_millis(250);
+/// How many slow questions go on at the same time.
+pub const MOST_SLOW: usize = 512;
 /// How long a question may wait for a place. The asking server waits about as long for the answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -28,6 +36,7 @@ pub struct Questions {
     familiar: Arc<Places<Network>>,
     strangers: Arc<Places<Network>>,
     failed: Mutex<Failed>,
+    slow: Mutex<Slow>,
 }
 
 /// A place to ask from; given back when dropped. A question that has not proven anything by then has
@@ -38,7 +47,16 @@ pub struct Asking {
     partner: Domain,
     network: Network,
     has_proven: bool,
-    _place: Place<Network>,
+    place: Option<Place<Network>>,
+    /// Its number among the slow ones.
+    slow: Option<u64>,
+}
+
+/// The slow questions, the oldest first, each with the word to give up.
+#[derive(Debug, Default)]
+struct Slow {
+    next: u64,
+    running: VecDeque<(u64, oneshot::Sender<()>)>,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +77,7 @@ impl Questions {
             familiar: Arc::new(Places::new(limits)),
             strangers: Arc::new(Places::new(limits)),
             failed: Mutex::default(),
+            slow: Mutex::default(),
         }
     }
 
@@ -85,15 +104,17 @@ impl Questions {
             partner: partner.clone(),
             network,
             has_proven: false,
-            _place: place,
+            place: Some(place),
+            slow: None,
         })
     }
 
     fn ended(&self, partner: &Domain, network: Network, has_proven: bool) {
         let now = Instant::now();
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failed = lock(&self.failed);
         if has_proven {
             failed.partners.remove(partner);
+            failed.networks.remove(&network);
         } else {
             note(&mut failed.networks, network, now);
             note(&mut failed.partners, partner.clone(), now);
@@ -102,7 +123,7 @@ impl Questions {
 
     fn rank(&self, network: &Network, partner: &Domain) -> Rank {
         let now = Instant::now();
-        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = lock(&self.failed);
         let last = failed
             .networks
             .get(network)
@@ -115,6 +136,26 @@ impl Questions {
 }
 
 impl Asking {
+    /// The question has had no answer for [`SLOW`]: its place is for others. What is returned tells
+    /// when it is to be given up.
+    pub fn is_slow(&mut self) -> oneshot::Receiver<()> {
+        self.place = None;
+        self.questions.ended(&self.partner, self.network, false);
+        let (give_up, given_up) = oneshot::channel();
+        let mut slow = lock(&self.questions.slow);
+        slow.next += 1;
+        self.slow = Some(slow.next);
+        let number = slow.next;
+        slow.running.push_back((number, give_up));
+        if slow.running.len() > MOST_SLOW
+            && let Some((_, oldest)) = slow.running.pop_front()
+        {
+            // It may have ended just now.
+            oldest.send(()).unwrap_or_default();
+        }
+        given_up
+    }
+
     /// The question has proven a pair.
     pub fn has_proven(&mut self) {
         self.has_proven = true;
@@ -123,9 +164,17 @@ impl Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
+        if let Some(number) = self.slow {
+            let mut slow = lock(&self.questions.slow);
+            slow.running.retain(|(other, _)| *other != number);
+        }
         self.questions
             .ended(&self.partner, self.network, self.has_proven);
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn note<K: Hash + Eq>(failed: &mut HashMap<K, Instant>, key: K, now: Instant) {
@@ -236,6 +285,28 @@ mod tests {
         drop(first);
         waiting.join_all().await;
         assert_eq!(*order.lock().unwrap(), [2, 1, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_questions_make_room_and_the_oldest_is_given_up() {
+        let questions = Arc::new(Questions::new(1, 1));
+        let mut slow = Vec::new();
+        for number in 0..MOST_SLOW {
+            let about = domain(number);
+            let mut asking = questions.enter(&about, from(1), false).await.unwrap();
+            let given_up = asking.is_slow();
+            slow.push((asking, given_up));
+        }
+        assert!(has_room(&questions, 1000, 2, false).await);
+        let (_, first) = &mut slow[0];
+        assert!(first.try_recv().is_err(), "there is room for it");
+        let about = domain(MOST_SLOW);
+        let mut asking = questions.enter(&about, from(1), false).await.unwrap();
+        let _given_up = asking.is_slow();
+        assert_eq!(slow[0].1.try_recv(), Ok(()));
+        assert!(slow[1].1.try_recv().is_err());
+        drop((slow, asking));
+        assert!(questions.slow.lock().unwrap().running.is_empty());
     }
 
     #[test]

@@ -62,7 +62,6 @@ fn answer(mut stream: TcpStream) {
         if !said_header {
             said_header = true;
             said = header(&own).replace("version", "id='theirs' version") + "<stream:features/>";
-            said = said.replace("to='contoso.example'", "to='contoso.example'");
         }
         if text.contains("</db:verify>") {
             let id = attribute("id").unwrap_or_default();
