@@ -31,7 +31,7 @@ use std::sync::Arc;
 use crate::proto::auth::chain::TlsVersion;
 use crate::proto::jid::Domain;
 use crate::proto::stanza::Kind;
-use crate::proto::xml::Ns;
+use crate::proto::xml::Element;
 
 /// What follows from facts and rules: never a bool without a reason.
 #[derive(Clone, Debug)]
@@ -83,8 +83,8 @@ pub struct StanzaFacts<'a> {
     pub is_answer: bool,
     /// Whether the address on this side is the domain itself and no user of it.
     pub to_service: bool,
-    /// The namespaces of its children, by their order.
-    pub payload: &'a [Ns],
+    /// The whole of it.
+    pub element: &'a Element,
     /// How long it is when written for the partner, in bytes; 0 where the reader has seen to it.
     pub bytes: usize,
     /// Whether the local user has added the remote one.
@@ -135,7 +135,7 @@ fn judge_stanza(stanza: &StanzaFacts<'_>, terms: &Terms) -> Result<(), Reason> {
     if !terms.kinds.contains(stanza.kind) {
         return Err(Reason::KindNotAllowed(stanza.kind));
     }
-    if let Some(ns) = terms.payload.first_refused(stanza.payload.iter()) {
+    if let Some(ns) = terms.payload.first_refused(stanza.element) {
         return Err(Reason::NamespaceNotAllowed(ns.as_str().to_owned()));
     }
     if stanza.bytes > terms.max_stanza_bytes {

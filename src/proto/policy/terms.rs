@@ -3,7 +3,7 @@
 use crate::proto::auth::chain::TlsVersion;
 use crate::proto::policy::Initiative;
 use crate::proto::stanza::Kind;
-use crate::proto::xml::Ns;
+use crate::proto::xml::{Attribute, Element, Ns};
 
 /// The settings of a partner that hold for live streams and single stanzas.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,25 +128,46 @@ impl Kinds {
     }
 }
 
-/// The namespaces that the children of a stanza may be of. The stanza's own vocabulary (body,
-/// subject, show, status, error …) is no payload in this sense, and always passes.
+/// The namespaces of which a stanza may carry something. The stanza's own vocabulary (body, subject,
+/// show, status, error and its conditions …) is no payload in this sense, and always passes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Payload {
-    /// Empty: all; else these only.
+    /// Empty: all; else a payload is of one of these. What is inside a payload is not looked at.
     pub allow: Vec<Ns>,
-    /// These never.
+    /// Nothing is of one of these, however deep inside.
     pub deny: Vec<Ns>,
 }
 
 impl Payload {
-    /// The first of some namespaces that may not pass.
-    pub fn first_refused<'n>(
-        &self,
-        mut namespaces: impl Iterator<Item = &'n Ns>,
-    ) -> Option<&'n Ns> {
-        namespaces.find(|ns| {
-            **ns != Ns::CONTENT
-                && (self.deny.contains(ns) || !(self.allow.is_empty() || self.allow.contains(ns)))
+    /// The first namespace of elements and attributes in a stanza that may not pass.
+    #[must_use]
+    pub fn first_refused<'e>(&self, stanza: &'e Element) -> Option<&'e Ns> {
+        if self.allow.is_empty() && self.deny.is_empty() {
+            return None;
+        }
+        self.refused_in(stanza, true)
+    }
+
+    /// `is_own`: the element is of the stanza's own vocabulary, so that what stands in it is payload.
+    fn refused_in<'e>(&self, element: &'e Element, is_own: bool) -> Option<&'e Ns> {
+        let attributes = element.attributes().map(Attribute::ns);
+        let mut attributes = attributes.filter(|ns| !matches!(**ns, Ns::NONE | Ns::XML));
+        if let Some(ns) = attributes.find(|ns| self.refuses(ns, is_own)) {
+            return Some(ns);
+        }
+        element.children().find_map(|child| {
+            // RFC 6120 §8.3.2: the conditions of stanza errors have a namespace of their own.
+            let is_condition = *child.ns() == Ns::STANZA_ERRORS && element.name() == "error";
+            let is_own_child = is_own && (*child.ns() == Ns::CONTENT || is_condition);
+            if self.refuses(child.ns(), is_own && !is_own_child) {
+                return Some(child.ns());
+            }
+            self.refused_in(child, is_own_child)
         })
+    }
+
+    fn refuses(&self, ns: &Ns, is_payload: bool) -> bool {
+        let is_allowed = !is_payload || self.allow.is_empty() || self.allow.contains(ns);
+        self.deny.contains(ns) || !is_allowed
     }
 }

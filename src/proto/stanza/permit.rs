@@ -58,11 +58,6 @@ pub fn permit(
     annotate: bool,
 ) -> Result<Validated<Stanza>, Refused> {
     let direction = addressed.direction();
-    let payload: Vec<Ns> = addressed
-        .element
-        .children()
-        .map(|it| it.ns().clone())
-        .collect();
     let facts = Facts {
         method: addressed.method(),
         stanza: Some(StanzaFacts {
@@ -70,7 +65,7 @@ pub fn permit(
             kind: addressed.kind,
             is_answer: addressed.is_answer(),
             to_service: addressed.local().local().is_none(),
-            payload: &payload,
+            element: &addressed.element,
             bytes: match direction {
                 Direction::Inbound => 0,
                 Direction::Outbound => written_length(&addressed.element, rules),

@@ -162,7 +162,7 @@ fn addressed(mut element: Element) -> Result<Stanza, Refusal> {
 
 fn kind_of(element: &mut Element) -> Result<Kind, Reason> {
     // What the edge says about a partner, only the edge may say.
-    element.retain_children(|child| *child.ns() != Ns::PARTNER);
+    element.strip(&Ns::PARTNER);
     // RFC 6120 §4.9.3.24: only the three kinds, in the content namespace, are stanzas.
     (*element.ns() == Ns::CONTENT)
         .then(|| Kind::of(element.name()))

@@ -216,6 +216,18 @@ impl Element {
         });
     }
 
+    /// Takes out, however deep inside, each element and each attribute of a namespace.
+    pub fn strip(&mut self, ns: &Ns) {
+        self.attributes.retain(|attribute| attribute.ns != *ns);
+        self.declarations.retain(|(_, declared)| declared != ns);
+        if self.children().any(|child| child.ns == *ns) {
+            self.retain_children(|child| child.ns != *ns);
+        }
+        for child in self.children_mut() {
+            child.strip(ns);
+        }
+    }
+
     /// About how many bytes the element takes when written: what it costs on a queue.
     #[must_use]
     pub fn size_hint(&self) -> usize {

@@ -208,9 +208,9 @@ struct Onlooker {
 impl Onlooker {
     fn allows(&self, step: (Direction, usize, usize, usize), context: &Context) -> bool {
         let (direction, own, other, what) = step;
-        let (name, stanza_type, payload) = STANZAS[what];
+        let (name, stanza_type, _) = STANZAS[what];
         let users = (own, other);
-        let payload: Vec<_> = payload.map(Ns::from).into_iter().collect();
+        let element = element(step);
         let (ours, theirs) = (domain("contoso.example"), domain("fabrikam.example"));
         let facts = Facts {
             stanza: Some(StanzaFacts {
@@ -218,7 +218,7 @@ impl Onlooker {
                 kind: Kind::of(name).unwrap(),
                 is_answer: matches!(stanza_type, Some("result" | "error")),
                 to_service: false,
-                payload: &payload,
+                element: &element,
                 bytes: 0,
                 is_contact: self.watching.contains(&users) || self.watched.contains(&users),
                 is_open: self.open.contains(&users),

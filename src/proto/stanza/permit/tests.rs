@@ -258,6 +258,15 @@ fn kinds_and_payload() {
     };
     let all = [Kind::Message, Kind::Presence, Kind::Iq];
     let file = "<message><body/><x xmlns='urn:file'/></message>";
+    let condition = "<message type='error'><error><gone \
+                     xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>";
+    let posing = "<message><x xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></message>";
+    let in_body = "<message><body>see <b><x xmlns='urn:file'/></b></body></message>";
+    let in_error = "<message type='error'><error><x xmlns='urn:file'/></error></message>";
+    let named = "<message><body xmlns:f='urn:file' f:url='x'>see</body></message>";
+    let inside = "<message><a xmlns='urn:a'><b><x xmlns='urn:file' xmlns:n='urn:name' \
+                  n:y=''/></b></a></message>";
+    let in_lang = "<message xml:lang='en'><body xml:lang='de'>hallo</body></message>";
     #[rustfmt::skip]
     let table = [
         (of(&[Kind::Message], &[], &[]),              MESSAGE,   "passes"),
@@ -273,6 +282,23 @@ fn kinds_and_payload() {
         // What stands in the stanza's own namespace is no payload.
         (of(&all, &["urn:file"], &[]),                MESSAGE,   "passes"),
         (of(&all, &["urn:file"], &[]),                ERROR,     "passes"),
+        (of(&all, &["urn:file"], &[]),                condition, "passes"),
+        // It is no cover for payload, either.
+        (of(&all, &[], &["urn:file"]),                in_body,   "policy-violation"),
+        (of(&all, &["urn:other"], &[]),               in_body,   "policy-violation"),
+        (of(&all, &["urn:file"], &[]),                in_body,   "passes"),
+        (of(&all, &[], &["urn:file"]),                in_error,  "silence"),
+        (of(&all, &["urn:other"], &[]),               in_error,  "silence"),
+        (of(&all, &[], &["urn:file"]),                named,     "policy-violation"),
+        (of(&all, &["urn:other"], &[]),               named,     "policy-violation"),
+        (of(&all, &["urn:other"], &[]),               posing,    "policy-violation"),
+        // A payload that is allowed brings what it likes, but nothing that is denied.
+        (of(&all, &["urn:a"], &[]),                   inside,    "passes"),
+        (of(&all, &["urn:a"], &["urn:other"]),        inside,    "passes"),
+        (of(&all, &["urn:a"], &["urn:file"]),         inside,    "policy-violation"),
+        (of(&all, &[], &["urn:file"]),                inside,    "policy-violation"),
+        (of(&all, &[], &["urn:name"]),                inside,    "policy-violation"),
+        (of(&all, &["urn:a"], &[]),                   in_lang,   "passes"),
     ];
     for (rules, text, want) in table {
         for direction in [Inbound, Outbound] {
@@ -373,6 +399,21 @@ fn only_the_edge_says_which_partner_a_stanza_is_from() {
             assert_eq!(value("type"), Some("public-verified"));
             assert_eq!(value("method"), Some("sasl-external"));
         }
+    }
+    // Nor may it stand deeper inside, nor lend a name to an attribute.
+    let hidden = format!(
+        "<message xmlns:p='urn:xmpp-edge:partner:0' p:type='federated'>\
+         <body>one {forged}two</body><error p:domain='bank.example'>{forged}</error>\
+         <x xmlns='urn:example'><y p:method='none' z=''>{forged}<p:partner><q/></p:partner></y></x>\
+         </message>"
+    );
+    for direction in [Inbound, Outbound] {
+        let stanza = addressed(direction, &hidden, &rules).unwrap();
+        let passed = permit(stanza, Remembered::default(), &rules, false).unwrap();
+        let text = written(&passed.element);
+        assert!(!text.contains("partner"), "{text}");
+        assert!(text.contains("<body>one two</body>"), "{text}");
+        assert!(text.contains("<y z=''/>"), "{text}");
     }
     // It does not count as the one child that an iq request has.
     let text = format!("<iq type='get'>{forged}</iq>");
