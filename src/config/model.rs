@@ -67,6 +67,8 @@ pub struct S2s {
     pub max_stanza_bytes: usize,
     /// The levels of the deepest stanza that is read.
     pub max_stanza_depth: usize,
+    /// How much may wait in all queues together, in bytes.
+    pub queue_bytes: usize,
     /// How many pairs may be proven on one stream.
     pub pairs_per_stream: usize,
     /// How many partners are dialled at once: in all, and one partner's domains.

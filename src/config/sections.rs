@@ -108,6 +108,7 @@ pub(super) fn s2s(root: &Section<'_>) -> S2s {
         ),
         max_stanza_bytes: terms::max_stanza_bytes(&section, 262_144),
         max_stanza_depth: section.number("max-stanza-depth", 64, 8..=256),
+        queue_bytes: section.number("queue-bytes", 64 << 20, (8 << 20)..=(1 << 40)),
         pairs_per_stream: section.number("pairs-per-stream", 64, 1..=10_000),
         dials: DialLimits {
             in_all: section.number("dials-at-once", default.in_all, 0..=100_000),

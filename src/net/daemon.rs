@@ -283,6 +283,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
             config.admission.questions_at_once_per_domain,
         )),
         connection_limit: config.s2s.connection_limit,
+        queue_bytes: config.s2s.queue_bytes,
         dials: config.s2s.dials,
         contact_limit: config.contact_limit,
         reconnect_grace: config.gateway.reconnect_grace,
@@ -330,6 +331,10 @@ fn difference(before: (&Context, &Settings), after: (&Context, &Settings)) -> St
         (
             "pairs-per-stream",
             old.pairs_per_stream != new.pairs_per_stream,
+        ),
+        (
+            "queue-bytes",
+            old_shell.queue_bytes != new_shell.queue_bytes,
         ),
         ("dials-at-once", old_shell.dials != new_shell.dials),
         (

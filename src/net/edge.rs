@@ -76,6 +76,8 @@ pub struct Settings {
     pub questions: Arc<Questions>,
     /// Live streams with partners in all.
     pub connection_limit: usize,
+    /// How much may wait in all queues together, in bytes.
+    pub queue_bytes: usize,
     /// How many partners are dialled at once.
     pub dials: DialLimits,
     /// How many contacts each local user may have.
@@ -151,6 +153,7 @@ impl Edge {
             context,
             settings: ArcSwap::from_pointee(settings),
         };
+        edge.hub.stock.set_limit(edge.settings.load().queue_bytes);
         edge.hub.log_bodies(edge.settings.load().message_bodies);
         (Arc::new(edge), wanted)
     }
@@ -175,6 +178,7 @@ impl Edge {
         let context = Arc::new(context);
         self.hub.log_bodies(settings.message_bodies);
         self.contacts.limit_each(settings.contact_limit);
+        self.hub.stock.set_limit(settings.queue_bytes);
         self.dials.set_limits(of_dials(settings.dials));
         self.settings.store(Arc::new(settings));
         self.context.send_replace(Arc::clone(&context));

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::proto::jid::Domain;
-use crate::proto::policy::{Budget, Conversations, Initiative, Terms};
+use crate::proto::policy::{Budget, Conversations, Initiative, PairDigest, Terms};
 use crate::proto::stanza::{Addressed, Refused, Remembered, Stanza, Validated, permit};
 use crate::proto::stream::Context;
 use crate::store::Contacts;
@@ -61,19 +61,20 @@ impl Gate {
             remembered.is_contact = self.contacts.contains(local, remote);
         }
         if one_sided {
-            let link = (
+            let account = context.rules.account_of(addressed.remote().domain());
+            let pair = PairDigest::of(&(
                 addressed.local().normal_bare(),
                 addressed.remote().normal_bare(),
-            );
-            remembered.is_open = lock(&self.conversations).is_open(&link, now);
+            ));
+            remembered.is_open = lock(&self.conversations).is_open(&account, &pair, now);
             let may_open = initiative.admits(addressed.direction());
             if remembered.is_open || (may_open && !addressed.is_answer()) {
-                conversation = Some(link);
+                conversation = Some((account, pair));
             }
         }
         let stanza = permit(addressed, remembered, &context.rules, context.annotate)?;
-        if let Some(link) = conversation {
-            lock(&self.conversations).heard(link, now);
+        if let Some((account, pair)) = conversation {
+            lock(&self.conversations).heard(&account, pair, now);
         }
         Ok(stanza)
     }

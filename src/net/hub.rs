@@ -19,6 +19,7 @@ use super::mailbox::Mailbox;
 use super::queue::{Parcel, Queue};
 use super::quiet::Quiet;
 use super::routes::Routes;
+use super::stock::Stock;
 use crate::ops::counters::{Accepted, Ledger};
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
@@ -27,7 +28,7 @@ use crate::proto::policy::Reason;
 use crate::proto::policy::contact::Link;
 use crate::proto::stanza::{Addressed, Kind, Stanza, Validated, bounce};
 use crate::proto::stream::Context;
-use crate::proto::xml::Ns;
+use crate::proto::xml::{Dialect, Ns};
 use crate::store::{Contacts, StoreError};
 
 /// The meeting point.
@@ -48,6 +49,8 @@ pub struct Hub {
     pub backoff: Backoff,
     inward: Mutex<HashMap<Domain, Arc<Queue>>>,
     outward: Routes,
+    /// The room for all that waits.
+    pub stock: Arc<Stock>,
 }
 
 impl Hub {
@@ -60,6 +63,7 @@ impl Hub {
         contacts: Contacts,
         wanted: mpsc::Sender<Wish>,
     ) -> Self {
+        let stock = Arc::<Stock>::default();
         Self {
             ledger,
             context,
@@ -71,7 +75,8 @@ impl Hub {
             is_over: AtomicBool::new(false),
             backoff: Backoff::default(),
             inward: Mutex::default(),
-            outward: Routes::new(wanted),
+            outward: Routes::new(wanted, Arc::clone(&stock)),
+            stock,
         }
     }
 
@@ -225,7 +230,11 @@ impl Hub {
                 if self.bodies.load(Relaxed) {
                     self.log_body(&stanza, direction, &pair);
                 }
-                Some(Parcel::accepted(stanza, accepted))
+                let dialect = match direction {
+                    Direction::Inbound => Dialect::Component,
+                    Direction::Outbound => Dialect::Server,
+                };
+                Some(Parcel::accepted(stanza.write(dialect), accepted))
             }
             Err(refused) => {
                 let answer = refused.answer.map(|answer| *answer);
@@ -241,12 +250,14 @@ impl Hub {
             let lane = self.account_of(stanza.from.domain());
             let queue = self.inbox(stanza.to.domain());
             // As many as were accepted, so bounded with them; a full lane loses an error, no stanza.
-            if let Err(parcel) = queue.try_push(&lane, Parcel::own(stanza)) {
+            if let Err(parcel) =
+                queue.try_push(&lane, Parcel::own(stanza.write(Dialect::Component)))
+            {
                 self.ledger.count(Reason::QueueFull.code());
                 drop(parcel);
             }
         } else {
-            self.send_out(Parcel::own(stanza));
+            self.send_out(Parcel::own(stanza.write(Dialect::Server)));
         }
     }
 
@@ -315,7 +326,10 @@ impl Hub {
     #[must_use]
     pub fn inbox(&self, local: &Domain) -> Arc<Queue> {
         let mut inward = lock(&self.inward);
-        Arc::clone(inward.entry(local.clone()).or_default())
+        let queue = inward
+            .entry(local.clone())
+            .or_insert_with(|| Arc::new(Queue::sharing(Arc::clone(&self.stock))));
+        Arc::clone(queue)
     }
 
     /// Bounces what has waited too long for a gateway that is not there.

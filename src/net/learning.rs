@@ -20,7 +20,7 @@ use super::queue::Parcel;
 use crate::proto::auth::Pair;
 use crate::proto::jid::BareJid;
 use crate::proto::policy::contact::{Change, Halves, Link, Subscription};
-use crate::proto::stanza::{Stanza, Validated};
+use crate::proto::stanza::{Validated, Written};
 use crate::store::{Contacts, StoreError};
 
 /// How long the disk may take for one change. Then its subscription is bounced.
@@ -183,7 +183,7 @@ impl Learning {
 
     fn change(&self, waiting: &mut Waiting, link: &Link, said: Subscription) -> Option<Change> {
         let is_contact = self.contacts.contains(&link.0, &link.1);
-        waiting.halves.observe(link.clone(), said, is_contact)
+        waiting.halves.observe(link, said, is_contact)
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -208,7 +208,7 @@ impl Waiting {
         waits: bool,
     ) -> Result<Option<Parcel>, Parcel> {
         let of_user = self.users.get(&link.0).copied().unwrap_or_default();
-        let bytes = if waits { parcel.stanza.cost() } else { 0 };
+        let bytes = size(link, Some(&parcel).filter(|_| waits));
         if self.count >= MOST || of_user >= MOST_OF_ONE || self.bytes + bytes > BYTES {
             return Err(parcel);
         }
@@ -240,7 +240,7 @@ impl Waiting {
             self.steps.remove(link);
         }
         self.count = self.count.saturating_sub(1);
-        let bytes = step.parcel.as_ref().map_or(0, |it| it.stanza.cost());
+        let bytes = size(link, step.parcel.as_ref());
         self.bytes = self.bytes.saturating_sub(bytes);
         if let Some(count) = self.users.get_mut(&link.0) {
             *count = count.saturating_sub(1);
@@ -252,7 +252,13 @@ impl Waiting {
     }
 }
 
-fn link(stanza: &Validated<Stanza>) -> Link {
+/// What a step takes in memory, in bytes.
+fn size(link: &Link, parcel: Option<&Parcel>) -> usize {
+    let addresses = link.0.as_str().len() + link.1.as_str().len();
+    addresses + parcel.map_or(0, |parcel| parcel.stanza.cost())
+}
+
+fn link(stanza: &Validated<Written>) -> Link {
     (stanza.from.normal_bare(), stanza.to.normal_bare())
 }
 

@@ -32,6 +32,7 @@ pub mod registry;
 pub mod resolve;
 pub mod routes;
 pub mod send_buffer;
+pub mod stock;
 pub mod tls;
 pub mod transport;
 pub mod turnstile;

@@ -5,17 +5,18 @@
 //! becomes of it is counted.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use super::stock::{Held, Stock};
 use crate::ops::counters::Accepted;
 use crate::proto::jid::Domain;
-use crate::proto::stanza::{Stanza, Validated};
+use crate::proto::stanza::{Validated, Written};
 
-/// How much may wait in one lane, in bytes of stanzas.
+/// How much may wait in one lane, in bytes as it is held.
 pub const LANE_BYTES: usize = 4 << 20;
 /// How much is taken at once: large enough to fill a segment, small enough to take turns.
 const BATCH_BYTES: usize = 64 << 10;
@@ -24,31 +25,35 @@ const BATCH_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Parcel {
     /// What is to be delivered.
-    pub stanza: Validated<Stanza>,
+    pub stanza: Validated<Written>,
     /// The ledger's token; `None` for what the edge says itself (stanza errors).
     pub accepted: Option<Accepted>,
     /// When it was queued.
     pub since: Instant,
+    /// Its share of the room for all that waits, once it waits.
+    held: Option<Held>,
 }
 
 impl Parcel {
     /// A stanza that somebody sent.
     #[must_use]
-    pub fn accepted(stanza: Validated<Stanza>, accepted: Accepted) -> Self {
+    pub fn accepted(stanza: Validated<Written>, accepted: Accepted) -> Self {
         Self {
             stanza,
             accepted: Some(accepted),
             since: Instant::now(),
+            held: None,
         }
     }
 
     /// A stanza of the edge's own.
     #[must_use]
-    pub fn own(stanza: Validated<Stanza>) -> Self {
+    pub fn own(stanza: Validated<Written>) -> Self {
         Self {
             stanza,
             accepted: None,
             since: Instant::now(),
+            held: None,
         }
     }
 
@@ -67,6 +72,7 @@ pub type Consumer = u64;
 /// A queue with one lane a partner.
 #[derive(Debug, Default)]
 pub struct Queue {
+    stock: Arc<Stock>,
     state: Mutex<State>,
     /// Something to take, or a new consumer.
     ready: Notify,
@@ -91,16 +97,28 @@ struct Lane {
 }
 
 impl Queue {
+    /// An empty queue that shares this room with others.
+    #[must_use]
+    pub fn sharing(stock: Arc<Stock>) -> Self {
+        Self {
+            stock,
+            ..Self::default()
+        }
+    }
+
     /// Queues a parcel, waiting while the lane is full: this is what slows a partner's socket.
     pub async fn push(&self, lane: &Domain, parcel: Parcel) {
         let mut parcel = parcel;
         loop {
-            let space = self.space.notified();
+            let (space, freed) = (self.space.notified(), self.stock.freed());
             match self.try_push(lane, parcel) {
                 Ok(()) => return,
                 Err(back) => parcel = back,
             }
-            space.await;
+            tokio::select! {
+                () = space => {}
+                () = freed => {}
+            }
         }
     }
 
@@ -112,15 +130,12 @@ impl Queue {
         clippy::result_large_err,
         reason = "the parcel comes back to be pushed again or bounced"
     )]
-    pub fn try_push(&self, lane: &Domain, parcel: Parcel) -> Result<(), Parcel> {
+    pub fn try_push(&self, lane: &Domain, mut parcel: Parcel) -> Result<(), Parcel> {
         let mut state = self.lock();
-        // A lane takes one stanza beyond its bound, so that no stanza is too large for it.
-        if state
-            .lanes
-            .get(lane)
-            .is_some_and(|lane| lane.bytes >= LANE_BYTES)
-        {
-            return Err(parcel);
+        let waiting = state.lanes.get(lane).map_or(0, |lane| lane.bytes);
+        match self.stock.take(parcel.stanza.cost(), waiting, LANE_BYTES) {
+            Some(held) => parcel.held = Some(held),
+            None => return Err(parcel),
         }
         state.append(lane, parcel);
         drop(state);

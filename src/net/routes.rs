@@ -10,6 +10,7 @@ use super::backoff::Backoff;
 use super::edge::Wish;
 use super::mailbox::Mailbox;
 use super::queue::{Parcel, Queue};
+use super::stock::Stock;
 use crate::proto::auth::Pair;
 use crate::proto::policy::Reason;
 
@@ -23,6 +24,7 @@ pub struct Routes {
     routes: Mutex<HashMap<Pair, Route>>,
     /// Pairs that need a stream; the dialler listens.
     wanted: mpsc::Sender<Wish>,
+    stock: Arc<Stock>,
 }
 
 #[derive(Debug)]
@@ -33,12 +35,13 @@ struct Route {
 }
 
 impl Routes {
-    /// Without any; wishes for streams go to `wanted`.
+    /// Without any; wishes for streams go to `wanted`, and what waits shares the room of `stock`.
     #[must_use]
-    pub fn new(wanted: mpsc::Sender<Wish>) -> Self {
+    pub fn new(wanted: mpsc::Sender<Wish>, stock: Arc<Stock>) -> Self {
         Self {
             routes: Mutex::default(),
             wanted,
+            stock,
         }
     }
 
@@ -68,7 +71,7 @@ impl Routes {
         let Ok(place) = self.wanted.try_reserve() else {
             return Err(full(parcel));
         };
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(Queue::sharing(Arc::clone(&self.stock)));
         let outcome = queue.try_push(&pair.remote, parcel).map_err(full);
         place.send(Wish {
             pair: pair.clone(),

@@ -4,10 +4,10 @@ use std::task::{Context, Poll, Waker};
 use super::*;
 use crate::proto::jid::Jid;
 use crate::proto::policy::Reason;
-use crate::proto::stanza::{Kind, bounce};
-use crate::proto::xml::{Element, Ns};
+use crate::proto::stanza::{Kind, Stanza, bounce};
+use crate::proto::xml::{Dialect, Element, Ns};
 
-/// A parcel whose stanza is known by its id, and is about as long as that.
+/// A parcel whose stanza is known by its id, and costs about twice as much as that.
 pub(in crate::net) fn parcel(id: &str) -> Parcel {
     let [from, to] = ["a@partner.example", "b@contoso.example"].map(|it| Jid::parse(it).unwrap());
     let element = Element::new(Ns::CONTENT, "message").with_attribute("id", id);
@@ -17,7 +17,8 @@ pub(in crate::net) fn parcel(id: &str) -> Parcel {
         to,
         element,
     };
-    Parcel::own(bounce(&stanza, &Reason::QueueFull).unwrap())
+    let stanza = bounce(&stanza, &Reason::QueueFull).unwrap();
+    Parcel::own(stanza.write(Dialect::Server))
 }
 
 pub(in crate::net) fn id(parcel: &Parcel) -> String {
@@ -80,7 +81,7 @@ fn lanes_are_served_in_turn() {
 fn a_batch_is_bounded_and_takes_turns_with_the_next() {
     let queue = Queue::default();
     queue.attach(1);
-    let long = "x".repeat(BATCH_BYTES / 2);
+    let long = "x".repeat(BATCH_BYTES / 4);
     for number in 0..4 {
         fill(&queue, &[("a.example", &format!("a{number}{long}"))]);
     }
@@ -100,16 +101,20 @@ fn a_batch_is_bounded_and_takes_turns_with_the_next() {
 fn a_full_lane_refuses_or_waits_and_delays_no_other() {
     let queue = Queue::default();
     queue.attach(1);
-    let long = "x".repeat(LANE_BYTES / 4);
+    let long = "x".repeat(LANE_BYTES / 9);
     let mut accepted = 0;
     while queue.try_push(&lane("a.example"), parcel(&long)).is_ok() {
         accepted += 1;
     }
-    // One stanza beyond the bound, so that none is too large.
     assert_eq!(accepted, 4);
+    // None is too large for an empty lane.
+    let largest = parcel(&"x".repeat(LANE_BYTES));
+    assert!(queue.try_push(&lane("c.example"), largest).is_ok());
+    take_now(&queue, 1);
+    take_now(&queue, 1);
     fill(&queue, &[("b.example", "b1")]);
     let full = lane("a.example");
-    let mut push = pin!(queue.push(&full, parcel("waits")));
+    let mut push = pin!(queue.push(&full, parcel(&long)));
     assert!(once(push.as_mut()).is_none());
     assert!(take_now(&queue, 1).is_some());
     assert!(

@@ -38,13 +38,9 @@ fn a_stanza_is_delivered_when_its_last_byte_has_left() {
     for name in ["m1", "m2"] {
         let begin = buffer.end();
         buffer.append(b"12345".to_vec());
-        buffer.carries(
-            begin,
-            Parcel {
-                accepted: Some(counters.accept(Direction::Outbound)),
-                ..parcel(name)
-            },
-        );
+        let mut parcel = parcel(name);
+        parcel.accepted = Some(counters.accept(Direction::Outbound));
+        buffer.carries(begin, parcel);
     }
     let delivered = || ledger.total().delivered;
     assert_eq!((buffer.len(), delivered()), (10, 0));

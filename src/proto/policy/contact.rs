@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::PairDigest;
 use crate::proto::jid::BareJid;
 use crate::proto::stanza::{Kind, Stanza};
 
@@ -53,7 +54,7 @@ pub type Link = (BareJid, BareJid);
 /// there before this process began it is not known which halves they have, so both must be taken
 /// back.
 #[derive(Debug, Default)]
-pub struct Halves(HashMap<Link, Known>);
+pub struct Halves(HashMap<PairDigest, Known>);
 
 /// Whether each half is there, where it is known.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,7 +68,8 @@ const MAX_LINKS: usize = 65_536;
 
 impl Halves {
     /// Takes in what passed outward; `is_contact` is what was remembered before.
-    pub fn observe(&mut self, link: Link, said: Subscription, is_contact: bool) -> Option<Change> {
+    pub fn observe(&mut self, link: &Link, said: Subscription, is_contact: bool) -> Option<Change> {
+        let link = PairDigest::of(link);
         if self.0.len() >= MAX_LINKS && !self.0.contains_key(&link) {
             self.0.clear();
         }
@@ -147,7 +149,7 @@ mod tests {
                 (bare("a@contoso.example"), bare("b@fabrikam.example"))
             };
             for said in passes {
-                match halves.observe(link(), *said, contact) {
+                match halves.observe(&link(), *said, contact) {
                     Some(Change::Add) => contact = true,
                     Some(Change::Remove) => contact = false,
                     None => {}

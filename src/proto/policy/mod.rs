@@ -17,7 +17,7 @@ mod terms;
 pub use access::Access;
 pub use admission::{Admission, AdmissionLimits, Network, Proven, Rates, Visit};
 pub use budget::{BURST, Budget};
-pub use conversations::Conversations;
+pub use conversations::{Conversations, PairDigest};
 pub use dial_limits::DialLimits;
 pub use direction::{Direction, Initiative};
 pub use method::{Method, Methods, Negotiation};

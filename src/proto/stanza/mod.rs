@@ -9,10 +9,12 @@
 mod bounce;
 mod permit;
 mod validate;
+mod written;
 
 pub use bounce::{bounce, refuse};
 pub use permit::{Refused, Remembered, Validated, permit};
 pub use validate::{Addressed, Refusal, from_gateway, from_partner};
+pub use written::Written;
 
 use crate::proto::jid::Jid;
 use crate::proto::xml::Element;
@@ -62,12 +64,6 @@ impl Stanza {
                 Some("error" | "unavailable" | "subscribed" | "unsubscribe" | "unsubscribed")
             ),
         }
-    }
-
-    /// What the stanza costs in a queue, in bytes.
-    #[must_use]
-    pub fn cost(&self) -> usize {
-        self.element.size_hint()
     }
 }
 

@@ -249,7 +249,8 @@ impl Machine for Component {
             }
             Input::Deliver(stanza) => {
                 if self.is_open() {
-                    self.wire.send(&stanza.element);
+                    self.wire
+                        .send_with(|bytes| bytes.extend_from_slice(stanza.bytes()));
                 }
             }
             Input::Context(context) => {

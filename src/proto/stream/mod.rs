@@ -40,7 +40,7 @@ use crate::proto::auth::dialback_key::DialbackSecret;
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Reason, Rules};
-use crate::proto::stanza::{Addressed, Stanza, Validated};
+use crate::proto::stanza::{Addressed, Stanza, Validated, Written};
 use crate::proto::xml::Limits;
 
 /// Both clocks, as the shell read them.
@@ -169,7 +169,7 @@ pub enum Input<'a> {
     /// not the other side's fault.
     Held(Duration),
     /// A stanza to be written to the other side.
-    Deliver(&'a Validated<Stanza>),
+    Deliver(&'a Validated<Written>),
     /// The answer to a ping came, on whichever stream: the id of the iq.
     Pong(&'a str),
     /// The other side may be gone: find out now.

@@ -402,7 +402,8 @@ impl Machine for Outbound {
             Input::Deliver(stanza) => {
                 if let State::Open(open) = &mut self.state {
                     open.last_stanza = now.monotonic;
-                    self.wire.send(&stanza.element);
+                    self.wire
+                        .send_with(|bytes| bytes.extend_from_slice(stanza.bytes()));
                 }
             }
             Input::Pong(id) => {

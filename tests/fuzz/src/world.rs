@@ -13,12 +13,12 @@ use xmpp_edge::proto::jid::Domain;
 use xmpp_edge::proto::policy::Negotiation::{NotSupported, Optional, Required};
 use xmpp_edge::proto::policy::{DomainPattern, Negotiation, Partner, Reason, Rules};
 use xmpp_edge::proto::stanza::{
-    Addressed, Remembered, Stanza, Validated, from_gateway, from_partner, permit,
+    Addressed, Remembered, Written, Validated, from_gateway, from_partner, permit,
 };
 use xmpp_edge::proto::stream::{
     Context, IdSource, Input, Machine, Now, Outbound, Output, Purpose, Timing, Unproven,
 };
-use xmpp_edge::proto::xml::{Element, Ns};
+use xmpp_edge::proto::xml::{Dialect, Element, Ns};
 
 use crate::pki::{Authority, Leaf, NOW};
 
@@ -44,9 +44,9 @@ pub struct World {
     /// What partners' handshakes may show.
     pub handshakes: Vec<TlsFacts>,
     /// To be delivered to partners.
-    pub outbound: Vec<Validated<Stanza>>,
+    pub outbound: Vec<Validated<Written>>,
     /// To be delivered to the gateway.
-    pub inbound: Vec<Validated<Stanza>>,
+    pub inbound: Vec<Validated<Written>>,
     start: Instant,
 }
 
@@ -92,11 +92,13 @@ impl World {
             outbound: stanzas(
                 &context,
                 ("u@edge.example", "v@strict.example"),
+                Dialect::Server,
                 |element| from_gateway(element, &link, &context.rules).ok(),
             ),
             inbound: stanzas(
                 &context,
                 ("v@strict.example", "u@edge.example"),
+                Dialect::Component,
                 |element| {
                     let proven: &[Authenticated<Pair>] = std::slice::from_ref(&pair);
                     from_partner(element, proven, &context.rules).ok()
@@ -204,8 +206,9 @@ fn context(anchors: &Arc<Anchors>, partners: &[Settings]) -> Arc<Context> {
 fn stanzas(
     context: &Context,
     (from, to): (&'static str, &'static str),
+    dialect: Dialect,
     check: impl Fn(Element) -> Option<Addressed>,
-) -> Vec<Validated<Stanza>> {
+) -> Vec<Validated<Written>> {
     let named = |name: &'static str| {
         Element::new(Ns::CONTENT, name)
             .with_attribute("from", from)
@@ -226,5 +229,6 @@ fn stanzas(
     .into_iter()
     .filter_map(check)
     .map(|stanza| permit(stanza, Remembered::default(), &context.rules, true).expect("it may pass"))
+    .map(|stanza| stanza.write(dialect))
     .collect()
 }

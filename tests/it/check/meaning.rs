@@ -32,6 +32,7 @@ keep-alive-interval = "6s"
 max-stanza-bytes = 70000
 max-stanza-depth = 63
 pairs-per-stream = 60
+queue-bytes = 9000000
 dials-at-once = 62
 dials-at-once-per-partner = 61
 

@@ -346,7 +346,7 @@ impl<M: Machine> Watch<M> {
             }
             Happening::Deliver => {
                 let text = "<message from='b@contoso.example' to='a@partner.example'/>";
-                let stanza = lab::from_local(&rules_of(0), text);
+                let stanza = lab::from_local(&rules_of(0), text).write(self.dialect);
                 let before = self.sent.len();
                 self.machine.handle(now, Input::Deliver(&stanza));
                 self.observe()?;

@@ -34,7 +34,7 @@ fn connect_from(address: [u8; 4], to: SocketAddr) -> TcpStream {
 }
 
 /// A server for every domain that says of each key that it is good, and counts its connections.
-fn authority_for_all() -> SocketAddr {
+pub(super) fn authority_for_all() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use xmpp_edge::proto::auth::chain::TlsVersion;
 use xmpp_edge::proto::auth::dialback::{Answer, Question};
 use xmpp_edge::proto::policy::Reason;
-use xmpp_edge::proto::stanza::{Stanza, Validated};
 use xmpp_edge::proto::stream::Input;
 use xmpp_edge::proto::xml::Condition;
 
@@ -73,7 +72,7 @@ impl Stage<'_> {
             "tick" => self.handle(Input::Tick),
             "hang-up" => self.handle(Input::Eof),
             "deliver" => {
-                let stanza: Validated<Stanza> = lab::from_local(&self.context, rest);
+                let stanza = lab::from_local(&self.context, rest).write(self.dialect);
                 self.handle(Input::Deliver(&stanza));
             }
             "pong" => self.handle(Input::Pong(rest)),

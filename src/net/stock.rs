@@ -1,0 +1,159 @@
+//! What waits in all queues together, in bytes: bounded, and shared so that the fullest lane stops
+//! first.
+//!
+//! A lane may grow as long as it is not larger than what is still free. With one full lane half of
+//! the room is its own, with ten full lanes each has an eleventh: so there is always room for
+//! a lane in which little waits, and nobody needs to be told a share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+/// The room for all that waits.
+#[derive(Debug)]
+pub struct Stock {
+    limit: AtomicUsize,
+    held: AtomicUsize,
+    /// Something was given back.
+    freed: Notify,
+}
+
+/// Some bytes of the room; given back when dropped.
+#[derive(Debug)]
+pub struct Held {
+    stock: Arc<Stock>,
+    bytes: usize,
+}
+
+/// Where nothing else is said: enough for sixteen full lanes.
+pub const DEFAULT_BYTES: usize = 64 << 20;
+
+impl Default for Stock {
+    fn default() -> Self {
+        Self {
+            limit: AtomicUsize::new(DEFAULT_BYTES),
+            held: AtomicUsize::new(0),
+            freed: Notify::new(),
+        }
+    }
+}
+
+impl Stock {
+    /// So much may wait from here on, in bytes; what waits already stays.
+    pub fn set_limit(&self, bytes: usize) {
+        self.limit.store(bytes, SeqCst);
+        self.freed.notify_waiters();
+    }
+
+    /// Takes room for `bytes` in a lane that holds `lane` bytes and may hold `most`; nothing, where it
+    /// has no room for them. An empty lane takes whatever the whole room has space for, so that no
+    /// stanza is too large for it.
+    pub fn take(self: &Arc<Self>, bytes: usize, lane: usize, most: usize) -> Option<Held> {
+        let limit = self.limit.load(SeqCst);
+        let fits = |held: usize| {
+            let free = limit.checked_sub(held)?;
+            let of_lane = most.min(free);
+            (bytes <= free && (lane == 0 || lane + bytes <= of_lane)).then_some(held + bytes)
+        };
+        self.held.fetch_update(SeqCst, SeqCst, fits).ok()?;
+        Some(Held {
+            stock: Arc::clone(self),
+            bytes,
+        })
+    }
+
+    /// How much waits, in bytes.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.load(SeqCst)
+    }
+
+    /// Resolves when something is given back after this call.
+    pub fn freed(&self) -> Notified<'_> {
+        self.freed.notified()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.stock.held.fetch_sub(self.bytes, SeqCst);
+        self.stock.freed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stock(limit: usize) -> Arc<Stock> {
+        let stock = Arc::<Stock>::default();
+        stock.set_limit(limit);
+        stock
+    }
+
+    /// Fills lanes in turn until none takes any more: how much each has.
+    fn filled(stock: &Arc<Stock>, lanes: usize, held: &mut Vec<Held>) -> Vec<usize> {
+        let mut sizes = vec![0; lanes];
+        loop {
+            let mut is_full = true;
+            for size in &mut sizes {
+                if let Some(taken) = stock.take(100, *size, 40_000) {
+                    held.push(taken);
+                    *size += 100;
+                    is_full = false;
+                }
+            }
+            if is_full {
+                return sizes;
+            }
+        }
+    }
+
+    #[test]
+    fn lanes_share_the_room_and_leave_some_for_one_in_which_little_waits() {
+        for lanes in [1_usize, 2, 10, 40] {
+            let stock = stock(100_000);
+            let mut held = Vec::new();
+            let sizes = filled(&stock, lanes, &mut held);
+            let share = (100_000 / (lanes + 1)).min(40_000);
+            for size in sizes {
+                assert!(size.abs_diff(share) <= 200, "{lanes}: {size}, not {share}");
+            }
+            assert!(stock.held() <= 100_000);
+            // A quiet one finds room, and another lane gives back.
+            assert!(stock.take(1000, 0, 40_000).is_some(), "{lanes}");
+            held.clear();
+            assert_eq!(stock.held(), 0);
+        }
+    }
+
+    #[test]
+    fn no_stanza_is_too_large_for_an_empty_lane_and_none_passes_the_limit() {
+        let stock = stock(10_000);
+        let large = stock.take(9_000, 0, 100).unwrap();
+        assert!(stock.take(2_000, 0, 100).is_none());
+        drop(large);
+        assert!(stock.take(10_001, 0, 100).is_none());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_held_is_never_more_than_the_limit(
+            steps in proptest::collection::vec((0usize..5, 1usize..3000), 0..300)
+        ) {
+            let stock = stock(20_000);
+            let mut lanes: Vec<Vec<Held>> = (0..5).map(|_| Vec::new()).collect();
+            for (which, bytes) in steps {
+                let lane = &mut lanes[which];
+                let size = lane.iter().map(|held| held.bytes).sum();
+                match stock.take(bytes, size, 8_000) {
+                    Some(held) => lane.push(held),
+                    None => drop(lane.pop()),
+                }
+                proptest::prop_assert!(stock.held() <= 20_000);
+            }
+        }
+    }
+}

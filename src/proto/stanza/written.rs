@@ -1,0 +1,113 @@
+//! A stanza as it leaves: written once, when it has passed every check, and held as bytes.
+
+use std::ops::Deref;
+
+use super::{Stanza, Validated};
+use crate::proto::xml::writer::write_element;
+use crate::proto::xml::{Dialect, Element, Ns};
+
+/// A stanza that our writer has written, and what an answer to it needs: kind, addresses, type, id.
+///
+/// What waits is held in this form: a tree of many small elements takes many times its bytes.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// Without content.
+    head: Stanza,
+    bytes: Box<[u8]>,
+}
+
+/// What one takes besides its bytes and its addresses: the head, and its place in a queue.
+const OVERHEAD: usize = 512;
+
+impl Written {
+    /// What is written to the other side.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What the stanza takes in memory, in bytes.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        let head = &self.head;
+        let id = head.element.attribute("id").map_or(0, str::len);
+        self.bytes.len() + head.from.as_str().len() + head.to.as_str().len() + id + OVERHEAD
+    }
+}
+
+/// Its head is a stanza, for whoever asks about kind, addresses and type.
+impl Deref for Written {
+    type Target = Stanza;
+
+    fn deref(&self) -> &Stanza {
+        &self.head
+    }
+}
+
+impl Validated<Stanza> {
+    /// Writes the stanza for a stream of this kind.
+    #[must_use]
+    pub fn write(self, dialect: Dialect) -> Validated<Written> {
+        let mut bytes = Vec::new();
+        write_element(dialect, &self.element, &mut bytes);
+        let mut element = Element::new(Ns::CONTENT, self.kind.as_str());
+        for name in ["type", "id"] {
+            if let Some(value) = self.element.attribute(name) {
+                element.set_attribute(name, value);
+            }
+        }
+        let head = Stanza {
+            kind: self.kind,
+            from: self.from.clone(),
+            to: self.to.clone(),
+            element,
+        };
+        Validated::assertion(Written {
+            head,
+            bytes: bytes.into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::jid::Jid;
+    use crate::proto::policy::Reason;
+    use crate::proto::stanza::{Kind, bounce};
+
+    #[test]
+    fn what_was_written_is_answered_like_the_stanza_itself() {
+        let [from, to] = ["a@p.example/x", "b@c.example"].map(|it| Jid::parse(it).unwrap());
+        for (kind, stanza_type) in [
+            (Kind::Message, "chat"),
+            (Kind::Message, "error"),
+            (Kind::Iq, "get"),
+            (Kind::Iq, "result"),
+            (Kind::Presence, "subscribe"),
+            (Kind::Presence, "unavailable"),
+        ] {
+            let element = Element::new(Ns::CONTENT, kind.as_str())
+                .with_attribute("from", from.as_str())
+                .with_attribute("to", to.as_str())
+                .with_attribute("type", stanza_type)
+                .with_attribute("id", "7")
+                .with_child(Element::new(Ns::CONTENT, "body").with_text("hi"));
+            let stanza = Stanza {
+                kind,
+                from: from.clone(),
+                to: to.clone(),
+                element,
+            };
+            let written = Validated::assertion(stanza.clone()).write(Dialect::Server);
+            assert!(
+                written.bytes().ends_with(b"<body>hi</body></message>") || kind != Kind::Message
+            );
+            assert!(written.cost() > written.bytes().len());
+            let answer = |stanza: &Stanza| {
+                bounce(stanza, &Reason::QueueFull).map(|answer| answer.element.clone())
+            };
+            assert_eq!(answer(&written), answer(&stanza));
+        }
+    }
+}
