@@ -2,22 +2,26 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use super::*;
-use crate::proto::jid::Jid;
-use crate::proto::policy::Reason;
-use crate::proto::stanza::{Kind, Stanza, bounce};
+use crate::proto::auth::handshake;
+use crate::proto::policy::{Partner, Rules};
+use crate::proto::stanza::{Remembered, from_gateway, permit};
 use crate::proto::xml::{Dialect, Element, Ns};
 
 /// A parcel whose stanza is known by its id, and costs about twice as much as that.
 pub(in crate::net) fn parcel(id: &str) -> Parcel {
-    let [from, to] = ["a@partner.example", "b@contoso.example"].map(|it| Jid::parse(it).unwrap());
-    let element = Element::new(Ns::CONTENT, "message").with_attribute("id", id);
-    let stanza = Stanza {
-        kind: Kind::Message,
-        from,
-        to,
-        element,
-    };
-    let stanza = bounce(&stanza, &Reason::QueueFull).unwrap();
+    let domain = |name: &str| Domain::parse(name).unwrap();
+    let element = Element::new(Ns::CONTENT, "message")
+        .with_attribute("from", "b@contoso.example")
+        .with_attribute("to", "a@partner.example")
+        .with_attribute("id", id);
+    let local = domain("contoso.example");
+    let mut partner = Partner::new(domain("partner.example"));
+    partner.terms.max_stanza_bytes = usize::MAX;
+    let rules = Rules::new(vec![local.clone()], vec![partner]).unwrap();
+    let digest = handshake::digest("id", "secret");
+    let proof = handshake::prove(local, "id", "secret", &digest).unwrap();
+    let stanza = from_gateway(element, &proof, &rules).unwrap();
+    let stanza = permit(stanza, Remembered::default(), &rules, false).unwrap();
     Parcel::own(stanza.write(Dialect::Server))
 }
 
@@ -109,9 +113,8 @@ fn a_full_lane_refuses_or_waits_and_delays_no_other() {
     assert_eq!(accepted, 4);
     // None is too large for an empty lane.
     let largest = parcel(&"x".repeat(LANE_BYTES));
-    assert!(queue.try_push(&lane("c.example"), largest).is_ok());
-    take_now(&queue, 1);
-    take_now(&queue, 1);
+    let other = Queue::default();
+    assert!(other.try_push(&lane("c.example"), largest).is_ok());
     fill(&queue, &[("b.example", "b1")]);
     let full = lane("a.example");
     let mut push = pin!(queue.push(&full, parcel(&long)));

@@ -48,12 +48,15 @@ impl Validated<Stanza> {
     /// Writes the stanza for a stream of this kind.
     #[must_use]
     pub fn write(self, dialect: Dialect) -> Validated<Written> {
-        let mut bytes = Vec::new();
+        // One allocation for most: a buffer that grows is held twice for a moment.
+        let mut bytes = Vec::with_capacity(self.element.size_hint());
         write_element(dialect, &self.element, &mut bytes);
         let mut element = Element::new(Ns::CONTENT, self.kind.as_str());
-        for name in ["type", "id"] {
+        // The id is needed for an answer, and may be long.
+        let names = ["type", "id"];
+        for name in names.iter().take(1 + usize::from(self.is_answerable())) {
             if let Some(value) = self.element.attribute(name) {
-                element.set_attribute(name, value);
+                element.set_attribute(*name, value);
             }
         }
         let head = Stanza {

@@ -28,6 +28,8 @@ pub struct Component {
     ids: IdSource,
     secret: Arc<LinkSecret>,
     establishment: Instant,
+    /// When what is still to be read came: reading stopped at a stanza.
+    unread: Option<Now>,
     state: State,
 }
 
@@ -53,6 +55,7 @@ impl Component {
             ids,
             secret,
             establishment: now.monotonic + context.timing.establishment,
+            unread: None,
             context,
             state: State::ExpectHeader,
         }
@@ -79,6 +82,10 @@ impl Component {
             };
             if let Err(reason) = outcome {
                 self.begin_closing(now, reason, None);
+            }
+            if self.wire.has_stanza() {
+                self.unread = Some(now);
+                return;
             }
         }
     }
@@ -281,7 +288,13 @@ impl Machine for Component {
     }
 
     fn poll_output(&mut self) -> Option<Output> {
-        self.wire.poll_output()
+        loop {
+            if let Some(output) = self.wire.poll_output() {
+                return Some(output);
+            }
+            let now = self.unread.take()?;
+            self.read(now, &[]);
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {

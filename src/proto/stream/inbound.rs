@@ -42,6 +42,8 @@ pub struct Inbound {
     establishment: Instant,
     /// Since when something is there that is not yet whole.
     begun: Option<Instant>,
+    /// When what is still to be read came: reading stopped at a stanza.
+    unread: Option<Now>,
     /// Whom the last header named, for a header of ours that only carries an error.
     claimed: Claimed,
     state: State,
@@ -67,6 +69,7 @@ impl Inbound {
             establishment: now.monotonic + context.timing.establishment,
             context,
             begun: None,
+            unread: None,
             claimed: Claimed::default(),
             state: State::ExpectHeader(Box::default()),
         }
@@ -90,6 +93,10 @@ impl Inbound {
                 Ok(Some(event)) => {
                     self.begun = None;
                     self.advance(now, |state, cx| state.handle(cx, event));
+                    if self.wire.has_stanza() {
+                        self.unread = Some(now);
+                        return;
+                    }
                 }
                 Ok(None) if self.wire.is_unfinished() => {
                     self.begun.get_or_insert(now.monotonic);
@@ -239,7 +246,13 @@ impl Machine for Inbound {
     }
 
     fn poll_output(&mut self) -> Option<Output> {
-        self.wire.poll_output()
+        loop {
+            if let Some(output) = self.wire.poll_output() {
+                return Some(output);
+            }
+            let now = self.unread.take()?;
+            self.read(now, &[]);
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {

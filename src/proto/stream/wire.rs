@@ -66,6 +66,14 @@ impl Wire {
         !self.reader.is_drained()
     }
 
+    /// Whether a stanza waits to be acted on. Reading goes on when it has been taken: a tree is many
+    /// times what was read, so no more than one of a stream is held.
+    pub(super) fn has_stanza(&self) -> bool {
+        let is_stanza =
+            |output: &Output| matches!(output, Output::Stanza(_) | Output::Refused { .. });
+        self.outputs.iter().any(is_stanza)
+    }
+
     pub(super) fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }

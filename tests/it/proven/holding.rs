@@ -107,7 +107,7 @@ fn what_waits_for_an_absent_gateway_takes_no_more_than_was_said() {
     let wanted: Vec<_> = (0..CROWD)
         .map(|number| format!("from='a@p{number}.example'"))
         .collect();
-    let mut seen = vec![false; CROWD];
+    let mut seen = [false; CROWD];
     while seen.contains(&false) {
         let count = link.read(&mut buffer).unwrap();
         heard.push_str(&String::from_utf8_lossy(&buffer[..count]));
