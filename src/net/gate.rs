@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::proto::jid::Domain;
-use crate::proto::policy::{Budget, Conversations, Initiative, PairDigest, Terms};
+use crate::proto::policy::{Budget, Conversations, Direction, Initiative, PairDigest, Sent, Terms};
 use crate::proto::stanza::{Addressed, Refused, Remembered, Stanza, Validated, permit};
 use crate::proto::stream::Context;
 use crate::store::Contacts;
@@ -18,6 +18,7 @@ use crate::store::Contacts;
 pub struct Gate {
     contacts: Contacts,
     conversations: Mutex<Conversations>,
+    sent: Mutex<Sent>,
     budgets: Mutex<HashMap<Domain, Budget>>,
 }
 
@@ -31,6 +32,7 @@ impl Gate {
         Self {
             contacts,
             conversations: Mutex::default(),
+            sent: Mutex::default(),
             budgets: Mutex::default(),
         }
     }
@@ -54,27 +56,40 @@ impl Gate {
             None => (Initiative::Both, true),
         };
         let one_sided = initiative != Initiative::Both;
-        let mut remembered = Remembered::default();
-        let mut conversation = None;
-        if one_sided || !comes_unasked {
-            let (local, remote) = (addressed.local(), addressed.remote());
-            remembered.is_contact = self.contacts.contains(local, remote);
+        if comes_unasked && !one_sided {
+            let remembered = Remembered::default();
+            return permit(addressed, remembered, &context.rules, context.annotate);
         }
+        let account = context.rules.account_of(addressed.remote().domain());
+        let direction = addressed.direction();
+        let mut remembered = Remembered {
+            is_contact: (self.contacts).contains(addressed.local(), addressed.remote()),
+            was_asked: direction == Direction::Inbound
+                && lock(&self.sent).is_answered_by(&account, &addressed, now),
+            is_open: false,
+        };
+        let mut conversation = None;
         if one_sided {
-            let account = context.rules.account_of(addressed.remote().domain());
             let pair = PairDigest::of(&(
                 addressed.local().normal_bare(),
                 addressed.remote().normal_bare(),
             ));
             remembered.is_open = lock(&self.conversations).is_open(&account, &pair, now);
-            let may_open = initiative.admits(addressed.direction());
+            let may_open = initiative.admits(direction);
             if remembered.is_open || (may_open && !addressed.is_answer()) {
-                conversation = Some((account, pair));
+                conversation = Some(pair);
             }
         }
         let stanza = permit(addressed, remembered, &context.rules, context.annotate)?;
-        if let Some((account, pair)) = conversation {
+        if let Some(pair) = conversation {
             lock(&self.conversations).heard(&account, pair, now);
+        }
+        match direction {
+            Direction::Outbound => lock(&self.sent).note(&account, &stanza, now),
+            Direction::Inbound if remembered.was_asked => {
+                lock(&self.sent).answered(&account, &stanza);
+            }
+            Direction::Inbound => {}
         }
         Ok(stanza)
     }

@@ -11,19 +11,23 @@ mod direction;
 mod method;
 mod partner;
 mod reason;
+mod recent;
 mod rules;
+mod sent;
 mod terms;
 
 pub use access::Access;
 pub use admission::{Admission, AdmissionLimits, Network, Proven, Rates, Visit};
 pub use budget::{BURST, Budget};
-pub use conversations::{Conversations, PairDigest};
+pub use conversations::Conversations;
 pub use dial_limits::DialLimits;
 pub use direction::{Direction, Initiative};
 pub use method::{Method, Methods, Negotiation};
 pub use partner::{DomainPattern, HostPort, Partner};
 pub use reason::Reason;
+pub use recent::PairDigest;
 pub use rules::{Claim, Rules, RulesError};
+pub use sent::Sent;
 pub use terms::{Kinds, PartnerType, Payload, Terms};
 
 use std::sync::Arc;
@@ -87,6 +91,8 @@ pub struct StanzaFacts<'a> {
     pub element: &'a Element,
     /// How long it is when written for the partner, in bytes; 0 where the reader has seen to it.
     pub bytes: usize,
+    /// Whether it answers what the local user has sent lately.
+    pub was_asked: bool,
     /// Whether the local user has added the remote one.
     pub is_contact: bool,
     /// Whether the side that may open conversations has opened this one.
@@ -144,18 +150,23 @@ fn judge_stanza(stanza: &StanzaFacts<'_>, terms: &Terms) -> Result<(), Reason> {
             limit: terms.max_stanza_bytes,
         });
     }
-    let invited = stanza.is_answer || stanza.is_contact;
+    // An answer passes where there was a question, or it would be a way to turn to anybody.
+    let invited = stanza.was_asked || stanza.is_contact;
     // Servers ask each other what they are, whoever their users are.
-    let between_servers = stanza.kind == Kind::Iq && stanza.to_service;
+    let between_servers = stanza.kind == Kind::Iq && stanza.to_service && !stanza.is_answer;
+    let uninvited = |reason| match stanza.is_answer {
+        true => Err(Reason::UnaskedAnswer),
+        false => Err(reason),
+    };
     if stanza.direction == Direction::Inbound
         && !terms.partner_type.comes_unasked()
         && !(invited || between_servers)
     {
-        return Err(Reason::NotAContact);
+        return uninvited(Reason::NotAContact);
     }
     let may_open = terms.initiative.admits(stanza.direction);
     if !(may_open || stanza.is_open || invited || between_servers) {
-        return Err(Reason::ConversationNotAllowed(terms.initiative));
+        return uninvited(Reason::ConversationNotAllowed(terms.initiative));
     }
     if !stanza.is_allowed {
         return Err(Reason::AccessDenied);

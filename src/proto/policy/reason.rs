@@ -49,6 +49,8 @@ pub enum Reason {
     },
     /// A user of a public, unverified partner turns to a local user who has not added them.
     NotAContact,
+    /// An answer to nothing that the local user has sent lately.
+    UnaskedAnswer,
     /// The partner's `direction` leaves it to the other side to open conversations.
     ConversationNotAllowed(Initiative),
     /// `[access]` keeps the local user out of federation.
@@ -240,6 +242,7 @@ impl Reason {
             Self::KindNotAllowed(_)
                 | Self::NamespaceNotAllowed(_)
                 | Self::NotAContact
+                | Self::UnaskedAnswer
                 | Self::ConversationNotAllowed(_)
                 | Self::AccessDenied
         )
@@ -268,6 +271,7 @@ impl Reason {
             }
             Self::StanzaTooBig { .. } => ("stanza-too-big", "policy-violation", VIOLATION),
             Self::NotAContact => ("not-a-contact", "policy-violation", VIOLATION),
+            Self::UnaskedAnswer => ("unasked-answer", "policy-violation", VIOLATION),
             Self::ConversationNotAllowed(_) => {
                 ("conversation-not-allowed", "policy-violation", VIOLATION)
             }
@@ -380,6 +384,7 @@ impl fmt::Display for Reason {
                 write!(f, "the stanza has {bytes} bytes, and the limit is {limit}")
             }
             Self::NotAContact => f.write_str("the local user has not added this contact"),
+            Self::UnaskedAnswer => f.write_str("it answers nothing that the local user has sent lately"),
             Self::ConversationNotAllowed(initiative) => write!(
                 f,
                 "the partner's direction is \"{}\", and this would open a conversation the other way",

@@ -31,6 +31,8 @@ impl<T> Deref for Validated<T> {
 /// What is remembered about the local and the remote user of a stanza.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Remembered {
+    /// Whether it answers what the local user has sent lately.
+    pub was_asked: bool,
     /// Whether the local user has added the remote one.
     pub is_contact: bool,
     /// Whether the side that may open conversations has opened this one.
@@ -70,6 +72,7 @@ pub fn permit(
                 Direction::Inbound => 0,
                 Direction::Outbound => written_length(&addressed.element, rules),
             },
+            was_asked: remembered.was_asked,
             is_contact: remembered.is_contact,
             is_open: remembered.is_open,
             is_allowed: rules.access().admits(addressed.local()),

@@ -253,6 +253,7 @@ impl<M: Machine> Run<M> {
             let remembered = Remembered {
                 is_contact,
                 is_open: !is_contact,
+                was_asked: !is_contact,
             };
             let passed = match permit(stanza.clone(), remembered, &WORLD.context.rules, true) {
                 Ok(stanza) => stanza,

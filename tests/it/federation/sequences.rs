@@ -203,6 +203,8 @@ struct Onlooker {
     watching: BTreeSet<(usize, usize)>,
     watched: BTreeSet<(usize, usize)>,
     open: BTreeSet<(usize, usize)>,
+    /// What may be answered, by its kind.
+    asked: BTreeSet<(usize, usize, &'static str)>,
 }
 
 impl Onlooker {
@@ -218,6 +220,9 @@ impl Onlooker {
                 kind: Kind::of(name).unwrap(),
                 is_answer: matches!(stanza_type, Some("result" | "error")),
                 to_service: false,
+                was_asked: direction == Direction::Inbound
+                    && matches!(stanza_type, Some("result" | "error"))
+                    && self.asked.contains(&(own, other, name)),
                 element: &element,
                 bytes: 0,
                 is_contact: self.watching.contains(&users) || self.watched.contains(&users),
@@ -241,6 +246,18 @@ impl Onlooker {
         let begins = policy.initiative != Initiative::Both && policy.initiative.admits(direction);
         if begins && !is_answer {
             self.open.insert(users);
+        }
+        let asks = policy.initiative != Initiative::Both
+            || policy.partner_type == PartnerType::PublicUnverified;
+        match direction {
+            Direction::Outbound if asks && !is_answer => {
+                self.asked.insert((own, other, name));
+            }
+            // A request is answered once.
+            Direction::Inbound if asks && is_answer && name == "iq" => {
+                self.asked.remove(&(own, other, name));
+            }
+            _ => {}
         }
         if direction == Direction::Outbound && name == "presence" {
             match stanza_type {

@@ -47,10 +47,29 @@ async fn a_stranger_is_heard_once_the_local_user_has_added_them() {
         let line = stage.outside.find(&[&format!("id='{id}'")]).await;
         assert!(line.contains(answer), "{line}");
     }
-    // Answers pass, and what comes after them shows that the refused ones did not.
-    wire.send(&format!("<iq {FROM} id='a1' type='result'/>"))
-        .await;
+    // Answers pass where there was a question, once, and what comes after them shows that the others
+    // did not.
+    const TO_B: &str = "from='juliet@contoso.example' to='romeo@fabrikam.example/b'";
+    stage.send(&format!(
+        "<iq {TO_B} id='a1' type='get'><q xmlns='u'/></iq>"
+    ));
+    stage.outside.find(&["id='a1'", "type='get'"]).await;
+    for unasked in [
+        format!("<iq {FROM} id='a0' type='result'/>"),
+        format!("<message {FROM} id='a1' type='error'><body>spam</body><error/></message>"),
+        "<iq from='fabrikam.example' to='contoso.example' id='xmpp-edge-ping-1' type='result'/>"
+            .to_owned(),
+        format!("<iq {FROM} id='a1' type='result'/>"),
+        format!("<iq {FROM} id='a1' type='result'><q xmlns='again'/></iq>"),
+    ] {
+        wire.send(&unasked).await;
+    }
     stage.inside.find(&["id='a1'"]).await;
+    wire.send(&format!("<message {FROM} id='s3b'><body/></message>"))
+        .await;
+    stage.outside.find(&["id='s3b'", "policy-violation"]).await;
+    let unasked = stage.daemon.edge().ledger.total().dropped;
+    assert_eq!(unasked, 4);
     assert_eq!(stage.inside.lines().len(), 1);
 
     stage.send(&format!("<presence {TO} id='o1' type='subscribe'/>"));
@@ -74,7 +93,7 @@ async fn a_stranger_is_heard_once_the_local_user_has_added_them() {
     stage.outside.find(&["id='s4'", "policy-violation"]).await;
     assert!(stage.is_balanced());
     let total = stage.daemon.edge().ledger.total();
-    assert_eq!((total.bounced, total.dropped), (4, 0));
+    assert_eq!((total.bounced, total.dropped), (5, 4));
 }
 
 #[tokio::test]

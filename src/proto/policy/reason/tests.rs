@@ -49,6 +49,7 @@ fn every_reason() -> Vec<Reason> {
         Reason::NamespaceNotAllowed(text()),
         Reason::StanzaTooBig { bytes: 2, limit: 1 },
         Reason::NotAContact,
+        Reason::UnaskedAnswer,
         Reason::ConversationNotAllowed(Initiative::Both),
         Reason::AccessDenied,
         Reason::ContactNotKept(text()),

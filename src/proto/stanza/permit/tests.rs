@@ -136,7 +136,7 @@ fn what_the_partner_type_means() {
         (PublicVerified,   Inbound,  true,  [OK, OK, OK, OK, OK, OK]),
         (PublicVerified,   Outbound, false, [OK, OK, OK, OK, OK, OK]),
         (PublicVerified,   Outbound, true,  [OK, OK, OK, OK, OK, OK]),
-        (PublicUnverified, Inbound,  false, ["policy-violation", "silence", "unsubscribed", "service-unavailable", OK, OK]),
+        (PublicUnverified, Inbound,  false, ["policy-violation", "silence", "unsubscribed", "service-unavailable", "silence", "silence"]),
         (PublicUnverified, Inbound,  true,  [OK, OK, OK, OK, OK, OK]),
         (PublicUnverified, Outbound, false, [OK, OK, OK, OK, OK, OK]),
         (PublicUnverified, Outbound, true,  [OK, OK, OK, OK, OK, OK]),
@@ -145,7 +145,7 @@ fn what_the_partner_type_means() {
         let rules = of_type(partner_type);
         let remembered = Remembered {
             is_contact,
-            is_open: false,
+            ..Remembered::default()
         };
         let got = [MESSAGE, PRESENCE, SUBSCRIBE, GET, RESULT, ERROR]
             .map(|text| outcome(direction, text, &rules, remembered));
@@ -168,7 +168,7 @@ fn status_notes_stay_here_for_public_partners() {
             let before = stanza.element.clone();
             let remembered = Remembered {
                 is_contact: true,
-                is_open: false,
+                ..Remembered::default()
             };
             let after = permit(stanza, remembered, &rules, false).unwrap();
             let taken = direction == Outbound
@@ -200,6 +200,39 @@ fn a_status_note_cannot_hide_behind_a_literal_namespace() {
     }
 }
 
+/// An answer to nothing would be a way to turn to anybody.
+#[test]
+fn an_answer_passes_where_there_was_a_question() {
+    let answers = [
+        (RESULT, "silence"),
+        ("<iq type='error'><error/></iq>", "silence"),
+        (ERROR, "silence"),
+        ("<presence type='error'><error/></presence>", "silence"),
+    ];
+    for rules in [
+        of_type(PartnerType::PublicUnverified),
+        rules(Terms {
+            initiative: Initiative::Outbound,
+            ..Terms::default()
+        }),
+    ] {
+        for (text, unasked) in answers {
+            for (was_asked, want) in [(false, unasked), (true, "passes")] {
+                let remembered = Remembered {
+                    was_asked,
+                    ..Remembered::default()
+                };
+                assert_eq!(outcome(Inbound, text, &rules, remembered), want, "{text}");
+            }
+            // Nor to the domain itself, which may be asked anything.
+            let to_domain = text.replacen(" type", " to='contoso.example' type", 1);
+            let stanza = addressed(Inbound, &to_domain, &rules).unwrap();
+            let refused = permit(stanza, Remembered::default(), &rules, false).unwrap_err();
+            assert_eq!(refused.reason, Reason::UnaskedAnswer);
+        }
+    }
+}
+
 #[test]
 fn who_may_open_conversations() {
     use Initiative::{Both, Inbound as In, Outbound as Out};
@@ -209,8 +242,8 @@ fn who_may_open_conversations() {
         "silence",
         "unsubscribed",
         "service-unavailable",
-        OK,
-        OK,
+        "silence",
+        "silence",
     ];
     // The setting, the direction, whether the conversation is open, whether there is a contact.
     let table = [
@@ -233,6 +266,7 @@ fn who_may_open_conversations() {
         let remembered = Remembered {
             is_contact,
             is_open,
+            was_asked: false,
         };
         let got = [MESSAGE, PRESENCE, SUBSCRIBE, GET, RESULT, ERROR]
             .map(|text| outcome(direction, text, &rules, remembered));
