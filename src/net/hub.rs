@@ -90,9 +90,11 @@ impl Hub {
         let context = Arc::clone(&self.context.borrow());
         let remote = addressed.from.domain().clone();
         let accepted = self.accept(&addressed);
-        let inbox = self.inbox(addressed.to.domain());
+        let local = addressed.to.domain().clone();
+        let inbox = self.inbox(&local);
         if let Some(parcel) = self.judge(addressed, accepted, &context) {
             inbox.push(&context.rules.account_of(&remote), parcel).await;
+            self.tell_of_absence(&local, &inbox);
         }
         self.pace(&remote).await;
     }
@@ -248,7 +250,8 @@ impl Hub {
     pub fn answer(&self, stanza: Validated<Stanza>) {
         if self.context.borrow().rules.is_local(stanza.to.domain()) {
             let lane = self.account_of(stanza.from.domain());
-            let queue = self.inbox(stanza.to.domain());
+            let local = stanza.to.domain().clone();
+            let queue = self.inbox(&local);
             // As many as were accepted, so bounded with them; a full lane loses an error, no stanza.
             if let Err(parcel) =
                 queue.try_push(&lane, Parcel::own(stanza.write(Dialect::Component)))
@@ -256,6 +259,7 @@ impl Hub {
                 self.ledger.count(Reason::QueueFull.code());
                 drop(parcel);
             }
+            self.tell_of_absence(&local, &queue);
         } else {
             self.send_out(Parcel::own(stanza.write(Dialect::Server)));
         }
@@ -330,6 +334,13 @@ impl Hub {
             .entry(local.clone())
             .or_insert_with(|| Arc::new(Queue::sharing(Arc::clone(&self.stock))));
         Arc::clone(queue)
+    }
+
+    /// Says that stanzas wait for a gateway that is not there, where that has just begun.
+    pub fn tell_of_absence(&self, local: &Domain, inbox: &Queue) {
+        if inbox.is_newly_unattended() && !self.is_over.load(Relaxed) {
+            Line::new(Event::GatewayAwaited).local(local).log();
+        }
     }
 
     /// Bounces what has waited too long for a gateway that is not there.

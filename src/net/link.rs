@@ -78,6 +78,7 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
         .reason(reason.code())
         .detail(format_args!("{reason}; {left}"))
         .log();
+    edge.hub.tell_of_absence(&domain, &queue);
 }
 
 /// Writes that somebody was refused, unless too many were lately.
@@ -174,6 +175,7 @@ impl Side for Serving {
                 self.admitted.prove(None);
                 let queue = self.edge.hub.inbox(&domain);
                 let before = queue.attach(self.id);
+                let waited = queue.attended();
                 self.taken = Some(((*domain).clone(), queue));
                 let line = Line::new(Event::LinkUp)
                     .stream(self.id)
@@ -187,6 +189,18 @@ impl Side for Serving {
                     )),
                 }
                 .log();
+                if let Some(waited) = waited {
+                    Line::new(Event::GatewayBack)
+                        .stream(self.id)
+                        .local(&domain)
+                        .detail(format_args!(
+                            "{} stanzas waited, for {} s; {} had waited for too long before",
+                            waited.waiting,
+                            waited.since.elapsed().as_secs(),
+                            waited.given_up
+                        ))
+                        .log();
+                }
             }
             Output::Refused {
                 reason,

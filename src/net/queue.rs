@@ -5,6 +5,7 @@
 //! becomes of it is counted.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -69,6 +70,17 @@ impl Parcel {
 /// back what they have not begun to write. So what is queued for one pair of users stays in order.
 pub type Consumer = u64;
 
+/// What waited while nobody took from a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waited {
+    /// When the first began to wait.
+    pub since: Instant,
+    /// How many wait still.
+    pub waiting: usize,
+    /// How many had waited for too long, and were taken out.
+    pub given_up: usize,
+}
+
 /// A queue with one lane a partner.
 #[derive(Debug, Default)]
 pub struct Queue {
@@ -78,6 +90,8 @@ pub struct Queue {
     ready: Notify,
     /// Something was taken.
     space: Notify,
+    /// Something has begun to wait while nobody takes, and nobody was told.
+    untold: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -88,6 +102,8 @@ struct State {
     consumers: Vec<Consumer>,
     /// Who has taken last, and may not have begun to write all of it.
     holder: Option<Consumer>,
+    /// Since when something waits while nobody takes, and how many were given up meanwhile.
+    unattended: Option<(Instant, usize)>,
 }
 
 #[derive(Debug, Default)]
@@ -138,6 +154,7 @@ impl Queue {
             None => return Err(parcel),
         }
         state.append(lane, parcel);
+        self.note_absence(&mut state);
         drop(state);
         self.ready.notify_waiters();
         Ok(())
@@ -224,6 +241,9 @@ impl Queue {
         let State { lanes, turn, .. } = &mut *state;
         lanes.retain(|_, lane| !lane.parcels.is_empty());
         turn.retain(|lane| lanes.contains_key(lane));
+        if let Some((_, given_up)) = &mut state.unattended {
+            *given_up += out.len();
+        }
         drop(state);
         self.space.notify_waiters();
         out
@@ -262,9 +282,35 @@ impl Queue {
         state.consumers.retain(|other| *other != consumer);
         state.release(consumer);
         let newest = state.consumers.last().copied();
+        self.note_absence(&mut state);
         drop(state);
         self.ready.notify_waiters();
         newest
+    }
+
+    /// Whether something has begun to wait while nobody takes; true once, until somebody has come.
+    #[must_use]
+    pub fn is_newly_unattended(&self) -> bool {
+        self.untold.load(Relaxed) && self.untold.swap(false, Relaxed)
+    }
+
+    /// What waited while nobody took, once somebody has come.
+    pub fn attended(&self) -> Option<Waited> {
+        let mut state = self.lock();
+        let (since, given_up) = state.unattended.take()?;
+        self.untold.store(false, Relaxed);
+        Some(Waited {
+            since,
+            waiting: state.lanes.values().map(|lane| lane.parcels.len()).sum(),
+            given_up,
+        })
+    }
+
+    fn note_absence(&self, state: &mut State) {
+        if state.consumers.is_empty() && !state.turn.is_empty() && state.unattended.is_none() {
+            state.unattended = Some((Instant::now(), 0));
+            self.untold.store(true, Relaxed);
+        }
     }
 
     /// Whether anybody takes from this queue.

@@ -128,6 +128,10 @@ events! {
     LinkUp, "link-up", INFO, "gateway connected";
     /// A gateway's link has ended; `detail` says why, and whether another link is left for the domain.
     LinkDown, "link-down", WARN, "gateway disconnected";
+    /// A stanza waits for a domain's gateway, and none is connected; told once, until one comes. What waits is bounced after `reconnect-grace`.
+    GatewayAwaited, "gateway-awaited", WARN, "stanzas wait for a gateway";
+    /// A gateway has come for which stanzas waited; `detail` says how many it gets, and how many had waited for too long and were bounced or dropped.
+    GatewayBack, "gateway-back", INFO, "gateway gets what waited";
     /// A gateway was refused a link.
     LinkRefused, "link-refused", WARN, "gateway refused";
     /// A stanza could not be carried, and its sender was told.

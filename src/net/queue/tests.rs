@@ -223,3 +223,25 @@ fn only_what_has_waited_long_enough_is_drained() {
     drop(queue.drain());
     assert!(queue.is_empty() && queue.oldest().is_none());
 }
+
+#[test]
+fn that_something_waits_for_nobody_is_told_once_until_somebody_has_come() {
+    let queue = Queue::default();
+    assert_eq!(queue.attended(), None);
+    fill(&queue, &[("a.example", "a1"), ("b.example", "b1")]);
+    assert!(queue.is_newly_unattended() && !queue.is_newly_unattended());
+    assert_eq!(queue.drain().len(), 2);
+    fill(&queue, &[("a.example", "a2")]);
+    assert!(!queue.is_newly_unattended());
+    queue.attach(1);
+    let waited = queue.attended().unwrap();
+    assert_eq!((waited.waiting, waited.given_up), (1, 2));
+    fill(&queue, &[("a.example", "a3")]);
+    assert!(!queue.is_newly_unattended());
+    // What is left when the last one goes waits again.
+    queue.detach(1);
+    assert!(queue.is_newly_unattended());
+    queue.attach(2);
+    assert_eq!(queue.attended().unwrap().waiting, 2);
+    assert_eq!(queue.attended(), None);
+}

@@ -158,3 +158,49 @@ fn the_ledger_balances_when_a_gateway_reads_nothing_and_a_second_signal_comes() 
     drop(partner);
     flood.join().unwrap();
 }
+
+#[test]
+fn that_stanzas_wait_for_a_gateway_is_told_once_and_how_many_when_it_is_back() {
+    let authority = Authority::start();
+    let lab = lab(authority.address, "", "");
+    let text = std::fs::read_to_string(lab.path("edge.toml")).unwrap();
+    let text = text.replace("[gateway]\n", "[gateway]\nreconnect-grace = \"2s\"\n");
+    lab.write("edge.toml", &text, 0o644);
+    let daemon = Daemon::start(&lab);
+    let partner = prove(&daemon);
+    send(&partner, 1..=3);
+    let line = daemon.log_line("gateway-awaited");
+    assert!(
+        line.contains("\"WARN\"") && line.contains("contoso.example"),
+        "{line}"
+    );
+    // They have waited for too long.
+    for _ in 1..=3 {
+        let line = daemon.log_line("stanza-bounced");
+        assert!(line.contains("no-gateway"), "{line}");
+    }
+    send(&partner, 4..=5);
+    std::thread::sleep(Duration::from_millis(300));
+    let gateway = link(&daemon);
+    let line = daemon.log_line("gateway-back");
+    assert!(
+        line.contains("\"INFO\"") && line.contains("2 stanzas waited"),
+        "{line}"
+    );
+    assert!(line.contains("3 had waited for too long"), "{line}");
+    assert_eq!(read_until(&gateway, 5), [4, 5]);
+    let told = |event: &str| {
+        let log = daemon.whole_log();
+        let log = log.lock().unwrap();
+        log.iter().filter(|line| line.contains(event)).count()
+    };
+    assert_eq!(told("\"gateway-awaited\""), 1);
+    // Nothing is told of a gateway that was not missed; of the next absence it is.
+    drop(gateway);
+    daemon.log_line("link-down");
+    drop(link(&daemon));
+    daemon.log_line("link-down");
+    assert_eq!(told("\"gateway-back\""), 1);
+    send(&partner, 6..=6);
+    daemon.log_line("gateway-awaited");
+}
