@@ -9,6 +9,7 @@ use rustls::pki_types::UnixTime;
 
 use super::{ConfigFile, Exit};
 use crate::config::{Config, Examination, PartnerSummary, Problem, ROOM_LABELS, Severity, report};
+use crate::net::bounds;
 use crate::proto::auth::certificate::{CertFacts, utc};
 use crate::proto::jid::Domain;
 use crate::proto::policy::Method;
@@ -79,6 +80,7 @@ fn text(examination: &Examination, colours: bool) -> String {
     if let Some(config) = &examination.config {
         locals(&mut text, config);
         anchors(&mut text, config);
+        memory(&mut text, config);
     }
     partners(&mut text, examination);
     if examination.config.is_some() {
@@ -133,6 +135,18 @@ fn anchors(text: &mut String, config: &Config) {
                 "  no authority, counts only where it is shown: {single}\n"
             ));
         }
+    }
+    text.push('\n');
+}
+
+/// How much others can make the edge hold.
+fn memory(text: &mut String, config: &Config) {
+    let rows = bounds::rows(config, bounds::processors());
+    let total = bounds::in_words(bounds::total(&rows));
+    text.push_str(&format!("Memory that is held, at most: {total}\n"));
+    for who in bounds::Who::ALL {
+        let sum = bounds::in_words(bounds::of(who, &rows));
+        text.push_str(&format!("  {:15}  {sum:>9}\n", who.as_str()));
     }
     text.push('\n');
 }

@@ -42,6 +42,9 @@ struct Failure {
 }
 
 impl Backoff {
+    /// What they take in memory at most, in bytes: a name, and the words of a failure.
+    pub const BYTES: usize = MOST * 1024;
+
     /// Why a domain is not to be tried now, if it is not.
     #[must_use]
     pub fn refusal(&self, domain: &Domain, now: Instant) -> Option<Reason> {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::bounds;
 use super::contacts;
 use super::dial;
 use super::drained::Left;
@@ -68,6 +69,7 @@ impl Daemon {
         }
         let state = config.state_directory.clone();
         let settled = settled(&config);
+        let held = bounds::total(&bounds::rows(&config, bounds::processors()));
         let (context, settings) = prepare(config)?;
         let contacts = open_contacts(&state)?;
         let (edge, wanted) = Edge::new(context, settings, contacts.clone(), Arc::default());
@@ -96,11 +98,12 @@ impl Daemon {
         }
         Line::new(Event::Started)
             .detail(format_args!(
-                "domains {}, partners {}, s2s {}, gateway {}",
+                "domains {}, partners {}, s2s {}, gateway {}, memory at most {}",
                 edge.context().rules.local().len(),
                 edge.context().rules.partners().len(),
                 list(&s2s),
                 list(&gateway),
+                bounds::in_words(held),
             ))
             .log();
         Ok(Self {

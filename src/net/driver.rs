@@ -93,7 +93,7 @@ pub struct Ended<S> {
 pub const WRITE_STALL: Duration = Duration::from_secs(60);
 /// How much may wait to be written before reading pauses, in bytes. What one read makes us answer
 /// comes on top of it.
-const OUT_BYTES: usize = 256 << 10;
+pub(super) const OUT_BYTES: usize = 256 << 10;
 /// How long the last bytes and the goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(5);
 /// Shorter than this, a pause in reading is not worth a word.

@@ -114,7 +114,7 @@ pub struct Wish {
 pub type Wanted = mpsc::Receiver<Wish>;
 
 /// How many failed streams may say goodbye at the same time.
-const GOODBYES: usize = 64;
+pub(super) const GOODBYES: usize = 64;
 
 /// How many pairs may wait for the dialler to hear of them.
 const MAX_WANTED: usize = 1024;

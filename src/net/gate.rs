@@ -19,11 +19,49 @@ pub struct Gate {
     contacts: Contacts,
     conversations: Mutex<Conversations>,
     sent: Mutex<Sent>,
-    budgets: Mutex<HashMap<Domain, Budget>>,
+    budgets: Mutex<Budgets>,
 }
 
-/// Beyond so many, budgets that are not in use are forgotten.
-const MAX_BUDGETS: usize = 4096;
+/// The budgets of partners that have sent something lately. A partner whose budget is full again, after
+/// five seconds of silence, needs none: so there are no more than there are pairs on live streams.
+#[derive(Debug)]
+struct Budgets {
+    by_account: HashMap<Domain, Budget>,
+    /// With so many, those that are full are forgotten.
+    sweep_at: usize,
+}
+
+/// Fewer budgets than this are not looked through.
+const FEW: usize = 4096;
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self {
+            by_account: HashMap::new(),
+            sweep_at: FEW,
+        }
+    }
+}
+
+impl Budgets {
+    fn take(&mut self, account: &Domain, terms: &Terms, now: Instant) -> Duration {
+        if self.by_account.len() >= self.sweep_at {
+            self.by_account.retain(|_, budget| !budget.is_full(now));
+            // Not again before as many have come: looking through costs each of them a step or two.
+            self.sweep_at = FEW.max(2 * self.by_account.len());
+        }
+        let budget = match self.by_account.get_mut(account) {
+            Some(budget) => budget,
+            None => (self.by_account)
+                .entry(account.clone())
+                .or_insert_with(|| Budget::new(terms.stanza_rate, now)),
+        };
+        if budget.rate() != terms.stanza_rate {
+            *budget = Budget::new(terms.stanza_rate, now);
+        }
+        budget.take(now)
+    }
+}
 
 impl Gate {
     /// A gate that knows these contacts.
@@ -96,21 +134,37 @@ impl Gate {
 
     /// Takes one stanza from a partner's budget: how long to wait before its streams are read on.
     pub fn take(&self, account: &Domain, terms: &Terms) -> Duration {
-        let now = Instant::now();
-        let mut budgets = lock(&self.budgets);
-        if budgets.len() >= MAX_BUDGETS {
-            budgets.retain(|_, budget| !budget.is_full(now));
-        }
-        let budget = budgets
-            .entry(account.clone())
-            .or_insert_with(|| Budget::new(terms.stanza_rate, now));
-        if budget.rate() != terms.stanza_rate {
-            *budget = Budget::new(terms.stanza_rate, now);
-        }
-        budget.take(now)
+        lock(&self.budgets).take(account, terms, Instant::now())
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to start from"
+    )]
+
+    use super::*;
+
+    #[test]
+    fn budgets_that_are_full_again_are_forgotten_and_that_is_looked_for_seldom() {
+        let mut budgets = Budgets::default();
+        let start = Instant::now();
+        let terms = Terms::default();
+        let account = |number: usize| Domain::parse(&format!("p{number}.example")).unwrap();
+        // All of them in use: room is made by doubling.
+        for number in 0..2 * FEW {
+            budgets.take(&account(number), &terms, start);
+        }
+        assert_eq!(budgets.by_account.len(), 2 * FEW);
+        assert_eq!(budgets.sweep_at, 2 * FEW);
+        budgets.take(&account(0), &terms, start + Duration::from_secs(10));
+        assert_eq!(budgets.by_account.len(), 1);
+        assert_eq!(budgets.sweep_at, FEW);
+    }
 }

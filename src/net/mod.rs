@@ -8,6 +8,7 @@
 
 pub mod admission;
 pub mod backoff;
+pub mod bounds;
 pub mod connect;
 pub mod contacts;
 pub mod continuity;

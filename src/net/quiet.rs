@@ -41,6 +41,9 @@ struct Window {
 }
 
 impl Quiet {
+    /// What it takes in memory at most, in bytes: three tables, with a name in each entry.
+    pub const BYTES: usize = 3 * MOST * 512;
+
     /// Whether a line about a partner and a reason is to be written now; if so, how many were left
     /// out since the last one.
     pub fn admit(&self, partner: &Domain, code: &'static str, now: Instant) -> Option<u64> {

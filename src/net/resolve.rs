@@ -231,6 +231,11 @@ fn text(name: &Name) -> String {
     name.to_ascii().trim_end_matches('.').to_owned()
 }
 
+/// How many answers of name servers are remembered.
+const CACHED: u64 = 4096;
+/// What they take in memory at most, in bytes: a few records each, and a long answer now and then.
+pub(super) const CACHE_BYTES: usize = 4096 * (4 << 10);
+
 /// Most aliases between a domain and its SRV records.
 const MAX_ALIASES: usize = 8;
 /// However many servers, attempts and aliases there are.
@@ -245,7 +250,7 @@ fn limit(options: &mut ResolverOpts) {
     // over TCP.
     options.case_randomization = true;
     options.try_tcp_on_error = true;
-    options.cache_size = 4096;
+    options.cache_size = CACHED;
     options.positive_max_ttl = Some(Duration::from_secs(3600));
     options.negative_max_ttl = Some(Duration::from_secs(60));
 }

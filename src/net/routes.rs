@@ -35,6 +35,9 @@ struct Route {
 }
 
 impl Routes {
+    /// What they take in memory at most, in bytes, without what waits: two names and a queue each.
+    pub const BYTES: usize = MAX_ROUTES * (2 << 10);
+
     /// Without any; wishes for streams go to `wanted`, and what waits shares the room of `stock`.
     #[must_use]
     pub fn new(wanted: mpsc::Sender<Wish>, stock: Arc<Stock>) -> Self {

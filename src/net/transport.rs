@@ -57,7 +57,7 @@ pub struct Wanted<'a> {
 }
 
 /// How much is read at once.
-const READ_BYTES: usize = 16 << 10;
+pub(super) const READ_BYTES: usize = 16 << 10;
 
 impl Transport {
     /// Resolves with the first thing that happens; loses nothing if it is dropped.

@@ -32,6 +32,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use self::form::Form;
 use self::journal::{Journal, JournalLayer, is_journal};
 use self::queue::{CAPACITY, Lines, Queue};
+
+/// How much of the log may wait for its reader, in bytes.
+pub const QUEUE_BYTES: usize = CAPACITY;
 use super::counters::Ledger;
 use super::events::{Event, Line};
 use super::text::TextFormat;

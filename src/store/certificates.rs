@@ -18,6 +18,9 @@ pub(super) type Entries = BTreeMap<String, Option<Vec<u8>>>;
 /// How many entries are kept: more than any partner file lists. Some 10 MB of memory.
 const MOST: usize = 10_000;
 
+/// What they take in memory at most, in bytes.
+pub const CERTIFICATES_BYTES: usize = MOST * 1200;
+
 /// What was seen of each entry, and what of it is not in the file yet.
 #[derive(Default)]
 pub(super) struct Remembered(Mutex<Memory>);

@@ -19,6 +19,7 @@ mod file;
 pub mod protocol;
 mod writer;
 
+pub use certificates::CERTIFICATES_BYTES;
 pub use contact::Contact;
 pub use contacts::{Certificates, Contacts, Opened};
 pub use error::{SetAside, StoreError};

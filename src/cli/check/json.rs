@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::config::{Examination, Problem, Severity};
+use crate::config::{Config, Examination, Problem, Severity};
+use crate::net::bounds;
 use crate::proto::policy::Method;
 
 /// The contract of `--format json`.
@@ -13,6 +14,24 @@ struct Report<'e> {
     /// Those that are not about one partner.
     warnings: Vec<ReportedProblem<'e>>,
     errors: Vec<ReportedProblem<'e>>,
+    /// What others can make the edge hold; absent where there are errors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<ReportedMemory>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct ReportedMemory {
+    /// In bytes; null where the configuration sets no limit.
+    total_bytes: Option<usize>,
+    rows: Vec<ReportedRow>,
+}
+
+#[derive(Serialize)]
+struct ReportedRow {
+    who: &'static str,
+    what: &'static str,
+    bytes: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -63,10 +82,26 @@ pub(super) fn render(examination: &Examination) -> String {
             .collect(),
         warnings: select(&|it| it.severity == Severity::Warning && it.partner.is_none()),
         errors: select(&|it| it.severity == Severity::Error),
+        memory: examination.config.as_ref().map(memory),
     };
     let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
     text.push('\n');
     text
+}
+
+fn memory(config: &Config) -> ReportedMemory {
+    let rows = bounds::rows(config, bounds::processors());
+    ReportedMemory {
+        total_bytes: bounds::total(&rows),
+        rows: rows
+            .iter()
+            .map(|row| ReportedRow {
+                who: row.who.as_str(),
+                what: row.what,
+                bytes: row.bytes(),
+            })
+            .collect(),
+    }
 }
 
 fn reported(problem: &Problem) -> ReportedProblem<'_> {

@@ -77,6 +77,10 @@ struct Counts {
 }
 
 impl Admission {
+    /// What it takes in memory at most, in bytes, without the connections that are counted: what was
+    /// charged in a minute, for attempts and for questions, and the addresses of partners.
+    pub const BYTES: usize = 2 * Tally::BYTES + Familiar::BYTES;
+
     /// Counts a new connection in, unauthenticated.
     ///
     /// # Errors

@@ -67,6 +67,9 @@ struct Known {
 const MAX_LINKS: usize = 65_536;
 
 impl Halves {
+    /// What they take in memory at most, in bytes.
+    pub const BYTES: usize = MAX_LINKS * 64;
+
     /// Takes in what passed outward; `is_contact` is what was remembered before.
     pub fn observe(&mut self, link: &Link, said: Subscription, is_contact: bool) -> Option<Change> {
         let link = PairDigest::of(link);

@@ -12,8 +12,17 @@ const CHECK_JSON: [&str; 5] = ["check", "--config", "edge.toml", "--format", "js
 fn a_configuration_that_can_be_used() {
     let (status, output, errors) = sound().run(&CHECK);
     assert_eq!((status, errors.as_str()), (0, ""));
+    let (before, rest) = output.split_once("Memory that is held, at most: ").unwrap();
+    let (memory, after) = rest.split_once("\n\n").unwrap();
+    assert!(
+        memory
+            .lines()
+            .nth(4)
+            .is_some_and(|line| line.ends_with(" MiB")),
+        "{memory}"
+    );
     assert_eq!(
-        output,
+        before.to_owned() + after,
         r#"Local domain     Certificate
 contoso.example  valid until 2100-01-01T00:00:00Z
 
@@ -321,4 +330,47 @@ fn what_the_system_says_comes_without_its_number() {
     assert!(errors.contains(&address), "{errors}");
     assert!(errors.contains("ddress already in use"), "{errors}");
     assert!(!errors.contains("os error"), "{errors}");
+}
+
+#[test]
+fn what_others_can_make_the_edge_hold_is_computed_and_stands_in_the_docs() {
+    let lab = sound();
+    let report = || -> Value {
+        let (status, output, _) = lab.run(&CHECK_JSON);
+        assert_eq!(status, 0, "{output}");
+        serde_json::from_str(&output).unwrap()
+    };
+    let memory = report()["memory"].take();
+    let rows = memory["rows"].as_array().unwrap();
+    let sum: u64 = rows.iter().map(|row| row["bytes"].as_u64().unwrap()).sum();
+    assert_eq!(memory["total-bytes"], sum);
+    let text = crate::tree::read("docs/security.md");
+    let (_, section) = text.split_once("\n## What can be held, by whom\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    for row in rows {
+        let (who, what) = (row["who"].as_str().unwrap(), row["what"].as_str().unwrap());
+        let start = format!("\n| {who} | {what} |");
+        assert!(section.contains(&start), "{start}");
+    }
+    let documented = section.lines().filter(|line| line.starts_with("| "));
+    assert_eq!(
+        documented.count(),
+        rows.len() + 1,
+        "a row too many, or too few"
+    );
+    // What the configuration says counts.
+    let edge = std::fs::read_to_string(lab.path("edge.toml")).unwrap();
+    let half = format!("{edge}\n[admission]\nunauthenticated-limit = 2500\n");
+    lab.write("edge.toml", &half, 0o644);
+    let bytes = |memory: &Value, at: usize| memory["rows"][at]["bytes"].as_u64().unwrap();
+    let halved = report()["memory"].take();
+    assert_eq!(bytes(&halved, 0) * 2, bytes(&memory, 0));
+    let without = half.replace("= 2500", "= 0");
+    lab.write("edge.toml", &without, 0o644);
+    assert_eq!(report()["memory"]["total-bytes"], Value::Null);
+    let (_, output, _) = lab.run(&CHECK);
+    assert!(
+        output.contains("at most: no limit\n  strangers         no limit\n"),
+        "{output}"
+    );
 }

@@ -23,6 +23,9 @@ const ADDRESSES: usize = 16;
 const PARTNERS: usize = 4096;
 
 impl Familiar {
+    /// What it takes in memory at most, in bytes.
+    pub(super) const BYTES: usize = 2 * PARTNERS * (ADDRESSES * 48 + 512);
+
     /// Whether a partner has proven itself from this address.
     pub(super) fn knows(&self, partner: &Domain, address: IpAddr, now: Instant) -> bool {
         // A reload may have listed it since, or not list it any more.

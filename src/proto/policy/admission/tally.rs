@@ -39,6 +39,9 @@ enum Account {
 }
 
 impl Tally {
+    /// What it takes in memory at most, in bytes: an address or a name each.
+    pub(super) const BYTES: usize = MOST * 320;
+
     /// Charges a stranger for one more.
     ///
     /// # Errors
