@@ -280,7 +280,8 @@ impl Reason {
             Self::TooManyContacts(_) => ("too-many-contacts", "policy-violation", CONSTRAINT),
             Self::Xml(fault) => {
                 let condition = fault.condition().as_str();
-                (fault.limit().unwrap_or(condition), condition, TIMEOUT)
+                let named = fault.limit().or_else(|| fault.protocol());
+                (named.unwrap_or(condition), condition, TIMEOUT)
             }
             Self::InvalidNamespace => ("invalid-namespace", "invalid-namespace", TIMEOUT),
             Self::UnsupportedVersion => ("unsupported-version", "unsupported-version", TIMEOUT),

@@ -48,6 +48,15 @@ pub enum Fault {
     /// `<!` that begins nothing XML knows.
     #[error("unknown markup after \"<!\"")]
     UnknownMarkup,
+    /// The first record of a TLS handshake, where a stream header must stand.
+    #[error("a TLS handshake where a stream header must stand (direct TLS is not offered here)")]
+    TlsHello,
+    /// A request of HTTP, where a stream header must stand.
+    #[error("an HTTP request where a stream header must stand")]
+    HttpRequest,
+    /// The first line of SSH, where a stream header must stand.
+    #[error("the first line of SSH where a stream header must stand")]
+    SshHello,
     /// Text before the stream header.
     #[error("text before the stream header")]
     TextBeforeHeader,
@@ -171,6 +180,9 @@ impl Fault {
             | Self::MisplacedDeclaration
             | Self::MalformedDeclaration
             | Self::UnknownMarkup
+            | Self::TlsHello
+            | Self::HttpRequest
+            | Self::SshHello
             | Self::TextBeforeHeader
             | Self::CloseBeforeHeader
             | Self::CloseMismatch(_)
@@ -208,6 +220,17 @@ impl Fault {
             | Self::NameTooLong(_)
             | Self::TooManyBindings(_)
             | Self::TooMuchWhitespace(_) => Condition::PolicyViolation,
+        }
+    }
+
+    /// Which other protocol the peer speaks, if it is one that comes to such ports.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&'static str> {
+        match self {
+            Self::TlsHello => Some("tls-hello"),
+            Self::HttpRequest => Some("http-request"),
+            Self::SshHello => Some("ssh-hello"),
+            _ => None,
         }
     }
 

@@ -1,10 +1,19 @@
 //! Where a frame ends: an incremental scanner that looks at every byte once.
 //!
 //! A frame is an XML declaration, the stream's start tag, one whole top-level element, or the
-//! stream's end tag. The framer knows just enough XML to find those ends and to refuse at once
-//! what XMPP never admits; whether a frame is well-formed is judged when it is whole.
+//! stream's end tag. The framer knows the grammar of tags, references and sections: a byte after
+//! which nothing well-formed can follow is refused when it arrives, however long the frame goes on.
+//! What is left to be judged when a frame is whole: namespaces, attributes given twice, letters
+//! beyond ASCII in names (at the end of the name), and what stands in the declaration.
 
+mod foreign;
+mod tags;
+
+use self::foreign::TLS_HANDSHAKE;
+use self::tags::{forbidden, is_name_byte, unexpected};
 use super::chars::is_whitespace;
+use super::names::Names;
+use super::pieces::Pieces;
 use super::{Fault, Limits};
 
 /// What a frame turned out to be.
@@ -34,6 +43,9 @@ pub(super) struct Framer {
     elements: usize,
     /// Bytes of whitespace since the last frame.
     whitespace: usize,
+    /// The stream's own name, then those of the open elements, then what is being read.
+    names: Names,
+    pieces: Pieces,
     /// How many times a byte was looked at.
     #[cfg(test)]
     pub(super) looks: usize,
@@ -58,6 +70,8 @@ enum Place {
 enum State {
     /// Between frames.
     Between,
+    /// In the first word of another protocol.
+    Foreign,
     /// After `<`.
     Open,
     /// After `<?` and this many bytes of `xml`.
@@ -68,15 +82,41 @@ enum State {
     Bang(usize),
     /// In a CDATA section, after this many `]`.
     Section { brackets: u8 },
-    /// In a start tag, outside quotes; whether the last byte was `/`.
-    StartTag { slash: bool },
+    /// In a name, which may or may not have had its colon.
+    Name { of: Named, prefixed: bool },
+    /// After the colon in a name.
+    Colon(Named),
+    /// After whitespace in a start tag.
+    InTag,
+    /// After an attribute's name and whitespace.
+    AfterName,
+    /// After `=`.
+    Equals,
     /// In an attribute value, up to this quote.
     Quoted(u8),
-    /// In an end tag.
-    EndTag,
-    /// In the content of an element.
-    Content,
+    /// After the second quote.
+    AfterValue,
+    /// After `/` in a start tag.
+    Slash,
+    /// In a reference; where it stands in an attribute value, up to this quote.
+    Reference(Option<u8>),
+    /// In an end tag, after this many bytes of the name.
+    EndTag(usize),
+    /// In an end tag, after its name and whitespace.
+    EndSpace,
+    /// In the content of an element, after this many `]`.
+    Content { brackets: u8 },
 }
+
+/// What has a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    Element,
+    Attribute,
+}
+
+/// Between elements' tags, outside of any bracket.
+const CONTENT: State = State::Content { brackets: 0 };
 
 impl Framer {
     pub(super) fn new(limits: Limits) -> Self {
@@ -88,6 +128,8 @@ impl Framer {
             depth: 0,
             elements: 0,
             whitespace: 0,
+            names: Names::default(),
+            pieces: Pieces::default(),
             #[cfg(test)]
             looks: 0,
         }
@@ -135,6 +177,7 @@ impl Framer {
             self.place = Place::Prolog;
         }
         match found.and_then(|at| bytes.get(at)) {
+            Some(byte) if self.is_foreign(*byte) => Ok(skipped),
             Some(byte) if *byte != b'<' || self.is_closed() => Err(self.outside(*byte)),
             _ => Ok(skipped),
         }
@@ -151,7 +194,10 @@ impl Framer {
         };
         let room = limit.saturating_sub(self.size);
         let window = bytes.get(..room).unwrap_or(bytes);
-        let (used, token) = self.run(window)?;
+        let (used, outcome) = self.run(window);
+        // What came before the fault, if there is one: whichever is first counts.
+        self.pieces.check(window.get(..used).unwrap_or(window))?;
+        let token = outcome?;
         self.size += used;
         #[cfg(test)]
         {
@@ -168,30 +214,53 @@ impl Framer {
         Ok((used, token))
     }
 
-    fn run(&mut self, window: &[u8]) -> Result<(usize, Option<Token>), Fault> {
+    /// Returns how many bytes were taken, and what came of them. A byte with a fault is not taken.
+    fn run(&mut self, window: &[u8]) -> (usize, Result<Option<Token>, Fault>) {
         let mut rest = window;
         loop {
             rest = self.leap(rest);
             let Some((byte, after)) = rest.split_first() else {
-                return Ok((window.len(), None));
+                return (window.len(), Ok(None));
             };
-            rest = after;
-            if let Some(token) = self.step(*byte)? {
-                return Ok((window.len() - rest.len(), Some(token)));
+            match self.step(*byte) {
+                Ok(None) => rest = after,
+                Ok(token) => return (window.len() - after.len(), Ok(token)),
+                Err(fault) => return (window.len() - rest.len(), Err(fault)),
             }
         }
     }
 
     /// Jumps to the next byte that can change the state.
-    fn leap<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+    fn leap<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         let found = match self.state {
-            State::Content => bytes.iter().position(|byte| *byte == b'<'),
-            State::Quoted(quote) => bytes.iter().position(|byte| *byte == quote),
-            State::EndTag => bytes.iter().position(|byte| *byte == b'>'),
-            // `/` counts only just before `>`, so it must be seen.
-            State::StartTag { slash: false } => bytes
+            State::Content { brackets: 0 } => bytes
                 .iter()
-                .position(|byte| matches!(byte, b'>' | b'"' | b'\'' | b'/')),
+                .position(|byte| matches!(byte, b'<' | b'&' | b']')),
+            State::Quoted(quote) => bytes
+                .iter()
+                .position(|byte| *byte == quote || matches!(byte, b'<' | b'&')),
+            State::Section { brackets: 0 } => bytes.iter().position(|byte| *byte == b']'),
+            State::InTag => bytes.iter().position(|byte| !is_whitespace(*byte)),
+            State::Name { .. } => {
+                let room = self
+                    .limits
+                    .name_bytes
+                    .saturating_sub(self.names.last().len());
+                let window = bytes.get(..room).unwrap_or(bytes);
+                let end = window.iter().position(|byte| !is_name_byte(*byte));
+                let end = end.unwrap_or(window.len());
+                self.names.extend(bytes.get(..end).unwrap_or_default());
+                Some(end)
+            }
+            State::EndTag(matched) => {
+                let want = self.names.last().get(matched..).unwrap_or_default();
+                if !bytes.starts_with(want) {
+                    return bytes;
+                }
+                let end = want.len();
+                self.state = State::EndTag(matched + end);
+                Some(end)
+            }
             _ => return bytes,
         };
         found.and_then(|at| bytes.get(at..)).unwrap_or_default()
@@ -199,9 +268,20 @@ impl Framer {
 
     fn step(&mut self, byte: u8) -> Result<Option<Token>, Fault> {
         self.state = match (self.state, byte) {
-            (State::Between, b'<') | (State::Content, b'<') => State::Open,
+            (State::Between, b'<') | (State::Content { .. }, b'<') => State::Open,
+            (State::Between, _) if self.is_foreign(byte) => {
+                self.names.begin();
+                self.foreign(byte)?
+            }
             (State::Between, _) => return Err(self.outside(byte)),
-            (State::Content, _) => State::Content,
+            (State::Foreign, _) => self.foreign(byte)?,
+            (State::Content { .. }, b'&') => self.open_reference(None),
+            (State::Content { brackets }, b']') => State::Content {
+                brackets: (brackets + 1).min(2),
+            },
+            // XML 1.0 §2.4.
+            (State::Content { brackets: 2 }, b'>') => return Err(Fault::SectionEndInText),
+            (State::Content { .. }, _) => CONTENT,
 
             (State::Open, b'?') => State::Question(0),
             (State::Open, b'!') => State::Bang(0),
@@ -209,8 +289,9 @@ impl Framer {
             // RFC 6120 §11.6: `<` in UTF-16, low byte first.
             (State::Open, 0) if self.is_at_start() => return Err(Fault::Utf16),
             (State::Open, _) => {
+                let state = self.open_name(Named::Element, byte)?;
                 self.open_start_tag()?;
-                return self.in_start_tag(false, byte);
+                state
             }
 
             (State::Question(matched), _) => self.question(matched, byte)?,
@@ -218,23 +299,41 @@ impl Framer {
                 self.place = Place::Prolog;
                 return Ok(Some(Token::Declaration));
             }
+            // XML 1.0 §2.8: none of its parts contains one of these.
+            (State::Declaration { question: true }, _)
+            | (State::Declaration { .. }, b'<' | b'>') => {
+                return Err(forbidden(byte).unwrap_or(Fault::MalformedDeclaration));
+            }
             (State::Declaration { .. }, _) => State::Declaration {
                 question: byte == b'?',
             },
 
             (State::Bang(matched), _) => self.bang(matched, byte)?,
-            (State::Section { brackets: 2 }, b'>') => State::Content,
+            (State::Section { brackets: 2 }, b'>') => CONTENT,
             (State::Section { brackets }, b']') => State::Section {
                 brackets: (brackets + 1).min(2),
             },
             (State::Section { .. }, _) => State::Section { brackets: 0 },
 
-            (State::StartTag { slash }, _) => return self.in_start_tag(slash, byte),
-            (State::Quoted(quote), _) if byte == quote => State::StartTag { slash: false },
+            (State::Colon(of), _) => self.after_colon(of, byte)?,
+            (State::Name { of, prefixed }, _) => return self.in_name(of, prefixed, byte),
+            (State::InTag | State::AfterValue | State::Slash, _) => return self.in_tag(byte),
+            // XML 1.0 §3.1, production [41]; [25].
+            (State::AfterName | State::Equals, b' ' | b'\t' | b'\r' | b'\n') => self.state,
+            (State::AfterName, b'=') => State::Equals,
+            (State::Equals, b'"' | b'\'') => State::Quoted(byte),
+            (State::AfterName | State::Equals, _) => return Err(unexpected(byte)),
+            (State::Quoted(quote), _) if byte == quote => State::AfterValue,
+            // XML 1.0 §3.1: no `<` in attribute values.
+            (State::Quoted(_), b'<') => return Err(Fault::LessThanInAttribute),
+            (State::Quoted(quote), b'&') => self.open_reference(Some(quote)),
             (State::Quoted(quote), _) => State::Quoted(quote),
+            (State::Reference(quote), _) => self.reference(quote, byte)?,
 
-            (State::EndTag, b'>') => return Ok(self.end_tag()),
-            (State::EndTag, _) => State::EndTag,
+            (State::EndTag(matched), _) => return self.in_end_tag(matched, byte),
+            (State::EndSpace, b' ' | b'\t' | b'\r' | b'\n') => State::EndSpace,
+            (State::EndSpace, b'>') => return Ok(self.end_tag()),
+            (State::EndSpace, _) => return Err(self.bad_end_tag(byte)),
         };
         Ok(None)
     }
@@ -245,6 +344,7 @@ impl Framer {
             // RFC 6120 §11.6: no byte order mark; 0xEF begins that of UTF-8.
             (Place::Start | Place::Restart, 0xef) => Fault::ByteOrderMark,
             (Place::Start | Place::Restart, 0xfe | 0xff | 0) => Fault::Utf16,
+            (Place::Start, TLS_HANDSHAKE) => Fault::TlsHello,
             (Place::Stream, _) => Fault::TextBetweenElements,
             (Place::Closed, _) => Fault::DataAfterClose,
             _ => Fault::TextBeforeHeader,
@@ -267,58 +367,6 @@ impl Framer {
             return Err(Fault::TooManyElements(self.limits.elements));
         }
         Ok(())
-    }
-
-    fn in_start_tag(&mut self, slash: bool, byte: u8) -> Result<Option<Token>, Fault> {
-        self.state = match byte {
-            b'"' | b'\'' => State::Quoted(byte),
-            b'>' => return Ok(self.start_tag(slash)),
-            _ => State::StartTag {
-                slash: byte == b'/',
-            },
-        };
-        Ok(None)
-    }
-
-    /// At the end of a start tag.
-    fn start_tag(&mut self, empty: bool) -> Option<Token> {
-        if self.place != Place::Stream {
-            self.place = if empty { Place::Closed } else { Place::Stream };
-            return Some(Token::Header { empty });
-        }
-        if !empty {
-            self.depth += 1;
-        } else if self.depth == 0 {
-            return Some(Token::Element);
-        }
-        self.state = State::Content;
-        None
-    }
-
-    fn open_end_tag(&self) -> Result<State, Fault> {
-        match self.place {
-            Place::Stream => Ok(State::EndTag),
-            _ => Err(Fault::CloseBeforeHeader),
-        }
-    }
-
-    /// At the end of an end tag.
-    fn end_tag(&mut self) -> Option<Token> {
-        self.state = State::Content;
-        match self.depth {
-            0 => {
-                self.place = Place::Closed;
-                Some(Token::Close)
-            }
-            1 => {
-                self.depth = 0;
-                Some(Token::Element)
-            }
-            _ => {
-                self.depth -= 1;
-                None
-            }
-        }
     }
 
     /// After `<?`: only a declaration may go on, and only at the very start.

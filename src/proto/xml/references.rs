@@ -65,6 +65,31 @@ pub(super) fn resolve(name: &str) -> Result<char, Fault> {
     }
 }
 
+/// Whether what has come of a reference so far can become one; `begun` follows `&`.
+pub(super) fn unfinished(begun: &[u8]) -> Result<(), Fault> {
+    let Some(number) = begun.strip_prefix(b"#") else {
+        return Ok(());
+    };
+    let (digits, radix) = match number.strip_prefix(b"x") {
+        Some(digits) => (digits, 16),
+        None => (number, 10),
+    };
+    let mut code: u32 = 0;
+    let fault = || String::from_utf8_lossy(begun).as_ref().into();
+    for digit in digits {
+        let digit = char::from(*digit).to_digit(radix);
+        // Nine digits at most are looked at, so nothing can overflow.
+        code = code * radix + digit.ok_or_else(|| Fault::CharacterReference(fault()))?;
+        if code > u32::from(char::MAX) {
+            return Err(Fault::CharacterReference(fault()));
+        }
+    }
+    if digits.len() > MAX_DIGITS {
+        return Err(Fault::UnportableReference(fault()));
+    }
+    Ok(())
+}
+
 /// The largest number has seven digits. XML sets no bound to the zeros before it, and parsers do,
 /// each its own.
 const MAX_DIGITS: usize = 8;

@@ -49,7 +49,7 @@ fn an_element_without_end_is_cut_at_the_limit() {
         "<a ",
         "<a><![CDATA[",
         "</stream:stream ",
-        "<a></",
+        "<a></a",
     ] {
         let endless = text.to_owned() + &" ".repeat(10_000);
         assert_eq!(fault(&endless), Some(Fault::ElementTooBig(256)), "{text}");

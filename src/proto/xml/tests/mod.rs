@@ -1,5 +1,6 @@
 //! The whole pipeline, from bytes to events and back.
 
+mod at_once;
 mod conversation;
 mod documents;
 mod limits;

@@ -8,7 +8,7 @@ use super::*;
 use crate::proto::xml::chars::is_char;
 
 /// Stanzas of many forms, to be damaged.
-const SEEDS: &[&str] = &[
+pub(super) const SEEDS: &[&str] = &[
     "<message to='a@b.example' from='c@d.example/e' id='1' type='chat'><body>hi &amp; bye</body></message>",
     "<iq type='get' id=\"2\"><query xmlns='jabber:iq:version'/></iq><presence/>",
     "<p:x xmlns:p='urn:p' xmlns:q='urn:q' p:a='1' q:a='2' a=\"3\"><p:y/><y xmlns=''/>t</p:x>",
@@ -20,7 +20,7 @@ const SEEDS: &[&str] = &[
 ];
 
 /// What a damaged place is damaged with.
-const PIECES: &[&[u8]] = &[
+pub(super) const PIECES: &[&[u8]] = &[
     b"<",
     b">",
     b"/",
@@ -80,7 +80,7 @@ const PIECES: &[&[u8]] = &[
 ];
 
 /// Replaces a stretch of at most two bytes by a piece.
-fn damage(bytes: &mut Vec<u8>, at: Index, cut: usize, piece: &[u8]) {
+pub(super) fn damage(bytes: &mut Vec<u8>, at: Index, cut: usize, piece: &[u8]) {
     let at = at.index(bytes.len() + 1);
     let end = (at + cut).min(bytes.len());
     bytes.splice(at..end, piece.iter().copied());
