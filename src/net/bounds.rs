@@ -183,8 +183,8 @@ const TASK: usize = 24 << 10;
 const RECORD: usize = 18 << 10;
 /// Records of TLS that are not written: by the TLS library.
 const RECORDS_OUT: usize = 64 << 10;
-/// A pair with two names of 255 bytes, its proof, and its part of a rate.
-const PAIR: usize = 2 << 10;
+/// A pair with two names of 255 bytes, its proof, the budget of its rate, and its lane.
+const PAIR: usize = 3 << 10;
 /// How many times its bytes the tree of a stanza takes, and the bytes that are written from it.
 const TREE: usize = 32;
 /// How many times its bytes a stanza takes when it is written: `"` becomes `&quot;`.

@@ -30,7 +30,7 @@ pub const MOST: usize = 8192;
 /// How many of them may be one local user's.
 pub const MOST_OF_ONE: usize = 2048;
 /// How much memory the stanzas may take that wait, in bytes.
-pub const BYTES: usize = 8 << 20;
+pub const BYTES: usize = 12 << 20;
 
 /// The changes that wait, by the two users.
 #[derive(Debug)]

@@ -245,3 +245,14 @@ fn that_something_waits_for_nobody_is_told_once_until_somebody_has_come() {
     assert_eq!(queue.attended().unwrap().waiting, 2);
     assert_eq!(queue.attended(), None);
 }
+
+/// Small stanzas take more in a queue than their bytes.
+#[test]
+fn a_stanza_costs_what_it_takes_in_a_queue() {
+    use crate::proto::xml::Attribute;
+    let place = 2 * size_of::<Parcel>();
+    // Room for four, of which `type` and `id` are there.
+    let attributes = 4 * size_of::<Attribute>();
+    let taken = place + attributes;
+    assert!(taken <= Written::OVERHEAD, "{taken}");
+}

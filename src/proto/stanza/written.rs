@@ -16,10 +16,11 @@ pub struct Written {
     bytes: Box<[u8]>,
 }
 
-/// What one takes besides its bytes and its addresses: the head, and its place in a queue.
-const OVERHEAD: usize = 512;
-
 impl Written {
+    /// What one takes besides its bytes and its addresses, in bytes: the head with its attributes, and its
+    /// place in a queue that has grown by doubling.
+    pub const OVERHEAD: usize = 1024;
+
     /// What is written to the other side.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -31,7 +32,7 @@ impl Written {
     pub fn cost(&self) -> usize {
         let head = &self.head;
         let id = head.element.attribute("id").map_or(0, str::len);
-        self.bytes.len() + head.from.as_str().len() + head.to.as_str().len() + id + OVERHEAD
+        self.bytes.len() + head.from.as_str().len() + head.to.as_str().len() + id + Self::OVERHEAD
     }
 }
 
