@@ -115,7 +115,7 @@ fn locals(text: &mut String, config: &Config) {
             .and_then(CertFacts::of)
             .map(|facts| format!("valid until {}", utc(facts.not_after)))
             .unwrap_or_default();
-        row(text, width, domain.as_str(), &until, "");
+        row(text, width, &domain.to_string(), &until, "");
     }
     text.push('\n');
 }
@@ -166,7 +166,7 @@ fn partners(text: &mut String, examination: &Examination) {
             methods.join(", ")
         };
         let note = note(examination, partner);
-        row(text, width, partner.primary.as_str(), &methods, note);
+        row(text, width, &partner.primary.to_string(), &methods, note);
         for pattern in &partner.additional {
             row(text, width, &format!("  {pattern}"), "", "");
         }
@@ -208,13 +208,13 @@ fn rooms(text: &mut String, examination: &Examination) {
 /// How wide the first column is: as the longest domain that fits.
 fn width<'d>(heading: &str, domains: impl Iterator<Item = &'d Domain>) -> usize {
     domains
-        .map(|domain| domain.as_str().len())
+        .map(|domain| domain.to_string().chars().count())
         .filter(|length| *length <= DOMAIN_WIDTH)
         .fold(heading.len(), usize::max)
 }
 
 fn row(text: &mut String, width: usize, domain: &str, methods: &str, note: &str) {
-    let mut line = if domain.len() > width && !methods.is_empty() {
+    let mut line = if domain.chars().count() > width && !methods.is_empty() {
         format!("{domain}\n{:width$}  {methods:41}  {note}", "")
     } else {
         format!("{domain:width$}  {methods:41}  {note}")

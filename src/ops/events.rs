@@ -193,19 +193,19 @@ impl Line {
 
     /// The configured partner, by its primary domain.
     pub fn partner(mut self, primary: &Domain) -> Self {
-        self.partner = Some(clean(primary));
+        self.partner = Some(clean(primary.as_str()));
         self
     }
 
     /// Our side of the pair.
     pub fn local(mut self, domain: &Domain) -> Self {
-        self.local = Some(clean(domain));
+        self.local = Some(clean(domain.as_str()));
         self
     }
 
     /// The other side of the pair.
     pub fn remote(mut self, domain: &Domain) -> Self {
-        self.remote = Some(clean(domain));
+        self.remote = Some(clean(domain.as_str()));
         self
     }
 

@@ -1,21 +1,61 @@
 //! Addresses: [`Domain`] is the one normal form for every comparison, [`Jid`] the checked whole.
 //!
 //! A relay must not rewrite addresses, so local and resource parts are checked and kept as they
-//! came. Normal forms are for comparisons: [`Domain`] for domains, [`BareJid`] for accounts.
+//! came; a domain is written in one form. Normal forms are for comparisons: [`Domain`] for domains,
+//! [`BareJid`] for accounts.
 
 mod bare;
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-pub use bare::BareJid;
+use icu_normalizer::ComposingNormalizerBorrowed;
+use precis_profiles::UsernameCaseMapped;
+use precis_profiles::precis_core::profile::PrecisFastInvocation as _;
+
+pub use bare::{BareJid, Prepared};
 
 /// A domain in its one normal form: A-labels, lower case, no trailing dot.
 ///
-/// Policy, dialback, certificates and routing all compare this form, so that two spellings can
-/// never meet two rules (RUSTSEC-2024-0421).
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Domain(Arc<str>);
+/// Policy, dialback keys, certificates, DNS and routing all compare this form, so that two spellings
+/// can never meet two rules (RUSTSEC-2024-0421). In addresses it is written with U-labels:
+/// [`Domain::written`].
+#[derive(Clone)]
+pub struct Domain(Arc<Forms>);
+
+struct Forms {
+    ascii: Box<str>,
+    /// What is written where it differs.
+    written: Option<Box<str>>,
+}
+
+impl PartialEq for Domain {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ascii == other.0.ascii
+    }
+}
+
+impl Eq for Domain {}
+
+impl Hash for Domain {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.ascii.hash(state);
+    }
+}
+
+impl PartialOrd for Domain {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Domain {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.ascii.cmp(&other.0.ascii)
+    }
+}
 
 impl Domain {
     /// Parses and normalises a domain name or an IP literal.
@@ -37,7 +77,7 @@ impl Domain {
                 .strip_suffix(']')
                 .and_then(|inner| inner.parse().ok())
                 .ok_or(JidError::BadDomain)?;
-            return Ok(Self(format!("[{address}]").into()));
+            return Ok(Self::of(format!("[{address}]").into()));
         }
         let ascii = idna::uts46::Uts46::new()
             .to_ascii(
@@ -47,41 +87,94 @@ impl Domain {
                 idna::uts46::DnsLength::Verify,
             )
             .map_err(|_| JidError::BadDomain)?;
-        Ok(Self(ascii.as_ref().into()))
+        Ok(Self::of(ascii.as_ref().into()))
     }
 
-    /// The normal form as text.
+    /// The normal form as text: for comparison, DNS, TLS and certificates.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.0.ascii
+    }
+
+    /// What stands in addresses, stream headers and dialback that we write.
+    ///
+    /// RFC 7622 §3.2: U-labels. A label that IDNA 2003 reads as another one (with ß, ς, ZWJ, ZWNJ and
+    /// a few more) stays an A-label: whoever prepares names so would take it for another domain.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        self.0.written.as_deref().unwrap_or(&self.0.ascii)
+    }
+
+    fn of(ascii: Box<str>) -> Self {
+        let written = written_form(&ascii).map(Box::from);
+        Self(Arc::new(Forms { ascii, written }))
     }
 
     /// Whether this is an IP literal rather than a name: it has no SRV records.
     #[must_use]
     pub fn is_address(&self) -> bool {
-        self.0.starts_with('[') || self.0.parse::<std::net::Ipv4Addr>().is_ok()
+        self.0.ascii.starts_with('[') || self.0.ascii.parse::<std::net::Ipv4Addr>().is_ok()
     }
 
     /// The domain one label up, if there is one: `a.b.c` gives `b.c`.
     #[must_use]
     pub fn parent(&self) -> Option<&str> {
-        self.0.split_once('.').map(|(_, parent)| parent)
+        self.0.ascii.split_once('.').map(|(_, parent)| parent)
     }
 }
 
+/// For people: both forms where they differ, the safe one first where the other may deceive.
 impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let Forms { ascii, written } = &*self.0;
+        match written {
+            None => f.write_str(ascii),
+            Some(written) if may_deceive(written) => write!(f, "{ascii} ({written})"),
+            Some(written) => write!(f, "{written} ({ascii})"),
+        }
     }
 }
 
 impl fmt::Debug for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
-/// A checked address; [`Jid::as_str`] is exactly what was parsed.
+/// The form with U-labels, where it differs.
+fn written_form(ascii: &str) -> Option<String> {
+    if !ascii.split('.').any(|label| label.starts_with("xn--")) {
+        return None;
+    }
+    let label = |label: &str| {
+        let (text, outcome) = idna::domain_to_unicode(label);
+        // RFC 3491: what IDNA 2003 reads. Where it is something else, the U-label is not safe.
+        let old = stringprep::nameprep(&text);
+        if outcome.is_err() || old.is_ok_and(|old| old != text) {
+            return label.to_owned();
+        }
+        text
+    };
+    let labels: Vec<_> = ascii.split('.').map(label).collect();
+    let written = labels.join(".");
+    (written != ascii).then_some(written)
+}
+
+/// Whether a label mixes Latin letters with those of other scripts, or runs from right to left.
+fn may_deceive(written: &str) -> bool {
+    let is_latin = |c: char| {
+        c.is_ascii_alphabetic() || matches!(c, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}')
+    };
+    let runs_left = |c: char| matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fefc}');
+    written.split('.').any(|label| {
+        let mut letters = label.chars().filter(|c| c.is_alphabetic());
+        let mixed = label.chars().any(is_latin) && letters.any(|c| !is_latin(c));
+        mixed || label.contains(runs_left)
+    })
+}
+
+/// A checked address. Its local and resource parts stay as they came, and its domain is as it is
+/// written: [`Domain::written`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Jid {
     text: Arc<str>,
@@ -114,15 +207,47 @@ impl Jid {
             let (_, rest) = text.split_at(slash);
             check_resource(rest.strip_prefix('/').unwrap_or(rest))?;
         }
+        let local = at.map(|at| text.split_at(at).0);
+        if local.is_some_and(makes_separator) {
+            return Err(JidError::BadLocal);
+        }
+        let begin = at.map_or(0, |at| at + 1);
+        let end = slash.unwrap_or(text.len());
+        if text.get(begin..end) == Some(domain.written()) {
+            return Ok(Self {
+                text: text.into(),
+                domain,
+                at,
+                slash,
+            });
+        }
+        // RFC 7622 §3.2: one form of the domain leaves.
+        let before = text.get(..begin).unwrap_or_default();
+        let after = text.get(end..).unwrap_or_default();
+        let slash = slash.map(|_| begin + domain.written().len());
         Ok(Self {
-            text: text.into(),
+            text: format!("{before}{}{after}", domain.written()).into(),
             domain,
             at,
             slash,
         })
     }
 
-    /// The address as it was written.
+    /// Whether its local part, if any, is one that an account here may have: RFC 8265 §3.3, the profile
+    /// UsernameCaseMapped, without the characters that RFC 7622 §3.3.1 excludes.
+    ///
+    /// Others are read in two ways: what one program refuses another reads as an account, because it
+    /// maps invisible or compatible characters away.
+    #[must_use]
+    pub fn has_valid_local(&self) -> bool {
+        let Some(local) = self.local() else {
+            return true;
+        };
+        // What is printable in ASCII and not excluded is valid.
+        local.is_ascii() || UsernameCaseMapped::enforce(local).is_ok()
+    }
+
+    /// The address as it is written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -203,6 +328,15 @@ fn check_local(local: &str) -> Result<(), JidError> {
     Ok(())
 }
 
+/// Whether a local part becomes another address where somebody maps compatible characters (NFKC):
+/// `ceo＠boss.example／x` is no account of ours, and could be read as one elsewhere.
+fn makes_separator(local: &str) -> bool {
+    !local.is_ascii()
+        && ComposingNormalizerBorrowed::new_nfkc()
+            .normalize(local)
+            .contains(['@', '/'])
+}
+
 fn check_resource(resource: &str) -> Result<(), JidError> {
     if resource.len() > MAX_PART {
         return Err(JidError::TooLong);
@@ -229,6 +363,68 @@ mod tests {
             "Xn--Exmple-Cua.ORG",
         ] {
             assert_eq!(Domain::parse(spelling), Ok(want.clone()), "{spelling}");
+        }
+    }
+
+    #[test]
+    fn a_domain_is_written_with_u_labels_unless_they_could_be_read_as_others() {
+        for (spelling, written, shown) in [
+            ("Contoso.Example.", "contoso.example", "contoso.example"),
+            (
+                "xn--bcher-kva.example",
+                "bücher.example",
+                "bücher.example (xn--bcher-kva.example)",
+            ),
+            (
+                "BÜCHER.example.",
+                "bücher.example",
+                "bücher.example (xn--bcher-kva.example)",
+            ),
+            (
+                "straße.example",
+                "xn--strae-oqa.example",
+                "xn--strae-oqa.example",
+            ),
+            (
+                "bücher.straße.example",
+                "bücher.xn--strae-oqa.example",
+                "bücher.xn--strae-oqa.example (xn--bcher-kva.xn--strae-oqa.example)",
+            ),
+            // A Cyrillic letter among Latin ones.
+            (
+                "pаypal.example",
+                "pаypal.example",
+                "xn--pypal-4ve.example (pаypal.example)",
+            ),
+            ("[::1]", "[::1]", "[::1]"),
+        ] {
+            let domain = Domain::parse(spelling).unwrap();
+            assert_eq!(domain.written(), written, "{spelling}");
+            assert_eq!(domain.to_string(), shown, "{spelling}");
+            assert_eq!(Domain::parse(domain.written()), Ok(domain.clone()));
+            assert_eq!(Domain::parse(domain.as_str()), Ok(domain));
+        }
+    }
+
+    #[test]
+    fn the_domain_of_an_address_is_written_in_one_form() {
+        for (text, want) in [
+            ("u@fabrikam.example.", "u@fabrikam.example"),
+            ("u@FABRIKAM.example/R.", "u@fabrikam.example/R."),
+            ("U@xn--bcher-kva.example/x", "U@bücher.example/x"),
+            ("u@bücher．example/＠", "u@bücher.example/＠"),
+            ("ceo@straße.example", "ceo@xn--strae-oqa.example"),
+            ("fabri\u{ad}kam.example", "fabrikam.example"),
+        ] {
+            let jid = Jid::parse(text).unwrap();
+            assert_eq!(jid.as_str(), want, "{text}");
+            assert_eq!(Jid::parse(want), Ok(jid.clone()), "{text}");
+            let parts = [jid.local(), Some(jid.domain().written()), jid.resource()];
+            let want = Jid::parse(want).unwrap();
+            assert_eq!(
+                parts,
+                [want.local(), Some(want.domain().written()), want.resource()]
+            );
         }
     }
 
@@ -264,8 +460,8 @@ mod tests {
         assert_eq!(jid.local(), Some("Romeo"));
         assert_eq!(jid.domain().as_str(), "example.net");
         assert_eq!(jid.resource(), Some("a@b/c d"));
-        assert_eq!(jid.bare(), "Romeo@Example.NET");
-        assert_eq!(jid.as_str(), "Romeo@Example.NET/a@b/c d");
+        assert_eq!(jid.bare(), "Romeo@example.net");
+        assert_eq!(jid.as_str(), "Romeo@example.net/a@b/c d");
         let bare = Jid::parse("example.net").unwrap();
         assert_eq!(
             (bare.local(), bare.resource(), bare.bare()),

@@ -23,5 +23,6 @@ mod pki;
 mod proven;
 mod purity;
 mod security;
+mod spellings;
 mod strangers;
 mod tree;

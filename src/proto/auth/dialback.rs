@@ -294,8 +294,8 @@ pub fn answer(
 
 fn addressed(name: &'static str, from: &Domain, to: &Domain, id: Option<&str>) -> Element {
     let mut element = Element::new(Ns::DIALBACK, name)
-        .with_attribute("from", from.as_str())
-        .with_attribute("to", to.as_str());
+        .with_attribute("from", from.written())
+        .with_attribute("to", to.written());
     if let Some(id) = id {
         element.set_attribute("id", id);
     }

@@ -34,7 +34,7 @@ pub fn prove(pair: Pair, report: &CertReport) -> Result<Authenticated<Pair>, Cer
 /// XEP-0178 §3, step 9: the identity may be left out, but old servers want it.
 #[must_use]
 pub fn initial_response(local: &Domain) -> String {
-    STANDARD.encode(local.as_str())
+    STANDARD.encode(local.written())
 }
 
 /// Checks the authorization identity that a peer sent, for the `from` of its stream.

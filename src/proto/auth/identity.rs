@@ -198,7 +198,7 @@ fn unicode(domain: &Domain) -> String {
     let (text, outcome) = idna::domain_to_unicode(domain.as_str());
     match outcome {
         Ok(()) => text,
-        Err(_) => domain.to_string(),
+        Err(_) => domain.as_str().to_owned(),
     }
 }
 

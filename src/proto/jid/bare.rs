@@ -32,7 +32,43 @@ impl BareJid {
     }
 }
 
+/// What a program reads that prepares names after RFC 6122.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prepared {
+    /// The normal form: nothing in it is read in another way.
+    Same,
+    /// This bare address.
+    As(String),
+    /// None at all.
+    Invalid,
+}
+
+impl BareJid {
+    /// The address as RFC 6122 prepares it, if it is one there.
+    #[must_use]
+    pub fn prepared(&self) -> Option<String> {
+        let Some((local, domain)) = self.0.split_once('@') else {
+            return Some(self.0.to_string());
+        };
+        let local = stringprep::nodeprep(local).ok()?;
+        Some(format!("{local}@{domain}"))
+    }
+}
+
 impl Jid {
+    /// The address without its resource, as RFC 6122 prepares it.
+    #[must_use]
+    pub fn prepared_bare(&self) -> Prepared {
+        match self.local() {
+            None => Prepared::Same,
+            Some(local) if local.is_ascii() => Prepared::Same,
+            Some(local) => match stringprep::nodeprep(local) {
+                Ok(local) => Prepared::As(format!("{local}@{}", self.domain.as_str())),
+                Err(_) => Prepared::Invalid,
+            },
+        }
+    }
+
     /// The address without its resource, in its one normal form.
     #[must_use]
     pub fn normal_bare(&self) -> BareJid {
@@ -148,8 +184,9 @@ mod tests {
 
     #[test]
     fn mapping_makes_no_separator() {
-        let odd = BareJid::parse("a＠b@example.net").unwrap();
-        assert_eq!(odd.as_str(), "a＠b@example.net");
+        for odd in ["a＠b@example.net", "a／b@example.net"] {
+            assert!(BareJid::parse(odd).is_err(), "{odd}");
+        }
     }
 
     proptest! {

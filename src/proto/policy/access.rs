@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::proto::jid::{BareJid, Jid};
+use crate::proto::jid::{BareJid, Jid, Prepared};
 
 /// Which local users may use federation: a default, and those for whom the opposite holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +34,23 @@ impl Access {
             return true;
         }
         // Most have no list, and need no normal form.
-        let listed = !self.exceptions.is_empty() && self.exceptions.contains(&local.normal_bare());
-        self.default != listed
+        if self.exceptions.is_empty() {
+            return self.default;
+        }
+        let own = local.normal_bare();
+        let listed = self.exceptions.contains(&own);
+        // Programs inside may prepare names after RFC 6122 (nodeprep), which reads other spellings as
+        // one account. Where the two do not agree who is meant, the user may not.
+        match (self.default, local.prepared_bare()) {
+            // In ASCII both are the same.
+            (default, Prepared::Same) => default != listed,
+            (default, Prepared::Invalid) => default && !listed,
+            (true, Prepared::As(bare)) => {
+                let means = |one: &BareJid| one.prepared().is_some_and(|one| one == bare);
+                !listed && !self.exceptions.iter().any(means)
+            }
+            (false, Prepared::As(bare)) => listed && own.prepared().is_some_and(|one| one == bare),
+        }
     }
 }
 

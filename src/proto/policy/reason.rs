@@ -73,6 +73,15 @@ pub enum Reason {
     HeaderChanged(&'static str),
     /// The response header has no stream id.
     MissingStreamId,
+    /// One address of a stanza is none: which attribute, and what stands there, fit for a log line.
+    MalformedAddress {
+        /// `to` or `from`.
+        attribute: &'static str,
+        /// What stands there.
+        text: String,
+    },
+    /// Too many stanzas with malformed addresses came on one stream.
+    TooManyBadAddresses,
     /// A stanza came before the stream was authenticated for its pair.
     NotAuthorized,
     /// A gateway did not prove that it knows the link's secret.
@@ -288,6 +297,12 @@ impl Reason {
             Self::HeaderAddress(_) => ("header-address", "improper-addressing", TIMEOUT),
             Self::HeaderChanged(_) => ("header-changed", "invalid-from", TIMEOUT),
             Self::MissingStreamId => ("missing-stream-id", "bad-format", TIMEOUT),
+            Self::MalformedAddress { .. } => (
+                "jid-malformed",
+                "improper-addressing",
+                ("modify", "jid-malformed"),
+            ),
+            Self::TooManyBadAddresses => ("too-many-bad-addresses", "policy-violation", VIOLATION),
             Self::NotAuthorized => ("not-authorized", "not-authorized", TIMEOUT),
             Self::LinkSecret => ("link-secret", "not-authorized", TIMEOUT),
             Self::UnexpectedElement(_) => {
@@ -410,6 +425,12 @@ impl fmt::Display for Reason {
                 )
             }
             Self::MissingStreamId => f.write_str("the response header has no stream id"),
+            Self::MalformedAddress { attribute, text } => {
+                write!(f, "'{attribute}' is no address: {text}")
+            }
+            Self::TooManyBadAddresses => {
+                f.write_str("too many stanzas with malformed addresses within a minute")
+            }
             Self::NotAuthorized => {
                 f.write_str("the stream is not authenticated for this pair of domains")
             }

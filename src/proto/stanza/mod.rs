@@ -33,6 +33,22 @@ pub struct Stanza {
 }
 
 impl Stanza {
+    /// A stanza with these addresses; `element` gets them in the form in which they are written.
+    #[must_use]
+    pub fn new(kind: Kind, from: Jid, to: Jid, mut element: Element) -> Self {
+        for (name, jid) in [("from", &from), ("to", &to)] {
+            if element.attribute(name) != Some(jid.as_str()) {
+                element.set_attribute(name, jid.as_str());
+            }
+        }
+        Self {
+            kind,
+            from,
+            to,
+            element,
+        }
+    }
+
     /// The `type` attribute, if there is one.
     #[must_use]
     pub fn stanza_type(&self) -> Option<&str> {

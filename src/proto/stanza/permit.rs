@@ -114,7 +114,7 @@ fn refusal(addressed: &Addressed, reason: Reason) -> Refused {
 fn annotation(stanza: &Addressed, partner: &Partner, rules: &Rules) -> Element {
     let domain = rules.account_of(stanza.remote().domain());
     let note = Element::new(Ns::PARTNER, "partner")
-        .with_attribute("domain", domain.as_str())
+        .with_attribute("domain", domain.written())
         .with_attribute("type", partner.terms.partner_type.as_str());
     match stanza.method() {
         Some(method) => note.with_attribute("method", method.as_str()),

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use super::{Kind, Stanza, Validated, bounce};
+use crate::proto::auth::identity::printable;
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::jid::{Domain, Jid};
 use crate::proto::policy::{Decision, Direction, Facts, Method, Reason, Rules, evaluate};
@@ -86,24 +87,33 @@ pub fn from_partner(
     proven: &[Authenticated<Pair>],
     rules: &Rules,
 ) -> Result<Addressed, Refusal> {
-    let stanza = addressed(element)?;
-    let (local, remote) = (stanza.to.domain(), stanza.from.domain());
+    let mut element = element;
+    let kind = kind_of(&mut element).map_err(Refusal::Stream)?;
+    let from = Address::read(&element, "from").map_err(Refusal::Stream)?;
+    let to = Address::read(&element, "to").map_err(Refusal::Stream)?;
+    let (local, remote) = (to.domain(), from.domain());
     // RFC 6120 §4.9.3.9: `from` must be of a domain proven on this stream.
-    if !proven.iter().any(|pair| pair.remote == *remote) {
+    if !proven.iter().any(|pair| Some(&pair.remote) == remote) {
         return Err(Refusal::Stream(Reason::InvalidFrom));
     }
     // RFC 6120 §8.1.1.2, rule 2: `to` must be of a domain that was named when the pair was proven,
     // be it by SASL or by dialback; that another domain is served here, too, does not help.
     let Some(pair) = proven
         .iter()
-        .find(|pair| pair.remote == *remote && pair.local == *local)
+        .find(|pair| Some(&pair.remote) == remote && Some(&pair.local) == local)
     else {
         return Err(Refusal::Stream(Reason::HostUnknown));
     };
+    let stanza = match (from, to) {
+        (Address::Good(from), Address::Good(to)) => Stanza::new(kind, from, to, element),
+        (from, to) => return Err(malformed(kind, (from, to), element, pair)),
+    };
+    let (local, remote) = (stanza.to.domain(), stanza.from.domain());
     let facts = Facts {
         method: pair.method(),
         ..Facts::of_pair(local, remote)
     };
+    valid_here(&stanza, &stanza.to, "to", facts)?;
     accepted(&stanza, facts, rules)?;
     Ok(Addressed {
         stanza,
@@ -122,41 +132,51 @@ pub fn from_gateway(
     rules: &Rules,
 ) -> Result<Addressed, Refusal> {
     let kind = kind_of(&mut element).map_err(Refusal::Stream)?;
-    let from = address(&element, "from").map_err(Refusal::Stream)?;
+    let from = Address::read(&element, "from").map_err(Refusal::Stream)?;
     // XEP-0114 §3: a component speaks for its own domain only.
-    if from.domain() != &**proven {
+    if from.domain() != Some(&**proven) {
         return Err(Refusal::Stream(Reason::InvalidFrom));
     }
-    let to = match address(&element, "to") {
-        Ok(to) => to,
-        // A link carries everybody's stanzas: one user's slip of the pen must not end it.
+    // A link carries everybody's stanzas: one user's slip of the pen must not end it.
+    let from = match from {
+        Address::Good(from) => from,
+        Address::Bad { text, .. } => {
+            let pair = None;
+            let reason = Reason::MalformedAddress {
+                attribute: "from",
+                text,
+            };
+            let answer = None;
+            return Err(Refusal::Stanza {
+                reason,
+                pair,
+                answer,
+            });
+        }
+    };
+    let to = match Address::read(&element, "to") {
+        Ok(Address::Good(to)) => to,
+        Ok(Address::Bad { text, .. }) => {
+            let reason = Reason::MalformedAddress {
+                attribute: "to",
+                text,
+            };
+            return Err(to_nobody(kind, from, element, proven, reason));
+        }
         Err(reason) => return Err(to_nobody(kind, from, element, proven, reason)),
     };
-    let stanza = Stanza {
-        kind,
-        from,
-        to,
-        element,
-    };
+    let stanza = Stanza::new(kind, from, to, element);
     let remote = stanza.to.domain();
     if rules.is_local(remote) {
         return Err(refusal(&stanza, None, Reason::BothLocal));
     }
-    accepted(&stanza, Facts::of_pair(proven, remote), rules)?;
+    let facts = Facts::of_pair(proven, remote);
+    valid_here(&stanza, &stanza.from, "from", facts)?;
+    accepted(&stanza, facts, rules)?;
     Ok(Addressed {
         stanza,
         direction: Direction::Outbound,
         method: None,
-    })
-}
-
-/// Reads kind and addresses.
-fn addressed(mut element: Element) -> Result<Stanza, Refusal> {
-    Ok(Stanza {
-        kind: kind_of(&mut element).map_err(Refusal::Stream)?,
-        from: address(&element, "from").map_err(Refusal::Stream)?,
-        to: address(&element, "to").map_err(Refusal::Stream)?,
-        element,
     })
 }
 
@@ -170,12 +190,100 @@ fn kind_of(element: &mut Element) -> Result<Kind, Reason> {
         .ok_or_else(|| Reason::UnexpectedElement(element.name().to_owned()))
 }
 
-fn address(element: &Element, name: &'static str) -> Result<Jid, Reason> {
-    // RFC 6120 §8.1.1.2, §8.1.2.2: between servers both addresses are required.
-    element
-        .attribute(name)
-        .and_then(|text| Jid::parse(text).ok())
-        .ok_or(Reason::ImproperAddressing(name))
+/// What stands in `from` or `to`.
+enum Address {
+    Good(Jid),
+    /// No address; the domain, as far as one can be made out, and the text, fit for a log line.
+    Bad {
+        domain: Option<Domain>,
+        text: String,
+    },
+}
+
+impl Address {
+    /// Reads an attribute.
+    fn read(element: &Element, name: &'static str) -> Result<Self, Reason> {
+        // RFC 6120 §8.1.1.2, §8.1.2.2: between servers both addresses are required.
+        let text = element
+            .attribute(name)
+            .filter(|text| !text.is_empty())
+            .ok_or(Reason::ImproperAddressing(name))?;
+        Ok(match Jid::parse(text) {
+            Ok(jid) => Self::Good(jid),
+            Err(_) => Self::Bad {
+                domain: domain_of(text),
+                text: shown(text),
+            },
+        })
+    }
+
+    fn domain(&self) -> Option<&Domain> {
+        match self {
+            Self::Good(jid) => Some(jid.domain()),
+            Self::Bad { domain, .. } => domain.as_ref(),
+        }
+    }
+}
+
+/// The domain that a malformed address most likely is of: what stands between the last `@` and the
+/// first `/`.
+fn domain_of(text: &str) -> Option<Domain> {
+    let bare = text.split('/').next().unwrap_or_default();
+    Domain::parse(bare.rsplit('@').next().unwrap_or_default()).ok()
+}
+
+/// A malformed address for the operator: bridges of other networks make long ones.
+fn shown(text: &str) -> String {
+    let short: String = text.chars().take(100).collect();
+    let cut = if short.len() < text.len() { "…" } else { "" };
+    format!("{}{cut}", printable(&short))
+}
+
+/// RFC 6120 §8.3.3.8: one user's malformed address is answered, where the sender has an address, and
+/// the stream, which carries everybody's stanzas, lives on.
+fn malformed(
+    kind: Kind,
+    addresses: (Address, Address),
+    element: Element,
+    pair: &Authenticated<Pair>,
+) -> Refusal {
+    let (attribute, text, from) = match addresses {
+        (Address::Bad { text, .. }, _) => ("from", text, None),
+        (Address::Good(from), Address::Bad { text, .. }) => ("to", text, Some(from)),
+        (Address::Good(from), Address::Good(to)) => ("to", shown(to.as_str()), Some(from)),
+    };
+    let reason = Reason::MalformedAddress { attribute, text };
+    // The answer comes from the domain: the address that was meant is none.
+    let to = Jid::parse(pair.local.as_str()).ok();
+    let answer = from.zip(to).and_then(|(from, to)| {
+        let stanza = Stanza {
+            kind,
+            from,
+            to,
+            element,
+        };
+        bounce(&stanza, &reason)
+    });
+    Refusal::Stanza {
+        reason,
+        pair: Some(Box::new((**pair).clone())),
+        answer: answer.map(Box::new),
+    }
+}
+
+/// RFC 7622 §3.3.1: the address on this side is one that an account here may have.
+fn valid_here(
+    stanza: &Stanza,
+    own: &Jid,
+    attribute: &'static str,
+    facts: Facts<'_>,
+) -> Result<(), Refusal> {
+    if own.has_valid_local() {
+        return Ok(());
+    }
+    let text = shown(own.as_str());
+    let reason = Reason::MalformedAddress { attribute, text };
+    Err(refusal(stanza, Some(facts), reason))
 }
 
 /// Refuses a gateway's stanza without a usable `to`; the answer comes from the link's own domain.

@@ -100,7 +100,7 @@ impl Component {
         let stream_id = self.ids.next_id();
         header::send(
             &mut self.wire,
-            &[("from", domain.as_str()), ("id", &stream_id)],
+            &[("from", domain.written()), ("id", &stream_id)],
         );
         self.state = State::ExpectHandshake { domain, stream_id };
         Ok(())

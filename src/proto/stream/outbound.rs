@@ -169,8 +169,8 @@ impl Outbound {
         header::send(
             &mut self.wire,
             &[
-                ("from", self.pair.local.as_str()),
-                ("to", self.pair.remote.as_str()),
+                ("from", self.pair.local.written()),
+                ("to", self.pair.remote.written()),
                 ("version", "1.0"),
                 ("xml:lang", "en"),
             ],

@@ -374,3 +374,13 @@ fn what_others_can_make_the_edge_hold_is_computed_and_stands_in_the_docs() {
         "{output}"
     );
 }
+
+#[test]
+fn domains_beyond_ascii_are_shown_in_both_forms() {
+    let partners = PARTNERS.replace("fabrikam.example", "BÜCHER.example");
+    let lab = Lab::with(EDGE, &partners);
+    let (status, text, _) = lab.run(&CHECK);
+    assert_eq!(status, 0, "{text}");
+    let row = "\nbücher.example (xn--bcher-kva.example)\n";
+    assert!(text.contains(row), "{text}");
+}

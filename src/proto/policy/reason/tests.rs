@@ -60,6 +60,11 @@ fn every_reason() -> Vec<Reason> {
         Reason::HeaderAddress("to"),
         Reason::HeaderChanged("to"),
         Reason::MissingStreamId,
+        Reason::MalformedAddress {
+            attribute: "to",
+            text: text(),
+        },
+        Reason::TooManyBadAddresses,
         Reason::NotAuthorized,
         Reason::LinkSecret,
         Reason::UnexpectedElement(text()),

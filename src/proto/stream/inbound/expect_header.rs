@@ -149,10 +149,10 @@ impl Claimed {
             .as_ref()
             .filter(|local| rules.is_local(local))
             .or_else(|| rules.local().first())
-            .map_or("", Domain::as_str);
+            .map_or("", Domain::written);
         let mut attributes = vec![("from", from)];
         // RFC 6120 §4.7.2: in answer to a `from`, a `to`.
-        attributes.extend(self.remote.as_ref().map(|to| ("to", to.as_str())));
+        attributes.extend(self.remote.as_ref().map(|to| ("to", to.written())));
         // RFC 6120 §4.7.5: the lower of the two versions, which is ours.
         attributes.extend([("id", id), ("version", "1.0"), ("xml:lang", "en")]);
         header::send(wire, &attributes);

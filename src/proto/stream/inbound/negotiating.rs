@@ -1,6 +1,6 @@
 //! Between header and end: the partner proves pairs and, once one is proven, sends stanzas.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::close::peer_error;
 use super::super::expiry::Expiry;
@@ -19,6 +19,10 @@ use crate::proto::xml::{Element, Ns};
 /// Most dialbacks that may fail on a stream that has proven nothing: each could make us dial.
 const MAX_DIALBACK_FAILURES: u8 = 16;
 
+/// So many stanzas with malformed addresses in one minute end the stream.
+const MAX_BAD_ADDRESSES: u8 = 50;
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// Features were sent.
 #[derive(Debug)]
 pub(super) struct Negotiating {
@@ -33,6 +37,8 @@ pub(super) struct Negotiating {
     pub(super) pending: Pending,
     pub(super) proven: Vec<Authenticated<Pair>>,
     pub(super) last_stanza: Instant,
+    /// Since when malformed addresses are counted, and how many there were.
+    bad_addresses: Option<(Instant, u8)>,
 }
 
 /// What comes after an element.
@@ -62,6 +68,7 @@ impl Negotiating {
             pending: Pending::default(),
             proven,
             last_stanza: now,
+            bad_addresses: None,
         }
     }
 
@@ -170,12 +177,29 @@ impl Negotiating {
                 pair,
                 answer,
             }) => {
+                if matches!(reason, Reason::MalformedAddress { .. }) {
+                    self.bad_address(cx.now.monotonic)?;
+                }
                 cx.wire.push(Output::Refused {
                     reason,
                     pair,
                     answer,
                 });
             }
+        }
+        Ok(())
+    }
+
+    /// Counts a malformed address: a server that makes one in each stanza is broken, or hostile.
+    fn bad_address(&mut self, now: Instant) -> Result<(), Reason> {
+        match &mut self.bad_addresses {
+            Some((since, count)) if now.saturating_duration_since(*since) < MINUTE => {
+                *count += 1;
+                if *count >= MAX_BAD_ADDRESSES {
+                    return Err(Reason::TooManyBadAddresses);
+                }
+            }
+            window => *window = Some((now, 1)),
         }
         Ok(())
     }

@@ -87,8 +87,8 @@ impl Open {
         });
         Element::new(Ns::CONTENT, "iq")
             .with_attribute("type", "get")
-            .with_attribute("from", pair.local.as_str())
-            .with_attribute("to", pair.remote.as_str())
+            .with_attribute("from", pair.local.written())
+            .with_attribute("to", pair.remote.written())
             .with_attribute("id", id)
             .with_child(Element::new(Ns::PING, "ping"))
     }

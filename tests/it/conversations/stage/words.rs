@@ -51,7 +51,7 @@ impl Stage<'_> {
             ),
             ["space"] => " \n\t ".to_owned(),
             ["x", count] => "x".repeat(count.parse().unwrap()),
-            ["x", count, text] => text.repeat(count.parse().unwrap()),
+            ["x", count, text @ ..] => text.join(" ").repeat(count.parse().unwrap()),
             ["peer-stream"] => self.peer_header(),
             ["edge-stream"] => self.edge_header(),
             ["new-id"] => "{id}".to_owned(),
