@@ -4,6 +4,7 @@
 //! certificate is wanted whichever side dialled: certification authorities no longer issue
 //! `clientAuth` to servers, and check it by other rules where they do.
 
+mod algorithms;
 mod anchors;
 mod faults;
 mod path;
@@ -23,8 +24,9 @@ use super::certificate::CertFacts;
 use super::continuity::Shown;
 use super::pin::Pins;
 use crate::proto::jid::Domain;
+use algorithms::BELIEVED;
 use faults::{chain_fault, malformed, own_faults};
-use select::{Candidate, candidates, paths};
+use select::{Candidate, MOST_ON_PATH, candidates, paths};
 
 /// What a finished handshake showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,10 +195,13 @@ fn along(
     anchors: &Anchors,
     now: UnixTime,
 ) -> Result<Verified, CertFault> {
+    if path.len() > MOST_ON_PATH {
+        return Err(CertFault::TooDeep);
+    }
     let above: Vec<_> = path.iter().map(|one| one.certificate.clone()).collect();
     let verified = leaf
         .verify_for_usage(
-            webpki::ALL_VERIFICATION_ALGS,
+            BELIEVED,
             anchors.roots(),
             &above,
             now,

@@ -17,6 +17,8 @@ use crate::proto::auth::certificate::CertFacts;
 pub const MOST_SENT: usize = 16;
 /// How many of them may be candidates: certificates that an issuer's name leads to.
 pub const MOST_CANDIDATES: usize = 8;
+/// How many authorities, a root that was sent included, a path may have. Public ones have one to three.
+pub(super) const MOST_ON_PATH: usize = 5;
 /// How many paths are tried. A second one is needed where an authority is cross-signed.
 const MOST_PATHS: usize = 2;
 
