@@ -12,11 +12,12 @@ class NameServer:
         self.services = {}
 
     def host(self, name, *addresses):
+        name = plan.ascii_form(name)
         self.hosts[name] = addresses
         return name
 
     def service(self, domain, host, port=plan.S2S_PORT):
-        self.services[domain] = (host, port)
+        self.services[plan.ascii_form(domain)] = (host, port)
 
     async def start(self, directory):
         lines = [

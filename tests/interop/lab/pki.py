@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lab import plan
+
 DAY = timedelta(days=1)
 USAGE = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
 
@@ -79,7 +81,7 @@ class Authority:
         key = rsa.generate_private_key(65537, 2048) if rsa_key else ec.generate_private_key(ec.SECP256R1())
         extensions = [
             x509.BasicConstraints(False, None),
-            x509.SubjectAlternativeName([x509.DNSName(d) for d in domains]),
+            x509.SubjectAlternativeName([x509.DNSName(plan.ascii_form(d)) for d in domains]),
             x509.ExtendedKeyUsage([USAGE[u] for u in usage]),
         ]
         issuer, issuer_key = (subject(name), key) if self_signed else (self.name, self.key)

@@ -20,6 +20,11 @@ EDGE = {"prosody": "contoso", "ejabberd": "litware", "jabberd2": "litware"}
 KINDS = ("message", "presence", "iq")
 
 
+def ascii_form(domain):
+    """The A-labels of a domain: what DNS and certificates have, and the daemon's log in its fields."""
+    return domain.encode("idna").decode()
+
+
 @dataclass(frozen=True)
 class Cell:
     """One field of the table. Each has a partner domain of its own, so each begins with no stream at all."""
