@@ -7,7 +7,7 @@ use crate::proto::auth::identity::printable;
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::jid::{Domain, Jid};
 use crate::proto::policy::{Decision, Direction, Facts, Method, Reason, Rules, evaluate};
-use crate::proto::xml::{Element, Ns};
+use crate::proto::xml::{Element, Node, Ns};
 
 /// A well-formed stanza whose sender is who it says: [`permit`](super::permit()) decides whether it
 /// passes, and nothing else can be done with it.
@@ -328,6 +328,12 @@ fn refusal(stanza: &Stanza, facts: Option<Facts<'_>>, reason: Reason) -> Refusal
 
 /// The rules that a stanza of each kind must keep by itself.
 fn well_formed(stanza: &Stanza) -> Result<(), &'static str> {
+    // RFC 6120 appendix A.6, RFC 6121 §5.2: a stanza has elements, and no text of its own. Who would
+    // take it out unseen would change what was sent; whoever sends it is told (RFC 6120 §8.3.3.1).
+    let is_text = |node: &Node| matches!(node, Node::Text(text) if !text.trim_ascii().is_empty());
+    if stanza.element.nodes().any(is_text) {
+        return Err("text directly inside a stanza");
+    }
     let stanza_type = stanza.stanza_type();
     match stanza.kind {
         Kind::Iq => {
