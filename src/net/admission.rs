@@ -41,11 +41,15 @@ impl Door {
 }
 
 impl Admitted {
-    /// The connection claims to be a partner: see [`Admission::claim`].
+    /// The connection claims to be a partner, or nobody: see [`Admission::claim`].
     ///
     /// # Errors
     /// The limit that is reached.
-    pub fn claim(&mut self, partner: Domain, limits: &AdmissionLimits) -> Result<(), Reason> {
+    pub fn claim(
+        &mut self,
+        partner: Option<Domain>,
+        limits: &AdmissionLimits,
+    ) -> Result<(), Reason> {
         let visit = &mut self.visit;
         self.door
             .with(|admission| admission.claim(visit, partner, limits, Instant::now()))

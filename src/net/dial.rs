@@ -544,6 +544,8 @@ impl Side for Dialling {
             | Output::Stanza(_)
             | Output::Refused { .. }
             | Output::Claimed(_)
+            | Output::ClaimedNobody
+            | Output::ShutWrite
             | Output::Close(_) => {}
         }
         Ok(())

@@ -168,6 +168,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             match output {
                 Output::Send(bytes) => self.outbox.append(bytes),
                 Output::StartTls { local, remote } => self.start_tls(&local, &remote).await?,
+                Output::ShutWrite => self.shut_write().await,
                 Output::Pinged(id) => self.mailbox.1.await_pong(id),
                 Output::Close(reason) => return Ok(Some(reason)),
                 other => {
@@ -209,6 +210,21 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                     }
                 }
             }
+        }
+    }
+
+    /// Says the last word to a peer that has proven nothing; no longer than the machine waits for it.
+    async fn shut_write(&mut self) {
+        let deadline = self.machine.deadline().unwrap_or_else(Instant::now).into();
+        let last = async {
+            self.write_all().await?;
+            self.transport.shutdown().await
+        };
+        if let Ok(Err(error)) | Err(error) = timeout_at(deadline, last)
+            .await
+            .map_err(std::io::Error::from)
+        {
+            tracing::trace!(%error, "the last word did not get through");
         }
     }
 

@@ -217,6 +217,8 @@ impl Side for Serving {
             | Output::Send(_)
             | Output::StartTls { .. }
             | Output::Claimed(_)
+            | Output::ClaimedNobody
+            | Output::ShutWrite
             | Output::Ask(_)
             | Output::Answered(_)
             | Output::GaveUp(_)

@@ -85,7 +85,11 @@ impl Side for Receiving {
             Output::Claimed(pair) => {
                 let account = self.edge.context().rules.account_of(&pair.remote);
                 let limits = self.edge.settings.load().admission;
-                self.admitted.claim(account, &limits)?;
+                self.admitted.claim(Some(account), &limits)?;
+            }
+            Output::ClaimedNobody => {
+                let limits = self.edge.settings.load().admission;
+                self.admitted.claim(None, &limits)?;
             }
             Output::Stanza(stanza) => self.edge.hub.from_partner(stanza).await,
             Output::Refused {
@@ -159,6 +163,7 @@ impl Side for Receiving {
                 });
             }
             Output::Send(_)
+            | Output::ShutWrite
             | Output::StartTls { .. }
             | Output::Answered(_)
             | Output::GaveUp(_)

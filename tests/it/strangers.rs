@@ -8,6 +8,7 @@ mod crowd;
 mod deaf;
 mod honest;
 mod mesh;
+mod refused;
 mod scarcity;
 mod secrets;
 mod slow;

@@ -57,11 +57,10 @@ fn instructions(screen: Screen, stage: &Stage) {
     let items = [
         ("All its files are here:", format!("cd {directory}")),
         (
-            "See what a partner sees (openssl has no option for from; this puts it in):",
+            "See the edge's certificate, as a partner or a monitor sees it:",
             format!(
                 "openssl s_client -connect {s2s} -starttls xmpp-server \\\n    \
-                 -xmpphost \"{OURS}' from='fabrikam.example\" \\\n    \
-                 -CAfile authority.pem"
+                 -xmpphost {OURS} -CAfile authority.pem"
             ),
         ),
         (

@@ -63,7 +63,8 @@ pub struct Visit {
 
 #[derive(Debug)]
 struct Claim {
-    partner: Domain,
+    /// `None` where the header names nobody.
+    partner: Option<Domain>,
     is_familiar: bool,
     /// Whether the attempt is charged no more.
     is_vouched: bool,
@@ -126,14 +127,15 @@ impl Admission {
     }
 
     /// The connection claims to be a partner that policy would admit; `partner` is the one who has
-    /// an account of its own in the rules. A connection is charged once.
+    /// an account of its own in the rules. Who names nobody is charged all the same, but to no
+    /// partner. A connection is charged once.
     ///
     /// # Errors
     /// [`Reason::TooManyStrangers`] names the limit that is reached.
     pub fn claim(
         &mut self,
         visit: &mut Visit,
-        partner: Domain,
+        partner: Option<Domain>,
         limits: &AdmissionLimits,
         now: Instant,
     ) -> Result<(), Reason> {
@@ -141,14 +143,16 @@ impl Admission {
             return Ok(());
         }
         let claim = Claim {
-            is_familiar: self.familiar.knows(&partner, visit.address, now),
+            is_familiar: partner
+                .as_ref()
+                .is_some_and(|partner| self.familiar.knows(partner, visit.address, now)),
             partner,
             is_vouched: false,
             has_asked: false,
         };
         let stranger = claim.stranger(visit.address);
-        if stranger.posing_as.is_some() {
-            let posing = self.posing.get(&claim.partner).copied().unwrap_or_default();
+        if let Some(partner) = stranger.posing_as {
+            let posing = self.posing.get(partner).copied().unwrap_or_default();
             let limit = limits.unauthenticated_per_domain;
             within(posing, limit, "unauthenticated-per-domain")?;
         }
@@ -161,8 +165,8 @@ impl Admission {
                     Exceeded::Domain => "attempts-per-domain",
                 })
             })?;
-        if !claim.is_familiar {
-            *self.posing.entry(claim.partner.clone()).or_default() += 1;
+        if let Some(partner) = stranger.posing_as {
+            *self.posing.entry(partner.clone()).or_default() += 1;
         }
         visit.claim = Some(claim);
         Ok(())
@@ -249,8 +253,9 @@ impl Admission {
             counts.unauthenticated = counts.unauthenticated.saturating_sub(1);
         }
         one_less(&mut self.networks, &Network::of(visit.address));
-        if let Some(claim) = visit.claim.as_ref().filter(|claim| !claim.is_familiar) {
-            one_less(&mut self.posing, &claim.partner);
+        let claim = visit.claim.as_ref();
+        if let Some(partner) = claim.and_then(|claim| claim.stranger(visit.address).posing_as) {
+            one_less(&mut self.posing, partner);
         }
     }
 }
@@ -273,7 +278,7 @@ impl Claim {
     fn stranger(&self, address: IpAddr) -> Stranger<'_> {
         Stranger {
             address,
-            posing_as: Some(&self.partner).filter(|_| !self.is_familiar),
+            posing_as: self.partner.as_ref().filter(|_| !self.is_familiar),
         }
     }
 }

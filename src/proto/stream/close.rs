@@ -33,6 +33,19 @@ impl Closing {
         }
     }
 
+    /// The same towards a peer that may have proven nothing: it is to be gone soon.
+    ///
+    /// RFC 6120 §4.4 leaves it to us how long we wait. Were the connection closed at once, what is
+    /// still unread would reset it, and the error with it: so only our direction is closed.
+    pub(super) fn begin_accepted(wire: &mut Wire, now: Now, reason: Reason) -> Self {
+        if wire.is_proven() {
+            return Self::begin(wire, now, reason);
+        }
+        let closing = Self::begin_within(Timing::SHORT_GRACE, wire, now, reason);
+        wire.push(Output::ShutWrite);
+        closing
+    }
+
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
     }

@@ -216,7 +216,7 @@ impl Component {
             let id = self.ids.next_id();
             header::send(&mut self.wire, &[("id", &id)]);
         }
-        let closing = Closing::begin(&mut self.wire, now, reason);
+        let closing = Closing::begin_accepted(&mut self.wire, now, reason);
         if open.is_none() {
             self.wire.allow(self.context.unproven.bytes);
         }

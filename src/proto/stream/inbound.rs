@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::admission::{admitted_again, set_limits};
-use self::expect_header::{Claimed, ExpectHeader, ExpectTls};
+use self::expect_header::{Begun, Claimed, ExpectHeader, ExpectTls, Nameless};
 use self::negotiating::{Negotiating, Next};
 use super::close::Closing;
 use super::wire::Wire;
@@ -53,6 +53,7 @@ pub struct Inbound {
 enum State {
     ExpectHeader(Box<ExpectHeader>),
     Negotiating(Box<Negotiating>),
+    Nameless(Nameless),
     ExpectTls(ExpectTls),
     /// Stanzas that were already on their way are still taken.
     Closing(Closing, Option<Box<Negotiating>>),
@@ -139,7 +140,7 @@ impl Inbound {
             State::Negotiating(open) if is_orderly(&reason) => {
                 self.begin_closing(now, reason, Some(open));
             }
-            State::Negotiating(_) | State::ExpectHeader(_) => {
+            State::Negotiating(_) | State::ExpectHeader(_) | State::Nameless(_) => {
                 self.begin_closing(now, reason, None);
             }
         }
@@ -152,7 +153,7 @@ impl Inbound {
             self.claimed
                 .send_header(&mut self.wire, &self.context.rules, &id);
         }
-        let closing = Closing::begin(&mut self.wire, now, reason);
+        let closing = Closing::begin_accepted(&mut self.wire, now, reason);
         if open.is_none() {
             self.wire.allow(self.context.unproven.bytes);
         }
@@ -257,7 +258,9 @@ impl Machine for Inbound {
 
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::ExpectHeader(_) | State::ExpectTls(_) => Some(self.establishment),
+            State::ExpectHeader(_) | State::ExpectTls(_) | State::Nameless(_) => {
+                Some(self.establishment)
+            }
             State::Negotiating(open) if open.proven.is_empty() => Some(self.establishment),
             State::Negotiating(open) => {
                 let idle = open.last_stanza + self.context.timing.inactivity;
@@ -278,8 +281,12 @@ impl State {
     fn handle(self, cx: &mut Cx<'_>, event: Event) -> Result<Self, Reason> {
         match (self, event) {
             (Self::ExpectHeader(state), Event::Header(header)) => {
-                Ok(Self::Negotiating(state.header(cx, &header)?))
+                Ok(match state.header(cx, &header)? {
+                    Begun::Negotiating(open) => Self::Negotiating(open),
+                    Begun::Nameless(nameless) => Self::Nameless(nameless),
+                })
             }
+            (Self::Nameless(nameless), Event::Element(element)) => nameless.element(cx, &element),
             (Self::Negotiating(mut open), Event::Element(element)) => {
                 match open.element(cx, element)? {
                     Next::Stay => Ok(Self::Negotiating(open)),
@@ -303,7 +310,7 @@ impl State {
                 Ok(Self::Closed)
             }
             // RFC 6120 §4.4: a closing tag is answered with one.
-            (Self::Negotiating(_), Event::Close) => {
+            (Self::Negotiating(_) | Self::Nameless(_), Event::Close) => {
                 cx.wire.send_with(write_close);
                 cx.wire.push(Output::Close(Reason::PeerClosed));
                 Ok(Self::Closed)
@@ -317,8 +324,13 @@ impl State {
         let (tls, pair, proven) = match &mut self {
             Self::Negotiating(open) => (&mut open.tls, Some(&open.pair), &open.proven),
             Self::ExpectHeader(state) => (&mut state.tls, state.before.as_ref(), &state.proven),
+            Self::Nameless(Nameless { local }) if !cx.context.rules.is_local(local) => {
+                return Err(Reason::UnknownLocalDomain(local.to_string()));
+            }
             // What is asked once TLS is up is asked of the rules of then.
-            Self::ExpectTls(_) | Self::Closing(..) | Self::Closed => return Ok(self),
+            Self::ExpectTls(_) | Self::Nameless(_) | Self::Closing(..) | Self::Closed => {
+                return Ok(self);
+            }
         };
         if let Some(pair) = pair {
             admitted_again(cx, tls, pair, proven)

@@ -126,7 +126,8 @@ impl Timing {
     /// How long a server that we dial may take to answer with its stream header: a host that
     /// speaks another protocol says nothing.
     pub const HEADER_ANSWER: Duration = Duration::from_secs(10);
-    /// How long the other side may take to close a stream that never opened.
+    /// How long the other side may take to close a stream that never opened, or on which nothing was
+    /// proven: long enough to read why, and no longer.
     pub const SHORT_GRACE: Duration = Duration::from_secs(1);
     /// How long the other side may take to close after us.
     ///
@@ -196,6 +197,8 @@ pub enum Output {
     /// The header claims this pair, and policy would admit it: from here on it may cost much, so
     /// this is where a limit on strangers ends the stream.
     Claimed(Pair),
+    /// As `Claimed`, of a header that names one of our domains and no domain of its own.
+    ClaimedNobody,
     /// Ask the authoritative server of `question.pair.remote`, and come back with an answer.
     Ask(Question),
     /// A ping with this id is sent: its answer comes on a stream of the partner's.
@@ -224,6 +227,9 @@ pub enum Output {
     Pace,
     /// Something that the operator should be able to read.
     Record(Record),
+    /// Write everything before this, then send no more: FIN, and `close_notify` under TLS before it.
+    /// What the other side still says is read, so that it can read what was written.
+    ShutWrite,
     /// Write everything before this, then close the connection.
     Close(Reason),
 }

@@ -57,6 +57,11 @@ impl Wire {
         self.allowance = Some(bytes);
     }
 
+    /// Whether anything was proven here; not to be asked any more after [`Wire::allow`].
+    pub(super) fn is_proven(&self) -> bool {
+        self.allowance.is_none()
+    }
+
     pub(super) fn next_event(&mut self) -> Result<Option<Event>, Reason> {
         self.reader.next().map_err(Reason::Xml)
     }

@@ -211,6 +211,8 @@ impl<M: Machine> Run<M> {
             Output::Pinged(id) => self.pinged = id,
             Output::Close(_) => self.closed = true,
             Output::Claimed(_)
+            | Output::ClaimedNobody
+            | Output::ShutWrite
             | Output::Answered(_)
             | Output::GaveUp(_)
             | Output::Pace

@@ -235,6 +235,8 @@ impl Meeting {
                 self.inputs.push_back((other, Going::HangUp));
             }
             Output::Claimed(_)
+            | Output::ClaimedNobody
+            | Output::ShutWrite
             | Output::Pinged(_)
             | Output::GaveUp(_)
             | Output::Pace

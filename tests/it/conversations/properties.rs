@@ -375,7 +375,7 @@ impl<M: Machine> Watch<M> {
                     self.said_goodbye = bytes.ends_with(b"</stream:stream>");
                     self.sent.extend(bytes);
                 }
-                Output::Claimed(_) => {
+                Output::Claimed(_) | Output::ClaimedNobody => {
                     prop_assert!(!self.claimed, "one connection is charged twice");
                     self.claimed = true;
                 }
@@ -409,6 +409,10 @@ impl<M: Machine> Watch<M> {
                         remote: stanza.from.domain().clone(),
                     };
                     prop_assert!(self.proven.contains(&pair), "not proven: {pair}");
+                }
+                Output::ShutWrite => {
+                    prop_assert!(self.said_goodbye, "sends no more before the closing tag");
+                    prop_assert!(self.proven.is_empty(), "a partner has the whole grace");
                 }
                 Output::Close(_) => {
                     self.closed = true;

@@ -210,7 +210,12 @@ impl<'s> Stage<'s> {
             self.take_written(&mut written);
             let done = match output {
                 // What the shell charges for; the properties say when.
-                Output::Send(_) | Output::Claimed(_) | Output::Pinged(_) | Output::GaveUp(_) => {
+                Output::Send(_)
+                | Output::Claimed(_)
+                | Output::ClaimedNobody
+                | Output::ShutWrite
+                | Output::Pinged(_)
+                | Output::GaveUp(_) => {
                     continue;
                 }
                 Output::StartTls { local, remote } => {

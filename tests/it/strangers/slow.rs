@@ -198,7 +198,7 @@ fn who_dawdles_at_the_gateways_port_is_shown_out() {
     let authority = Authority::start();
     let lab = lab(
         authority.address,
-        "stream-establishment-timeout = \"1s\"",
+        "stream-establishment-timeout = \"3s\"",
         "unauthenticated-limit = 10",
         "",
     );

@@ -75,7 +75,9 @@ impl Lab {
 
     fn claim(&mut self, visit: &mut Visit, name: &str) -> &'static str {
         let (limits, now) = (self.limits, self.now);
-        key(self.admission.claim(visit, partner(name), &limits, now))
+        key(self
+            .admission
+            .claim(visit, Some(partner(name)), &limits, now))
     }
 
     fn ask(&mut self, visit: &mut Visit) -> &'static str {

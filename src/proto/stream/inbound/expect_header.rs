@@ -1,6 +1,6 @@
 //! Before each header of a partner's: in the clear, after TLS, after EXTERNAL.
 
-use super::super::close::one_line;
+use super::super::close::{one_line, peer_error};
 use super::super::features::Offer;
 use super::super::wire::Wire;
 use super::super::{Output, Record, header};
@@ -11,7 +11,7 @@ use crate::proto::auth::chain::TlsFacts;
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Negotiation, Partner, Reason, Rules};
-use crate::proto::xml::{Dialect, Header};
+use crate::proto::xml::{Dialect, Element, Header, Ns};
 
 /// The next thing must be a header.
 #[derive(Debug, Default)]
@@ -20,18 +20,40 @@ pub(super) struct ExpectHeader {
     /// Whom the header before this one named.
     pub(super) before: Option<Pair>,
     pub(super) proven: Vec<Authenticated<Pair>>,
+    /// Whether the header before this one named nobody.
+    pub(super) after_nobody: bool,
 }
 
 /// `<proceed/>` was sent.
 #[derive(Debug)]
 pub(super) struct ExpectTls {
-    pub(super) pair: Pair,
+    /// `None` where the header named nobody.
+    pub(super) pair: Option<Pair>,
+}
+
+/// The header named one of our domains and none of its own: our certificate may be looked at, and
+/// nothing else is to be had.
+#[derive(Debug)]
+pub(super) struct Nameless {
+    pub(super) local: Domain,
+}
+
+/// What a header leads to.
+pub(super) enum Begun {
+    Negotiating(Box<Negotiating>),
+    Nameless(Nameless),
 }
 
 impl State {
     pub(super) fn tls_up(self, cx: &mut Cx<'_>, facts: TlsFacts) -> Result<Self, Reason> {
         let Self::ExpectTls(ExpectTls { pair }) = self else {
             return Ok(self);
+        };
+        let Some(pair) = pair else {
+            return Ok(Self::ExpectHeader(Box::new(ExpectHeader {
+                after_nobody: true,
+                ..ExpectHeader::default()
+            })));
         };
         let mut tls = Secured::judge(cx, &pair, facts)?;
         cx.wire.record(Record::Secured {
@@ -47,7 +69,7 @@ impl State {
         Ok(Self::ExpectHeader(Box::new(ExpectHeader {
             tls: Some(tls),
             before: Some(pair),
-            proven: Vec::new(),
+            ..ExpectHeader::default()
         })))
     }
 }
@@ -57,9 +79,9 @@ impl ExpectHeader {
         mut self: Box<Self>,
         cx: &mut Cx<'_>,
         header: &Header,
-    ) -> Result<Box<Negotiating>, Reason> {
+    ) -> Result<Begun, Reason> {
         cx.claimed.note(header);
-        if self.before.is_none() {
+        if self.before.is_none() && !self.after_nobody {
             cx.wire.record(Record::Claimed {
                 local: cx.claimed.local.clone(),
                 remote: header.attribute("from").map(one_line),
@@ -69,7 +91,12 @@ impl ExpectHeader {
         header::check_version(header)?;
         // RFC 6120 §4.7.1, §4.7.2: between servers both addresses are required.
         let local = header::domain(header, "to")?.ok_or(Reason::HeaderAddress("to"))?;
-        let remote = header::domain(header, "from")?.ok_or(Reason::HeaderAddress("from"))?;
+        let Some(remote) = header::domain(header, "from")? else {
+            return self.nameless(cx, local).map(Begun::Nameless);
+        };
+        if self.after_nobody {
+            return Err(Reason::HeaderChanged("from"));
+        }
         let pair = Pair { local, remote };
         if let Some(before) = &self.before {
             if before.local != pair.local {
@@ -89,14 +116,36 @@ impl ExpectHeader {
         cx.claimed
             .send_header(cx.wire, &cx.context.rules, &stream_id);
         cx.wire.send(&offer.to_element());
-        Ok(Box::new(Negotiating::new(
+        Ok(Begun::Negotiating(Box::new(Negotiating::new(
             pair,
             stream_id,
             offer,
             self.tls.take(),
             std::mem::take(&mut self.proven),
             cx.now.monotonic,
-        )))
+        ))))
+    }
+
+    /// A header without `from`, as monitors of certificates send it. RFC 6120 §4.7.1 requires one
+    /// between servers, so it leads to STARTTLS and no further: under TLS it is refused.
+    fn nameless(&self, cx: &mut Cx<'_>, local: Domain) -> Result<Nameless, Reason> {
+        if self.before.is_some() || self.after_nobody {
+            return Err(Reason::HeaderAddress("from"));
+        }
+        if !cx.context.rules.is_local(&local) {
+            return Err(Reason::UnknownLocalDomain(local.to_string()));
+        }
+        cx.wire.push(Output::ClaimedNobody);
+        let offer = Offer {
+            starttls: true,
+            starttls_required: true,
+            ..Offer::default()
+        };
+        let stream_id = cx.ids.next_id();
+        cx.claimed
+            .send_header(cx.wire, &cx.context.rules, &stream_id);
+        cx.wire.send(&offer.to_element());
+        Ok(Nameless { local })
     }
 
     /// What policy and the certificate leave to offer.
@@ -123,6 +172,26 @@ impl ExpectHeader {
                 ..Offer::default()
             }),
         }
+    }
+}
+
+impl Nameless {
+    pub(super) fn element(self, cx: &mut Cx<'_>, element: &Element) -> Result<State, Reason> {
+        if let Some(reason) = peer_error(element) {
+            return Err(reason);
+        }
+        if !element.is(&Ns::TLS, "starttls") {
+            // RFC 6120 §4.9.3.12: nothing was negotiated that would allow it.
+            return Err(Reason::NotAuthorized);
+        }
+        cx.wire.begin_tls()?;
+        cx.wire.send(&Element::new(Ns::TLS, "proceed"));
+        cx.wire.push(Output::StartTls {
+            // Nobody's terms hold but the usual ones.
+            remote: self.local.clone(),
+            local: self.local,
+        });
+        Ok(State::ExpectTls(ExpectTls { pair: None }))
     }
 }
 

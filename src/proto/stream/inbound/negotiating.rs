@@ -218,7 +218,7 @@ impl Negotiating {
             remote: self.pair.remote.clone(),
         });
         Ok(Next::ExpectTls(ExpectTls {
-            pair: self.pair.clone(),
+            pair: Some(self.pair.clone()),
         }))
     }
 }

@@ -56,6 +56,7 @@ impl Negotiating {
             tls: Some(tls),
             before: Some(self.pair.clone()),
             proven: std::mem::take(&mut self.proven),
+            after_nobody: false,
         })))
     }
 
