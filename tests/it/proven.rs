@@ -1,7 +1,6 @@
 //! Peers that have proven who they are, and then turn hostile: what they can take, and what the
 //! others notice of it.
 
-#![allow(dead_code, reason = "the tests of this module are being written")]
 pub(crate) mod answers;
 mod asking;
 mod dialling;
