@@ -148,9 +148,10 @@ fn written_form(ascii: &str) -> Option<String> {
     }
     let label = |label: &str| {
         let (text, outcome) = idna::domain_to_unicode(label);
-        // RFC 3491: what IDNA 2003 reads. Where it is something else, the U-label is not safe.
+        // RFC 3491: what IDNA 2003 reads. Where it is something else, or cannot be told because
+        // Unicode 3.2 did not have a letter, the U-label is not safe.
         let old = stringprep::nameprep(&text);
-        if outcome.is_err() || old.is_ok_and(|old| old != text) {
+        if outcome.is_err() || !old.is_ok_and(|old| old == text) {
             return label.to_owned();
         }
         text

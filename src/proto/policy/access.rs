@@ -44,7 +44,10 @@ impl Access {
         match (self.default, local.prepared_bare()) {
             // In ASCII both are the same.
             (default, Prepared::Same) => default != listed,
-            (default, Prepared::Invalid) => default && !listed,
+            // RFC 3454 section 7: unassigned in Unicode 3.2. Programs that let it pass keep the letter,
+            // so they may read another name beyond ASCII, never one in ASCII.
+            (true, Prepared::Invalid) => !self.exceptions.iter().any(is_beyond_ascii),
+            (false, Prepared::Invalid) => false,
             (true, Prepared::As(bare)) => {
                 let means = |one: &BareJid| one.prepared().is_some_and(|one| one == bare);
                 !listed && !self.exceptions.iter().any(means)
@@ -52,6 +55,11 @@ impl Access {
             (false, Prepared::As(bare)) => listed && own.prepared().is_some_and(|one| one == bare),
         }
     }
+}
+
+/// A domain's normal form is ASCII, so this tells of the local part.
+fn is_beyond_ascii(one: &BareJid) -> bool {
+    !one.as_str().is_ascii()
 }
 
 #[cfg(test)]
@@ -77,6 +85,15 @@ mod tests {
             assert_eq!(access(true).admits(&jid), allow, "{address}");
             assert_eq!(access(false).admits(&jid), deny, "{address}");
         }
+        // Prosody reads `strasse` and the letter, which Unicode 3.2 did not have.
+        let newer = Jid::parse("stra\u{df}e\u{242}@contoso.example").unwrap();
+        let listing = |name: &str| Access {
+            default: true,
+            exceptions: [BareJid::parse(name).unwrap()].into(),
+        };
+        assert!(!listing("strasse\u{242}@contoso.example").admits(&newer));
+        assert!(access(true).admits(&newer));
+        assert!(!access(false).admits(&newer));
         assert!(Access::default().admits(&Jid::parse("a@b.example").unwrap()));
     }
 }

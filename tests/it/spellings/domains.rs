@@ -172,6 +172,11 @@ pub(super) const DOMAINS: &[(&str, Option<&str>, Option<&str>)] = &[
     ),
     ("1\u{5d0}.example", None, None),
     (
+        "\u{df}\u{242}.example",
+        Some("xn--zca42e.example"),
+        Some("xn--ss-wdb.example"),
+    ),
+    (
         "a\u{20dd}b.example",
         Some("a\u{20dd}b.example"),
         Some("xn--ab-gku.example"),
