@@ -174,7 +174,7 @@ pub(super) const DOMAINS: &[(&str, Option<&str>, Option<&str>)] = &[
     (
         "\u{df}\u{242}.example",
         Some("xn--zca42e.example"),
-        Some("xn--ss-wdb.example"),
+        Some("xn--zca42e.example"),
     ),
     (
         "a\u{20dd}b.example",
