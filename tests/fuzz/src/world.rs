@@ -13,7 +13,7 @@ use xmpp_edge::proto::jid::Domain;
 use xmpp_edge::proto::policy::Negotiation::{NotSupported, Optional, Required};
 use xmpp_edge::proto::policy::{DomainPattern, Negotiation, Partner, Reason, Rules};
 use xmpp_edge::proto::stanza::{
-    Addressed, Remembered, Written, Validated, from_gateway, from_partner, permit,
+    Addressed, Remembered, Validated, Written, from_gateway, from_partner, permit,
 };
 use xmpp_edge::proto::stream::{
     Context, IdSource, Input, Machine, Now, Outbound, Output, Purpose, Timing, Unproven,
