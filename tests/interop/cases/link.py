@@ -9,6 +9,8 @@ from lab.edge import read
 from lab.gateway import Gateway
 from lab.guide import GuidesGateway
 
+from cases.outage import until_answered
+
 EDGE = "fourthcoffee"
 
 
@@ -53,8 +55,20 @@ class AnotherGateway(Case):
         await gateway.stop()
 
 
+class Echoed:
+    """A user whose questions the guide's gateway answers in its own way."""
+
+    def __init__(self, user):
+        self.user, self.heard = user, user.heard
+        self.expect, self.refusal = user.expect, user.refusal
+
+    async def ask_message(self, peer):
+        self.user.send_message(peer, "are you back?", mtype="chat", mfrom=self.user.me)
+        return await self.expect(lambda s: s.name == "message" and s["body"] == "echo: are you back?")
+
+
 class GuideIsTrue(Case):
-    title = "The gateway that the guide for authors gives answers as the guide says"
+    title = "The gateway that the guide for authors gives answers as the guide says, and again after a restart of the edge"
     domain = "reader.prosody.example"
 
     def prepare(self, world):
@@ -73,6 +87,14 @@ class GuideIsTrue(Case):
             user.send_presence(pto=someone, pfrom=user.me.bare, ptype="subscribe")
             await user.expect(lambda s: s.name == "presence" and s["type"] == "subscribed")
             await user["xep_0030"].get_info(edge.domain)
+            before = len(gateway.process.lines)
+            await edge.stop()
+            await gateway.process.line("no link", after=before)
+            # The first attempt fails: the way back must not end there.
+            await gateway.process.line("no link: .*[Cc]onnect", after=before)
+            await edge.resume()
+            await gateway.process.line("link is up", after=before)
+            await until_answered(Echoed(user), someone)
         await gateway.stop()
 
 

@@ -18,8 +18,8 @@ class GuidesGateway:
         program = directory / "gateway.py"
         [code] = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
         program.write_text(code)
-        words = [self.edge.address, plan.LINK_PORT, self.edge.domain, self.edge.secret]
-        self.process = await Process.start("gateway-of-the-guide", [sys.executable, "-u", program, *words], directory)
+        words = [self.edge.address, plan.LINK_PORT, self.edge.domain, self.edge.directory / "gateway.secret"]
+        self.process = await Process.start("gateway-of-the-guide", [sys.executable, program, *words], directory)
         await self.process.line("link is up")
 
     async def stop(self):
