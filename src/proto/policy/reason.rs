@@ -47,6 +47,8 @@ pub enum Reason {
         /// How long it may be.
         limit: usize,
     },
+    /// The stanza exceeds another limit than that on its bytes.
+    StanzaTooComplex(xml::Fault),
     /// A user of a public, unverified partner turns to a local user who has not added them.
     NotAContact,
     /// An answer to nothing that the local user has sent lately.
@@ -279,6 +281,11 @@ impl Reason {
                 ("namespace-not-allowed", "policy-violation", VIOLATION)
             }
             Self::StanzaTooBig { .. } => ("stanza-too-big", "policy-violation", VIOLATION),
+            Self::StanzaTooComplex(fault) => (
+                fault.limit().unwrap_or("stanza-too-complex"),
+                "policy-violation",
+                VIOLATION,
+            ),
             Self::NotAContact => ("not-a-contact", "policy-violation", VIOLATION),
             Self::UnaskedAnswer => ("unasked-answer", "policy-violation", VIOLATION),
             Self::ConversationNotAllowed(_) => {
@@ -412,7 +419,7 @@ impl fmt::Display for Reason {
                 f,
                 "the user has {limit} contacts already, as many as contact-limit allows"
             ),
-            Self::Xml(fault) => fault.fmt(f),
+            Self::Xml(fault) | Self::StanzaTooComplex(fault) => fault.fmt(f),
             Self::InvalidNamespace => {
                 f.write_str("not a stream of this port: wrong root element or content namespace")
             }

@@ -13,7 +13,9 @@ mod written;
 
 pub use bounce::{bounce, refuse};
 pub use permit::{Refused, Remembered, Validated, permit};
-pub use validate::{Addressed, Refusal, from_gateway, from_partner};
+pub use validate::{
+    Addressed, Refusal, excess_from_gateway, excess_from_partner, from_gateway, from_partner,
+};
 pub use written::Written;
 
 use crate::proto::jid::Jid;

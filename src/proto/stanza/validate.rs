@@ -7,7 +7,7 @@ use crate::proto::auth::identity::printable;
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::jid::{Domain, Jid};
 use crate::proto::policy::{Decision, Direction, Facts, Method, Reason, Rules, evaluate};
-use crate::proto::xml::{Element, Node, Ns};
+use crate::proto::xml::{Element, Excess, Fault, Node, Ns};
 
 /// A well-formed stanza whose sender is who it says: [`permit`](super::permit()) decides whether it
 /// passes, and nothing else can be done with it.
@@ -87,7 +87,61 @@ pub fn from_partner(
     proven: &[Authenticated<Pair>],
     rules: &Rules,
 ) -> Result<Addressed, Refusal> {
-    let mut element = element;
+    let (stanza, pair) = addressed(element, proven)?;
+    let (local, remote) = (stanza.to.domain(), stanza.from.domain());
+    let facts = Facts {
+        method: pair.method(),
+        ..Facts::of_pair(local, remote)
+    };
+    valid_here(&stanza, &stanza.to, "to", facts)?;
+    accepted(&stanza, facts, rules)?;
+    Ok(Addressed {
+        stanza,
+        direction: Direction::Inbound,
+        method: pair.method(),
+    })
+}
+
+/// Judges a partner's stanza of which no more than the start tag was kept.
+pub fn excess_from_partner(excess: Excess, proven: &[Authenticated<Pair>]) -> Refusal {
+    let reason = excess_reason(&excess);
+    match addressed(excess.start, proven) {
+        Ok((stanza, pair)) => refusal(
+            &stanza,
+            Some(Facts::of_pair(&pair.local, &pair.remote)),
+            reason,
+        ),
+        Err(refusal) => refusal,
+    }
+}
+
+/// The same of a gateway's stanza.
+pub fn excess_from_gateway(excess: Excess, proven: &Authenticated<Domain>) -> Refusal {
+    let reason = excess_reason(&excess);
+    match sent_from(excess.start, proven) {
+        Ok((kind, from, element)) => match Address::read(&element, "to") {
+            Ok(Address::Good(to)) => refusal(&Stanza::new(kind, from, to, element), None, reason),
+            _ => to_nobody(kind, from, element, proven, reason),
+        },
+        Err(refusal) => refusal,
+    }
+}
+
+fn excess_reason(excess: &Excess) -> Reason {
+    match &excess.fault {
+        Fault::ElementTooBig(limit) => Reason::StanzaTooBig {
+            bytes: excess.bytes,
+            limit: *limit,
+        },
+        fault => Reason::StanzaTooComplex(fault.clone()),
+    }
+}
+
+/// The stanza with its addresses, and the pair that it belongs to.
+fn addressed(
+    mut element: Element,
+    proven: &[Authenticated<Pair>],
+) -> Result<(Stanza, &Authenticated<Pair>), Refusal> {
     let kind = kind_of(&mut element).map_err(Refusal::Stream)?;
     let from = Address::read(&element, "from").map_err(Refusal::Stream)?;
     let to = Address::read(&element, "to").map_err(Refusal::Stream)?;
@@ -104,22 +158,12 @@ pub fn from_partner(
     else {
         return Err(Refusal::Stream(Reason::HostUnknown));
     };
-    let stanza = match (from, to) {
-        (Address::Good(from), Address::Good(to)) => Stanza::new(kind, from, to, element),
-        (from, to) => return Err(malformed(kind, (from, to), element, pair)),
-    };
-    let (local, remote) = (stanza.to.domain(), stanza.from.domain());
-    let facts = Facts {
-        method: pair.method(),
-        ..Facts::of_pair(local, remote)
-    };
-    valid_here(&stanza, &stanza.to, "to", facts)?;
-    accepted(&stanza, facts, rules)?;
-    Ok(Addressed {
-        stanza,
-        direction: Direction::Inbound,
-        method: pair.method(),
-    })
+    match (from, to) {
+        (Address::Good(from), Address::Good(to)) => {
+            Ok((Stanza::new(kind, from, to, element), pair))
+        }
+        (from, to) => Err(malformed(kind, (from, to), element, pair)),
+    }
 }
 
 /// Checks a stanza from a gateway against the domain its link has proven.
@@ -127,33 +171,11 @@ pub fn from_partner(
 /// # Errors
 /// [`Refusal`] says whether the link ends or only the stanza is answered.
 pub fn from_gateway(
-    mut element: Element,
+    element: Element,
     proven: &Authenticated<Domain>,
     rules: &Rules,
 ) -> Result<Addressed, Refusal> {
-    let kind = kind_of(&mut element).map_err(Refusal::Stream)?;
-    let from = Address::read(&element, "from").map_err(Refusal::Stream)?;
-    // XEP-0114 §3: a component speaks for its own domain only.
-    if from.domain() != Some(&**proven) {
-        return Err(Refusal::Stream(Reason::InvalidFrom));
-    }
-    // A link carries everybody's stanzas: one user's slip of the pen must not end it.
-    let from = match from {
-        Address::Good(from) => from,
-        Address::Bad { text, .. } => {
-            let pair = None;
-            let reason = Reason::MalformedAddress {
-                attribute: "from",
-                text,
-            };
-            let answer = None;
-            return Err(Refusal::Stanza {
-                reason,
-                pair,
-                answer,
-            });
-        }
-    };
+    let (kind, from, element) = sent_from(element, proven)?;
     let to = match Address::read(&element, "to") {
         Ok(Address::Good(to)) => to,
         Ok(Address::Bad { text, .. }) => {
@@ -178,6 +200,31 @@ pub fn from_gateway(
         direction: Direction::Outbound,
         method: None,
     })
+}
+
+/// What kind of stanza a gateway sends, and from whom.
+fn sent_from(
+    mut element: Element,
+    proven: &Authenticated<Domain>,
+) -> Result<(Kind, Jid, Element), Refusal> {
+    let kind = kind_of(&mut element).map_err(Refusal::Stream)?;
+    let from = Address::read(&element, "from").map_err(Refusal::Stream)?;
+    // XEP-0114 §3: a component speaks for its own domain only.
+    if from.domain() != Some(&**proven) {
+        return Err(Refusal::Stream(Reason::InvalidFrom));
+    }
+    // A link carries everybody's stanzas: one user's slip of the pen must not end it.
+    match from {
+        Address::Good(from) => Ok((kind, from, element)),
+        Address::Bad { text, .. } => Err(Refusal::Stanza {
+            reason: Reason::MalformedAddress {
+                attribute: "from",
+                text,
+            },
+            pair: None,
+            answer: None,
+        }),
+    }
 }
 
 fn kind_of(element: &mut Element) -> Result<Kind, Reason> {

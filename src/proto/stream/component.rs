@@ -16,9 +16,9 @@ use crate::proto::auth::Authenticated;
 use crate::proto::auth::handshake::{self, LinkSecret};
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
-use crate::proto::stanza::{Refusal, from_gateway};
+use crate::proto::stanza::{Refusal, excess_from_gateway, from_gateway};
 use crate::proto::xml::writer::write_close;
-use crate::proto::xml::{Dialect, Element, Event, Header, Ns};
+use crate::proto::xml::{Dialect, Element, Event, Excess, Header, Ns};
 
 /// A link that a gateway opened.
 #[derive(Debug)]
@@ -76,6 +76,7 @@ impl Component {
                 Ok(Some(Event::Header(_))) if matches!(self.state, State::Closing(..)) => Ok(()),
                 Ok(Some(Event::Header(header))) => self.header(&header),
                 Ok(Some(Event::Element(element))) => self.element(element),
+                Ok(Some(Event::Excess(excess))) => self.excess(excess),
                 Ok(Some(Event::Close)) => return self.closed_by_peer(),
                 Ok(None) => return,
                 Err(reason) => return self.fail(now, reason),
@@ -161,12 +162,33 @@ impl Component {
     ) -> Result<(), Reason> {
         match from_gateway(element, proof, &self.context.rules) {
             Ok(stanza) => self.wire.push(Output::Stanza(stanza)),
-            Err(Refusal::Stream(reason)) => return Err(reason),
-            Err(Refusal::Stanza {
+            Err(refusal) => self.refused(refusal, may_answer)?,
+        }
+        Ok(())
+    }
+
+    /// A stanza that is not kept, because it exceeds a limit: refused alone.
+    fn excess(&mut self, excess: Excess) -> Result<(), Reason> {
+        let (refusal, may_answer) = match &self.state {
+            State::Open(proof) => (excess_from_gateway(excess, proof), true),
+            State::Closing(_, Some(proof)) => (excess_from_gateway(excess, proof), false),
+            _ => return Ok(()),
+        };
+        match self.refused(refusal, may_answer) {
+            // Our closing tag has been sent, and nothing may follow it.
+            Err(_) if !may_answer => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    fn refused(&mut self, refusal: Refusal, may_answer: bool) -> Result<(), Reason> {
+        match refusal {
+            Refusal::Stream(reason) => return Err(reason),
+            Refusal::Stanza {
                 reason,
                 pair,
                 answer,
-            }) => {
+            } => {
                 // The sender is at the other end of this very link: behind our closing tag the
                 // shell has to find another way to it.
                 let answer = match answer {
@@ -190,11 +212,10 @@ impl Component {
         self.wire.proven(self.context.limits(self.link_limit()));
     }
 
-    /// A stanza that is too long for its partner is answered; only one that is too long by far
-    /// ends the link.
+    /// As much as the most generous partner takes; policy knows the limit of each.
     fn link_limit(&self) -> usize {
         let longest = self.context.rules.max_stanza_bytes();
-        longest.max(self.context.max_stanza_bytes).saturating_mul(4)
+        longest.max(self.context.max_stanza_bytes)
     }
 
     /// Ends the link.

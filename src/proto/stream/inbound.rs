@@ -294,9 +294,21 @@ impl State {
                     Next::ExpectHeader(state) => Ok(Self::ExpectHeader(state)),
                 }
             }
+            (Self::Negotiating(mut open), Event::Excess(excess)) => {
+                open.excess(cx, excess)?;
+                Ok(Self::Negotiating(open))
+            }
             // RFC 6120 §4.4: what arrives until the other side has closed, too, still counts.
-            (Self::Closing(closing, Some(mut open)), Event::Element(element)) => {
-                match open.late(cx, element) {
+            (
+                Self::Closing(closing, Some(mut open)),
+                event @ (Event::Element(_) | Event::Excess(_)),
+            ) => {
+                let outcome = match event {
+                    Event::Excess(excess) => open.excess(cx, excess),
+                    Event::Element(element) => open.late(cx, element),
+                    Event::Header(_) | Event::Close => Ok(()),
+                };
+                match outcome {
                     Ok(()) => Ok(Self::Closing(closing, Some(open))),
                     // Our closing tag has been sent, and nothing may follow it.
                     Err(_) => {

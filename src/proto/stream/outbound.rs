@@ -30,7 +30,7 @@ use crate::proto::auth::dialback::{Question, Requested};
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
 use crate::proto::xml::writer::write_close;
-use crate::proto::xml::{Dialect, Event};
+use crate::proto::xml::{Dialect, Event, Limits};
 
 /// What a stream is opened for.
 #[derive(Clone, Debug)]
@@ -154,6 +154,7 @@ impl Outbound {
             // What comes after our closing tag is read for the other one's sake only.
             _ if matches!(self.state, State::Closing(_)) => return,
             Event::Header(header) => self.header(&header),
+            Event::Excess(excess) => return self.fail(now, Reason::Xml(excess.fault)),
             Event::Element(element) => match peer_error(&element) {
                 Some(reason) => Err(reason),
                 None => self.element(now, &element),
@@ -190,8 +191,11 @@ impl Outbound {
         });
         self.is_done = true;
         self.wire.push(Output::Authenticated(proof));
-        self.wire
-            .proven(self.context.limits(self.context.max_stanza_bytes));
+        // No stanza comes on a stream of ours (RFC 6120 §4.5): nothing too large is worth an answer.
+        self.wire.proven(Limits {
+            overrun: 1,
+            ..self.context.limits(self.context.max_stanza_bytes)
+        });
         self.state = State::Open(Open::new(method, until, now));
         Ok(())
     }

@@ -46,6 +46,10 @@ pub(super) struct Framer {
     /// The stream's own name, then those of the open elements, then what is being read.
     names: Names,
     pieces: Pieces,
+    /// The first limit that the current frame exceeds and that leaves the stream readable.
+    excess: Option<Fault>,
+    /// The reader knows of the excess.
+    skims: bool,
     /// How many times a byte was looked at.
     #[cfg(test)]
     pub(super) looks: usize,
@@ -130,6 +134,8 @@ impl Framer {
             whitespace: 0,
             names: Names::default(),
             pieces: Pieces::default(),
+            excess: None,
+            skims: false,
             #[cfg(test)]
             looks: 0,
         }
@@ -152,6 +158,14 @@ impl Framer {
     /// Whether the end tag of the stream has been seen.
     pub(super) fn is_closed(&self) -> bool {
         self.place == Place::Closed
+    }
+
+    /// The limit that the current frame exceeds, where the stream can be read on, once for a frame:
+    /// from here on the frame is scanned, counted, and not to be kept.
+    pub(super) fn excess(&mut self) -> Option<Fault> {
+        let fault = self.excess.clone().filter(|_| !self.skims)?;
+        self.skims = true;
+        Some(fault)
     }
 
     /// Skips whitespace between frames; returns how many bytes. Inside a frame it does nothing.
@@ -185,12 +199,9 @@ impl Framer {
 
     /// Scans on in a frame; returns how many bytes belong to it, and what it is if it is whole.
     pub(super) fn scan(&mut self, bytes: &[u8]) -> Result<(usize, Option<Token>), Fault> {
-        let (limit, fault) = match self.place {
-            Place::Stream | Place::Closed => (
-                self.limits.element_bytes,
-                Fault::ElementTooBig as fn(usize) -> Fault,
-            ),
-            _ => (self.limits.header_bytes, Fault::HeaderTooBig as _),
+        let limit = match self.place {
+            Place::Stream | Place::Closed => self.limits.element_bytes * self.times_the_limit(),
+            _ => self.limits.header_bytes,
         };
         let room = limit.saturating_sub(self.size);
         let window = bytes.get(..room).unwrap_or(bytes);
@@ -207,11 +218,52 @@ impl Framer {
             self.size = 0;
             self.elements = 0;
             self.whitespace = 0;
+            self.excess = None;
+            self.skims = false;
             self.state = State::Between;
         } else if self.size >= limit {
-            return Err(fault(limit));
+            self.too_big(limit)?;
         }
         Ok((used, token))
+    }
+
+    /// How many times its limits the current frame may have before its bytes are looked at again.
+    fn times_the_limit(&self) -> usize {
+        match self.skims {
+            true => self.limits.overrun,
+            false => 1,
+        }
+    }
+
+    /// The frame has as many bytes as it may have, and is not whole.
+    fn too_big(&mut self, limit: usize) -> Result<(), Fault> {
+        match self.place {
+            // Only of an element whose start tag is known can one say whose it is.
+            Place::Stream if self.depth > 0 => self.exceeds(
+                self.size + 1,
+                self.limits.element_bytes,
+                Fault::ElementTooBig,
+            ),
+            Place::Stream | Place::Closed => Err(Fault::ElementTooBig(limit)),
+            _ => Err(Fault::HeaderTooBig(limit)),
+        }
+    }
+
+    /// RFC 6120 §13.12, item 4: what is too large by a little is refused alone.
+    fn exceeds(
+        &mut self,
+        count: usize,
+        limit: usize,
+        fault: fn(usize) -> Fault,
+    ) -> Result<(), Fault> {
+        let end = limit.saturating_mul(self.limits.overrun);
+        if count > end {
+            return Err(fault(end));
+        }
+        if count > limit {
+            self.excess.get_or_insert_with(|| fault(limit));
+        }
+        Ok(())
     }
 
     /// Returns how many bytes were taken, and what came of them. A byte with a fault is not taken.
@@ -223,6 +275,11 @@ impl Framer {
                 return (window.len(), Ok(None));
             };
             match self.step(*byte) {
+                // What is kept of the frame depends on where it became too large, so no byte after
+                // that is looked at before the reader knows of it.
+                Ok(None) if self.excess.is_some() && !self.skims => {
+                    return (window.len() - after.len(), Ok(None));
+                }
                 Ok(None) => rest = after,
                 Ok(token) => return (window.len() - after.len(), Ok(token)),
                 Err(fault) => return (window.len() - rest.len(), Err(fault)),
@@ -360,13 +417,8 @@ impl Framer {
             return Ok(());
         }
         self.elements += 1;
-        if self.depth >= self.limits.depth {
-            return Err(Fault::TooDeep(self.limits.depth));
-        }
-        if self.elements > self.limits.elements {
-            return Err(Fault::TooManyElements(self.limits.elements));
-        }
-        Ok(())
+        self.exceeds(self.depth + 1, self.limits.depth, Fault::TooDeep)?;
+        self.exceeds(self.elements, self.limits.elements, Fault::TooManyElements)
     }
 
     /// After `<?`: only a declaration may go on, and only at the very start.

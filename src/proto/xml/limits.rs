@@ -20,6 +20,9 @@ pub struct Limits {
     /// Whitespace bytes between two top-level elements. They are dropped as they arrive, so this
     /// bounds work, not memory.
     pub whitespace_bytes: usize,
+    /// How many times its bytes, levels and elements a stanza may have and still be refused alone;
+    /// beyond that, or with 1, the stream cannot be read on.
+    pub overrun: usize,
 }
 
 impl Limits {
@@ -38,6 +41,7 @@ impl Limits {
         name_bytes: 128,
         bindings: 32,
         whitespace_bytes: 1024,
+        overrun: 1,
     };
 
     /// Once the peer is known; `max_stanza_bytes` comes from the configuration.
@@ -60,6 +64,9 @@ impl Limits {
             bindings: 64,
             // One keepalive a second, for twelve days without a stanza.
             whitespace_bytes: 1024 * 1024,
+            // One user's picture must not cut off everybody else (RFC 6120 §13.12, item 4). With the
+            // default limit that is 4 MiB, which are looked at and not kept.
+            overrun: 16,
         }
     }
 }

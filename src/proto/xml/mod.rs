@@ -36,7 +36,7 @@ pub use fault::{Excerpt, Fault};
 pub use header::Header;
 pub use limits::Limits;
 pub use ns::Ns;
-pub use reader::{Event, Reader};
+pub use reader::{Event, Excess, Reader};
 
 /// Which kind of stream: it decides the content namespace and the prefixes our own header declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

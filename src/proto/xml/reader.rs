@@ -11,8 +11,24 @@ pub enum Event {
     Header(Header),
     /// A top-level element.
     Element(Element),
+    /// A top-level element of the content namespace that exceeds a limit. It is over, and the stream
+    /// can be read on.
+    Excess(Excess),
     /// The stream was closed.
     Close,
+}
+
+/// What is known of a top-level element that is not kept.
+///
+/// It is well-formed as far as the framer looks: names, nesting, references and characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excess {
+    /// Its start tag.
+    pub start: Element,
+    /// The first limit that it exceeds.
+    pub fault: Fault,
+    /// Its size.
+    pub bytes: usize,
 }
 
 /// Reads one direction of one stream.
@@ -30,6 +46,8 @@ pub struct Reader {
     /// Up to where the framer has seen the buffer.
     seen: usize,
     header: OpenHeader,
+    /// The element that is being read, where it is not kept.
+    skimmed: Option<Excess>,
     /// The header was an empty-element tag: it closes the stream, too.
     close_follows: bool,
     /// A fault is for good.
@@ -59,6 +77,7 @@ impl Reader {
             start: 0,
             seen: 0,
             header: OpenHeader::default(),
+            skimmed: None,
             close_follows: false,
             fault: None,
             unreadable: None,
@@ -135,7 +154,8 @@ impl Reader {
     #[must_use]
     pub fn is_drained(&self) -> bool {
         let mut left = self.buffer.iter().skip(self.start);
-        !self.close_follows && left.all(|byte| super::chars::is_whitespace(*byte))
+        let is_between = !self.close_follows && self.skimmed.is_none();
+        is_between && left.all(|byte| super::chars::is_whitespace(*byte))
     }
 
     /// Judges the end of the input.
@@ -196,9 +216,19 @@ impl Reader {
             }
             let (used, token) = self.framer.scan(unseen)?;
             self.seen += used;
+            if let Some(fault) = self.framer.excess() {
+                self.skim(fault)?;
+            }
+            if let Some(skimmed) = &mut self.skimmed {
+                skimmed.bytes += self.seen - self.start;
+                self.start = self.seen;
+            }
             let Some(token) = token else {
-                return Ok(None);
+                continue;
             };
+            if let Some(skimmed) = self.skimmed.take() {
+                return Ok(Some(Event::Excess(skimmed)));
+            }
             let frame = self.buffer.get(self.start..self.seen).unwrap_or_default();
             self.start = self.seen;
             let limits = self.framer.limits();
@@ -212,8 +242,11 @@ impl Reader {
                     return self.header.open(frame, limits).map(Some);
                 }
                 Token::Element => {
-                    let element = tree::element(frame, &self.header.scope, self.dialect, limits)?;
-                    return Ok(Some(Event::Element(self.header.inherited(element))));
+                    let scope = &self.header.scope;
+                    return match tree::element(frame, scope, self.dialect, limits) {
+                        Ok(element) => Ok(Some(Event::Element(self.header.inherited(element)))),
+                        Err(fault) => self.too_complex(frame, fault).map(Some),
+                    };
                 }
                 Token::Close => {
                     tree::close(frame, &self.header.name)?;
@@ -221,6 +254,45 @@ impl Reader {
                 }
             }
         }
+    }
+}
+
+/// Elements that exceed a limit (RFC 6120 §13.12, item 4).
+impl Reader {
+    /// From here on the element is read and not kept, but for its start tag.
+    fn skim(&mut self, fault: Fault) -> Result<(), Fault> {
+        let frame = self.buffer.get(self.start..self.seen).unwrap_or_default();
+        self.skimmed = Some(Excess {
+            start: self.content_start(frame)?.ok_or_else(|| fault.clone())?,
+            fault,
+            bytes: 0,
+        });
+        Ok(())
+    }
+
+    /// An element that is whole, and in which something is wrong.
+    fn too_complex(&self, frame: &[u8], fault: Fault) -> Result<Event, Fault> {
+        let is_recoverable = matches!(
+            fault,
+            Fault::TooManyAttributes(_) | Fault::TooManyBindings(_)
+        );
+        if !is_recoverable || self.framer.limits().overrun <= 1 {
+            return Err(fault);
+        }
+        let start = self.content_start(frame)?.ok_or_else(|| fault.clone())?;
+        let bytes = frame.len();
+        Ok(Event::Excess(Excess {
+            start,
+            fault,
+            bytes,
+        }))
+    }
+
+    /// The start tag of an element that may be cut, where it is one of the content namespace.
+    fn content_start(&self, frame: &[u8]) -> Result<Option<Element>, Fault> {
+        let limits = self.framer.limits();
+        let start = tree::start(frame, &self.header.scope, self.dialect, limits)?;
+        Ok((*start.ns() == Ns::CONTENT).then_some(start))
     }
 }
 

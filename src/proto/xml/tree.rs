@@ -85,6 +85,27 @@ pub(super) fn element(
     }
 }
 
+/// Parses the start tag of a top-level element, whatever comes after it.
+pub(super) fn start(
+    frame: &[u8],
+    header: &HeaderScope,
+    dialect: Dialect,
+    limits: &Limits,
+) -> Result<Element, Fault> {
+    // The frame may be cut inside a character.
+    let whole = match std::str::from_utf8(frame) {
+        Ok(text) => text,
+        Err(error) => checked(frame.get(..error.valid_up_to()).unwrap_or_default())?,
+    };
+    let mut scope = Scope::new(header, limits.bindings);
+    match next(&mut Reader::from_str(whole))? {
+        Event::Start(tag) | Event::Empty(tag) => {
+            placed_start_tag(&tag, &mut scope, dialect, limits, &[])
+        }
+        other => Err(misplaced(&other)),
+    }
+}
+
 /// Checks that the end tag of the stream has the name of its start tag.
 pub(super) fn close(frame: &[u8], name: &str) -> Result<(), Fault> {
     let text = checked(frame)?;

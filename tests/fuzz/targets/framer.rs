@@ -7,7 +7,16 @@ use xmpp_edge_fuzz::xml::read;
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (size, bytes) = input;
+    let small = Limits {
+        element_bytes: 128,
+        depth: 3,
+        elements: 6,
+        attributes: 2,
+        overrun: 3,
+        ..Limits::authenticated(1024)
+    };
     for (dialect, limits) in [
+        (Dialect::Server, small),
         (Dialect::Server, Limits::authenticated(1024)),
         (Dialect::Component, Limits::UNAUTHENTICATED),
     ] {

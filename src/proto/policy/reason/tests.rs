@@ -48,6 +48,7 @@ fn every_reason() -> Vec<Reason> {
         Reason::KindNotAllowed(Kind::Iq),
         Reason::NamespaceNotAllowed(text()),
         Reason::StanzaTooBig { bytes: 2, limit: 1 },
+        Reason::StanzaTooComplex(Fault::TooDeep(1)),
         Reason::NotAContact,
         Reason::UnaskedAnswer,
         Reason::ConversationNotAllowed(Initiative::Both),

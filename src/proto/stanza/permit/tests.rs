@@ -39,7 +39,7 @@ fn element(text: &str) -> Element {
         match reader.next().unwrap().unwrap() {
             Event::Element(element) => return element,
             Event::Header(_) => {}
-            Event::Close => panic!("{text}"),
+            Event::Close | Event::Excess(_) => panic!("{text}"),
         }
     }
 }

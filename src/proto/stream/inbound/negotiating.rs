@@ -13,8 +13,8 @@ use crate::proto::auth::chain::TlsVersion;
 use crate::proto::auth::dialback::Pending;
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::policy::{Method, Reason};
-use crate::proto::stanza::{Refusal, from_partner};
-use crate::proto::xml::{Element, Ns};
+use crate::proto::stanza::{Refusal, excess_from_partner, from_partner};
+use crate::proto::xml::{Element, Excess, Ns};
 
 /// Most dialbacks that may fail on a stream that has proven nothing: each could make us dial.
 const MAX_DIALBACK_FAILURES: u8 = 16;
@@ -163,6 +163,17 @@ impl Negotiating {
         Ok(())
     }
 
+    /// A stanza that is not kept, because it exceeds a limit: refused alone.
+    pub(super) fn excess(&mut self, cx: &mut Cx<'_>, excess: Excess) -> Result<(), Reason> {
+        // Before anything is proven no limit may be exceeded.
+        if self.proven.is_empty() {
+            return Err(Reason::NotAuthorized);
+        }
+        self.last_stanza = cx.now.monotonic;
+        let refusal = excess_from_partner(excess, &self.proven);
+        self.refused(cx, refusal)
+    }
+
     fn stanza(&mut self, cx: &mut Cx<'_>, element: Element) -> Result<(), Reason> {
         // RFC 6120 §4.9.3.12: no stanza before authentication.
         if self.proven.is_empty() {
@@ -171,12 +182,19 @@ impl Negotiating {
         self.last_stanza = cx.now.monotonic;
         match from_partner(element, &self.proven, &cx.context.rules) {
             Ok(stanza) => cx.wire.push(Output::Stanza(stanza)),
-            Err(Refusal::Stream(reason)) => return Err(reason),
-            Err(Refusal::Stanza {
+            Err(refusal) => self.refused(cx, refusal)?,
+        }
+        Ok(())
+    }
+
+    fn refused(&mut self, cx: &mut Cx<'_>, refusal: Refusal) -> Result<(), Reason> {
+        match refusal {
+            Refusal::Stream(reason) => return Err(reason),
+            Refusal::Stanza {
                 reason,
                 pair,
                 answer,
-            }) => {
+            } => {
                 if matches!(reason, Reason::MalformedAddress { .. }) {
                     self.bad_address(cx.now.monotonic)?;
                 }

@@ -11,6 +11,7 @@ const SMALL: Limits = Limits {
     name_bytes: 16,
     bindings: 8,
     whitespace_bytes: 10,
+    overrun: 1,
 };
 
 /// What the limits above make of a text that follows the usual header (which binds three names).
@@ -201,4 +202,128 @@ fn a_fault_is_for_good_and_holds_nothing() {
     assert_eq!(reader.next(), Err(Fault::Comment));
     assert_eq!(reader.finish(), Err(Fault::Comment));
     assert_eq!(reader.held(), 0);
+}
+
+/// What a stanza that exceeds a limit comes to, fed in pieces of a size, and what follows it.
+fn excess(text: &str, size: usize) -> Vec<Result<Event, Fault>> {
+    let limits = Limits {
+        overrun: 3,
+        ..SMALL
+    };
+    let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+    reader.feed(SERVER.as_bytes());
+    reader.next().unwrap();
+    reader.set_limits(limits);
+    let mut outcomes = Vec::new();
+    for piece in text.as_bytes().chunks(size) {
+        reader.feed(piece);
+        loop {
+            match reader.next() {
+                Ok(None) => break,
+                Ok(Some(event)) => outcomes.push(Ok(event)),
+                Err(fault) => return [outcomes, vec![Err(fault)]].concat(),
+            }
+        }
+        assert!(reader.held() <= limits.element_bytes + size);
+    }
+    outcomes
+}
+
+/// The start tag of what is too large, its fault and its size, as an event.
+fn refused(fault: Fault, bytes: usize) -> Result<Event, Fault> {
+    let start = Element::new(Ns::CONTENT, "message").with_attribute("to", "a");
+    Ok(Event::Excess(Excess {
+        start,
+        fault,
+        bytes,
+    }))
+}
+
+#[test]
+fn a_stanza_beyond_a_limit_is_refused_alone() {
+    let next = || Ok(Event::Element(Element::new(Ns::CONTENT, "presence")));
+    for (inside, fault) in [
+        ("x".repeat(300), Fault::ElementTooBig(256)),
+        ("\u{e4}".repeat(200), Fault::ElementTooBig(256)),
+        (
+            format!("<a b='{}>'/>", "y".repeat(300)),
+            Fault::ElementTooBig(256),
+        ),
+        ("<b><c><d><e/></d></c></b>".into(), Fault::TooDeep(4)),
+        ("<b/>".repeat(20), Fault::TooManyElements(8)),
+        (
+            "<b a='' c='' d='' e='' f=''/>".into(),
+            Fault::TooManyAttributes(4),
+        ),
+        (
+            (0..7)
+                .map(|n| format!("<a{n} xmlns:p{n}='u'>"))
+                .take(3)
+                .collect::<String>()
+                + "<x xmlns:a='u' xmlns:b='u' xmlns:c='u' xmlns:d='u'/></a2></a1></a0>",
+            Fault::TooDeep(4),
+        ),
+        (
+            "<a xmlns:a='u' xmlns:b='u' xmlns:c='u'><b xmlns:d='u' xmlns:e='u' xmlns:f='u'/></a>"
+                .into(),
+            Fault::TooManyBindings(8),
+        ),
+    ] {
+        let stanza = format!("<message to='a'>{inside}</message>");
+        let expected = [refused(fault, stanza.len()), next()];
+        let text = stanza + "<presence/>";
+        for size in [1, 2, 7, 100, 256, 257, text.len()] {
+            assert_eq!(excess(&text, size), expected, "{text} by {size}");
+        }
+    }
+}
+
+#[test]
+fn what_is_far_beyond_a_limit_ends_the_stream() {
+    for (text, fault) in [
+        (
+            format!("<message>{}", "x".repeat(1000)),
+            Fault::ElementTooBig(768),
+        ),
+        (format!("<message>{}", "<a>".repeat(20)), Fault::TooDeep(12)),
+        (
+            format!("<message>{}", "<a/>".repeat(30)),
+            Fault::TooManyElements(24),
+        ),
+        // What is not well-formed is found behind the limit, too.
+        (
+            format!("<message>{}</b>", "x".repeat(300)),
+            Fault::EndTagMismatch,
+        ),
+        (
+            format!("<message>{}&u;", "x".repeat(300)),
+            Fault::Entity("u".into()),
+        ),
+        (
+            format!("<message>{}\x01", "x".repeat(300)),
+            Fault::ForbiddenCharacter(1),
+        ),
+        // Nobody can be told where the start tag itself is too large, or where it is no stanza.
+        (
+            format!("<message a='{}'/>", "x".repeat(300)),
+            Fault::ElementTooBig(256),
+        ),
+        (
+            "<message a='' b='' c='' d='' e=''/>".into(),
+            Fault::TooManyAttributes(4),
+        ),
+        (
+            format!("<a xmlns='u'>{}</a>", "x".repeat(300)),
+            Fault::ElementTooBig(256),
+        ),
+        (
+            format!("<p:message>{}", "x".repeat(300)),
+            Fault::UnboundPrefix("p".into()),
+        ),
+    ] {
+        for size in [1, 2, 7, 100, 256, 257, text.len()] {
+            let outcome = excess(&text, size);
+            assert_eq!(outcome, [Err(fault.clone())], "{text} by {size}");
+        }
+    }
 }
