@@ -18,6 +18,7 @@ const LIMITS: Limits = Limits {
     name_bytes: usize::MAX,
     bindings: usize::MAX,
     whitespace_bytes: usize::MAX,
+    overrun: 1,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -200,7 +200,7 @@ impl Framer {
     /// Scans on in a frame; returns how many bytes belong to it, and what it is if it is whole.
     pub(super) fn scan(&mut self, bytes: &[u8]) -> Result<(usize, Option<Token>), Fault> {
         let limit = match self.place {
-            Place::Stream | Place::Closed => self.limits.element_bytes * self.times_the_limit(),
+            Place::Stream | Place::Closed => self.element_bytes(),
             _ => self.limits.header_bytes,
         };
         let room = limit.saturating_sub(self.size);
@@ -227,11 +227,12 @@ impl Framer {
         Ok((used, token))
     }
 
-    /// How many times its limits the current frame may have before its bytes are looked at again.
-    fn times_the_limit(&self) -> usize {
+    /// How many bytes the current frame may have before they are looked at again.
+    fn element_bytes(&self) -> usize {
+        let limit = self.limits.element_bytes;
         match self.skims {
-            true => self.limits.overrun,
-            false => 1,
+            true => limit.saturating_mul(self.limits.overrun),
+            false => limit,
         }
     }
 
