@@ -47,7 +47,7 @@ pub struct Reader {
     seen: usize,
     header: OpenHeader,
     /// The element that is being read, where it is not kept.
-    skimmed: Option<Excess>,
+    skimmed: Option<Box<Excess>>,
     /// The header was an empty-element tag: it closes the stream, too.
     close_follows: bool,
     /// A fault is for good.
@@ -227,7 +227,7 @@ impl Reader {
                 continue;
             };
             if let Some(skimmed) = self.skimmed.take() {
-                return Ok(Some(Event::Excess(skimmed)));
+                return Ok(Some(Event::Excess(*skimmed)));
             }
             let frame = self.buffer.get(self.start..self.seen).unwrap_or_default();
             self.start = self.seen;
@@ -262,11 +262,11 @@ impl Reader {
     /// From here on the element is read and not kept, but for its start tag.
     fn skim(&mut self, fault: Fault) -> Result<(), Fault> {
         let frame = self.buffer.get(self.start..self.seen).unwrap_or_default();
-        self.skimmed = Some(Excess {
+        self.skimmed = Some(Box::new(Excess {
             start: self.content_start(frame)?.ok_or_else(|| fault.clone())?,
             fault,
             bytes: 0,
-        });
+        }));
         Ok(())
     }
 
