@@ -168,8 +168,14 @@ async fn each_partner_has_its_own_longest_stanza() {
     wire.send(&long(FROM, "m4", 390_000)).await;
     stage.inside.find(&["id='m4'"]).await;
     wire.send(&long(FROM, "m5", 400_000)).await;
-    let error = written(&wire.element().await.unwrap());
-    assert!(error.contains("policy-violation"), "{error}");
+    let line = stage.outside.find(&["id='m5'"]).await;
+    assert!(
+        line.contains("type='error'") && line.contains("policy-violation"),
+        "{line}"
+    );
+    // The stream of all other users lives on.
+    wire.send(&long(FROM, "m6", 10)).await;
+    stage.inside.find(&["id='m6'"]).await;
 }
 
 #[tokio::test]
