@@ -75,7 +75,8 @@ fn a_link_that_takes_over_gets_what_the_other_has_not_begun_first_and_in_order()
     daemon.log_line("link-up");
     let partner = prove(&daemon);
     send(&partner, 1..=WAITING);
-    // The older link has taken as much as it can.
+    // The older link takes something, and then as much as it can.
+    assert_eq!(older.peek(&mut [0]).unwrap(), 1);
     std::thread::sleep(Duration::from_millis(500));
     let newer = link(&daemon);
     let line = daemon.log_line("link-up");

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use xmpp_edge::net::registry::Kind;
 
-use super::partner::written;
 use super::stage::Stage;
 use super::wire::Wire;
 
