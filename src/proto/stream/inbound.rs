@@ -299,23 +299,13 @@ impl State {
                 Ok(Self::Negotiating(open))
             }
             // RFC 6120 §4.4: what arrives until the other side has closed, too, still counts.
-            (
-                Self::Closing(closing, Some(mut open)),
-                event @ (Event::Element(_) | Event::Excess(_)),
-            ) => {
-                let outcome = match event {
-                    Event::Excess(excess) => open.excess(cx, excess),
-                    Event::Element(element) => open.late(cx, element),
-                    Event::Header(_) | Event::Close => Ok(()),
-                };
-                match outcome {
-                    Ok(()) => Ok(Self::Closing(closing, Some(open))),
-                    // Our closing tag has been sent, and nothing may follow it.
-                    Err(_) => {
-                        cx.wire.allow(cx.context.unproven.bytes);
-                        Ok(Self::Closing(closing, None))
-                    }
-                }
+            (Self::Closing(closing, Some(mut open)), Event::Element(element)) => {
+                let outcome = open.late(cx, element);
+                Ok(Self::after_late(cx, closing, open, outcome))
+            }
+            (Self::Closing(closing, Some(mut open)), Event::Excess(excess)) => {
+                let outcome = open.excess(cx, excess);
+                Ok(Self::after_late(cx, closing, open, outcome))
             }
             (Self::Closing(closing, _), Event::Close) => {
                 closing.end(cx.wire);
@@ -329,6 +319,21 @@ impl State {
             }
             (state, _) => Ok(state),
         }
+    }
+
+    /// Something came after our closing tag.
+    fn after_late(
+        cx: &mut Cx<'_>,
+        closing: Closing,
+        open: Box<Negotiating>,
+        outcome: Result<(), Reason>,
+    ) -> Self {
+        if outcome.is_ok() {
+            return Self::Closing(closing, Some(open));
+        }
+        // Nothing may follow our closing tag, so the reason is not sent: no more stanzas are taken.
+        cx.wire.allow(cx.context.unproven.bytes);
+        Self::Closing(closing, None)
     }
 
     /// A reload: what the new rules would not admit, by the facts it was admitted on, ends here.

@@ -263,7 +263,7 @@ impl Reader {
     fn skim(&mut self, fault: Fault) -> Result<(), Fault> {
         let frame = self.buffer.get(self.start..self.seen).unwrap_or_default();
         self.skimmed = Some(Box::new(Excess {
-            start: self.content_start(frame)?.ok_or_else(|| fault.clone())?,
+            start: self.content_start(frame, &fault)?,
             fault,
             bytes: 0,
         }));
@@ -279,20 +279,22 @@ impl Reader {
         if !is_recoverable || self.framer.limits().overrun <= 1 {
             return Err(fault);
         }
-        let start = self.content_start(frame)?.ok_or_else(|| fault.clone())?;
-        let bytes = frame.len();
         Ok(Event::Excess(Excess {
-            start,
+            start: self.content_start(frame, &fault)?,
             fault,
-            bytes,
+            bytes: frame.len(),
         }))
     }
 
-    /// The start tag of an element that may be cut, where it is one of the content namespace.
-    fn content_start(&self, frame: &[u8]) -> Result<Option<Element>, Fault> {
+    /// The start tag of an element that may be cut. Only those of the content namespace can be
+    /// refused alone; the fault of others ends the stream.
+    fn content_start(&self, frame: &[u8], fault: &Fault) -> Result<Element, Fault> {
         let limits = self.framer.limits();
         let start = tree::start(frame, &self.header.scope, self.dialect, limits)?;
-        Ok((*start.ns() == Ns::CONTENT).then_some(start))
+        match *start.ns() == Ns::CONTENT {
+            true => Ok(start),
+            false => Err(fault.clone()),
+        }
     }
 }
 

@@ -92,13 +92,10 @@ pub(super) fn start(
     dialect: Dialect,
     limits: &Limits,
 ) -> Result<Element, Fault> {
-    // The frame may be cut inside a character.
-    let whole = match std::str::from_utf8(frame) {
-        Ok(text) => text,
-        Err(error) => checked(frame.get(..error.valid_up_to()).unwrap_or_default())?,
-    };
+    // The framer has looked at each character. The frame may be cut inside one.
+    let text = frame.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let mut scope = Scope::new(header, limits.bindings);
-    match next(&mut Reader::from_str(whole))? {
+    match next(&mut Reader::from_str(text))? {
         Event::Start(tag) | Event::Empty(tag) => {
             placed_start_tag(&tag, &mut scope, dialect, limits, &[])
         }

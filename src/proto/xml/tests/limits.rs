@@ -257,12 +257,9 @@ fn a_stanza_beyond_a_limit_is_refused_alone() {
             Fault::TooManyAttributes(4),
         ),
         (
-            (0..7)
-                .map(|n| format!("<a{n} xmlns:p{n}='u'>"))
-                .take(3)
-                .collect::<String>()
-                + "<x xmlns:a='u' xmlns:b='u' xmlns:c='u' xmlns:d='u'/></a2></a1></a0>",
-            Fault::TooDeep(4),
+            // Of two limits, the one that is exceeded first counts.
+            "<b/>".repeat(8) + "<b><c><d><e/></d></c></b>",
+            Fault::TooManyElements(8),
         ),
         (
             "<a xmlns:a='u' xmlns:b='u' xmlns:c='u'><b xmlns:d='u' xmlns:e='u' xmlns:f='u'/></a>"
