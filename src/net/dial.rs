@@ -441,7 +441,10 @@ fn report(edge: &Edge, pair: &Pair, partner: &Partner, target: &Target, reason: 
 /// Writes a line about a step that failed, unless there were many lately.
 fn tell(edge: &Edge, pair: &Pair, partner: &Partner, reason: &Reason, detail: impl Display) {
     let code = reason.code();
-    let Some(left_out) = edge.quiet.admit(&partner.primary, code, Instant::now()) else {
+    let Some(left_out) = edge
+        .quiet
+        .admit(Some(&partner.primary), code, Instant::now())
+    else {
         return;
     };
     Line::new(Event::DialFailed)

@@ -166,9 +166,12 @@ impl Hub {
             StoreError::AccountFull(limit) => Reason::TooManyContacts(*limit),
             error => Reason::ContactNotKept(error.to_string()),
         };
-        let partner = self.partner_of(&pair.remote);
+        let partner = self.partner(&pair.remote);
         self.ledger.count(reason.code());
-        let line = self.quiet.admit(&partner, reason.code(), Instant::now());
+        let line = self
+            .quiet
+            .admit(partner.as_ref(), reason.code(), Instant::now());
+        let partner = partner.unwrap_or_else(|| pair.remote.clone());
         if let Some(left_out) = line {
             Line::new(Event::ContactNotKept)
                 .partner(&partner)
@@ -216,8 +219,11 @@ impl Hub {
     }
 
     fn accept(&self, addressed: &Addressed) -> Accepted {
-        let partner = self.partner_of(addressed.remote().domain());
-        self.ledger.partner(&partner).accept(addressed.direction())
+        let counters = match self.partner(addressed.remote().domain()) {
+            Some(partner) => self.ledger.partner(&partner),
+            None => self.ledger.unlisted(),
+        };
+        counters.accept(addressed.direction())
     }
 
     /// Policy's word on a stanza: a parcel to be carried, or the end of it.
@@ -248,6 +254,10 @@ impl Hub {
 
     /// What the edge itself says to a sender, on either side.
     pub fn answer(&self, stanza: Validated<Stanza>) {
+        if self.stock.is_half_full() {
+            // As with a full lane: an error is lost, no stanza.
+            return self.ledger.count(Reason::QueueFull.code());
+        }
         if self.context.borrow().rules.is_local(stanza.to.domain()) {
             let lane = self.account_of(stanza.from.domain());
             let local = stanza.to.domain().clone();
@@ -309,8 +319,11 @@ impl Hub {
             accepted.dropped(reason.code());
             Event::StanzaDropped
         };
-        let partner = self.partner_of(&pair.remote);
-        let line = self.quiet.admit(&partner, reason.code(), Instant::now());
+        let partner = self.partner(&pair.remote);
+        let line = self
+            .quiet
+            .admit(partner.as_ref(), reason.code(), Instant::now());
+        let partner = partner.unwrap_or_else(|| pair.remote.clone());
         if let Some(left_out) = line {
             Line::new(event)
                 .direction(direction)
@@ -400,7 +413,7 @@ impl Hub {
         Some(partner.primary.clone())
     }
 
-    /// The name under which a domain is counted: the partner's primary one.
+    /// The name under which a domain is written down: the partner's primary one.
     #[must_use]
     pub fn partner_of(&self, remote: &Domain) -> Domain {
         self.partner(remote).unwrap_or_else(|| remote.clone())

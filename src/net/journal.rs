@@ -213,7 +213,9 @@ impl Journal {
     fn tell(&self, line: Line, code: &'static str, detail: &dyn fmt::Display) {
         let now = Instant::now();
         let left_out = match (self.direction, self.method, &self.partner) {
-            (Direction::Inbound, Some(_), Some(partner)) => self.quiet.admit(partner, code, now),
+            (Direction::Inbound, Some(_), Some(partner)) => {
+                self.quiet.admit(Some(partner), code, now)
+            }
             (Direction::Inbound, ..) => {
                 let claimed = self.partner.as_ref().or(self.claim.partner.as_ref());
                 let address = self.address.ip();

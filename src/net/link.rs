@@ -132,9 +132,10 @@ impl Serving {
         let Some((domain, _)) = &self.taken else {
             return;
         };
-        // What users inside get wrong, they may get wrong often.
-        let about = pair.map_or(domain, |pair| &pair.remote);
-        let Some(left_out) = self.edge.quiet.admit(about, code, Instant::now()) else {
+        // What users inside get wrong, they may get wrong often, and about any number of domains.
+        let partner = pair.and_then(|pair| self.edge.hub.partner(&pair.remote));
+        let about = partner.as_ref().unwrap_or(domain);
+        let Some(left_out) = self.edge.quiet.admit(Some(about), code, Instant::now()) else {
             return;
         };
         let mut line = Line::new(Event::StanzaBounced)
@@ -144,8 +145,8 @@ impl Serving {
             .reason(code);
         if let Some(pair) = pair {
             line = line.remote(&pair.remote);
-            if let Some(partner) = self.edge.hub.partner(&pair.remote) {
-                line = line.partner(&partner);
+            if let Some(partner) = &partner {
+                line = line.partner(partner);
             }
         }
         line.and_more(reason, left_out).log();

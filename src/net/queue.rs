@@ -110,7 +110,19 @@ struct State {
 struct Lane {
     parcels: VecDeque<Parcel>,
     bytes: usize,
+    /// The share of the room that the lane itself takes; none where only what was taken and never
+    /// begun has come back, which is one batch.
+    held: Option<Held>,
 }
+
+impl Lane {
+    /// What a lane takes besides its stanzas, in bytes: two names of 255 bytes, its entries in two tables
+    /// that have grown by doubling, and places for four stanzas where there may be one.
+    const BYTES: usize = 2 << 10;
+}
+
+// Room for one stanza is in [`Written::OVERHEAD`].
+const _: () = assert!(3 * size_of::<Parcel>() + 4 * size_of::<Lane>() < Lane::BYTES);
 
 impl Queue {
     /// An empty queue that shares this room with others.
@@ -148,12 +160,20 @@ impl Queue {
     )]
     pub fn try_push(&self, lane: &Domain, mut parcel: Parcel) -> Result<(), Parcel> {
         let mut state = self.lock();
-        let waiting = state.lanes.get(lane).map_or(0, |lane| lane.bytes);
+        let known = state.lanes.get(lane);
+        let waiting = known.map_or(0, |lane| lane.bytes);
+        let room = match known {
+            Some(_) => None,
+            None => match self.stock.take(Lane::BYTES, 0, Lane::BYTES) {
+                Some(room) => Some(room),
+                None => return Err(parcel),
+            },
+        };
         match self.stock.take(parcel.stanza.cost(), waiting, LANE_BYTES) {
             Some(held) => parcel.held = Some(held),
             None => return Err(parcel),
         }
-        state.append(lane, parcel);
+        state.append(lane, parcel, room);
         self.note_absence(&mut state);
         drop(state);
         self.ready.notify_waiters();
@@ -334,8 +354,9 @@ impl State {
         self.holder = self.holder.filter(|holder| *holder != consumer);
     }
 
-    fn append(&mut self, name: &Domain, parcel: Parcel) {
+    fn append(&mut self, name: &Domain, parcel: Parcel, room: Option<Held>) {
         let lane = self.lanes.entry(name.clone()).or_default();
+        lane.held = lane.held.take().or(room);
         if lane.parcels.is_empty() {
             self.turn.push_back(name.clone());
         }

@@ -27,7 +27,8 @@ pub struct Quiet(Mutex<Windows>);
 
 #[derive(Debug, Default)]
 struct Windows {
-    partners: HashMap<(Domain, &'static str), Window>,
+    /// All domains that are no partner's are one thing, or each would have lines of its own.
+    partners: HashMap<(Option<Domain>, &'static str), Window>,
     /// By the partner that is claimed, where it is one.
     strangers: HashMap<(Option<Domain>, &'static str), Window>,
     networks: HashMap<(Network, Option<Domain>, &'static str), Window>,
@@ -46,9 +47,9 @@ impl Quiet {
 
     /// Whether a line about a partner and a reason is to be written now; if so, how many were left
     /// out since the last one.
-    pub fn admit(&self, partner: &Domain, code: &'static str, now: Instant) -> Option<u64> {
+    pub fn admit(&self, partner: Option<&Domain>, code: &'static str, now: Instant) -> Option<u64> {
         self.with(|windows| {
-            let window = open(&mut windows.partners, (partner.clone(), code), now);
+            let window = open(&mut windows.partners, (partner.cloned(), code), now);
             window.take(LINES)
         })
     }
@@ -139,14 +140,14 @@ mod tests {
         let start = Instant::now();
         let quiet = Quiet::default();
         let written = (0..1000)
-            .filter(|_| quiet.admit(&one, "not-a-contact", start).is_some())
+            .filter(|_| quiet.admit(Some(&one), "not-a-contact", start).is_some())
             .count();
         assert_eq!(written, 10);
-        assert_eq!(quiet.admit(&other, "not-a-contact", start), Some(0));
-        assert_eq!(quiet.admit(&one, "access-denied", start), Some(0));
+        assert_eq!(quiet.admit(Some(&other), "not-a-contact", start), Some(0));
+        assert_eq!(quiet.admit(Some(&one), "access-denied", start), Some(0));
         let later = start + WINDOW;
-        assert_eq!(quiet.admit(&one, "not-a-contact", later), Some(990));
-        assert_eq!(quiet.admit(&one, "not-a-contact", later), Some(0));
+        assert_eq!(quiet.admit(Some(&one), "not-a-contact", later), Some(990));
+        assert_eq!(quiet.admit(Some(&one), "not-a-contact", later), Some(0));
     }
 
     #[test]
@@ -177,7 +178,7 @@ mod tests {
         for number in 0..3 * MOST {
             let bits = u32::try_from(number).unwrap() << 8;
             let name = domain(&format!("d{number}.example"));
-            quiet.admit(&name, "unknown-partner", start);
+            quiet.admit(Some(&name), "unknown-partner", start);
             quiet.admit_stranger(None, std::net::Ipv4Addr::from(bits).into(), "idle", start);
         }
         quiet.with(|windows| {

@@ -70,6 +70,13 @@ impl Stock {
         self.held.load(SeqCst)
     }
 
+    /// Whether half of the room is taken: then the edge says nothing of its own any more, so that
+    /// whoever makes it say much leaves room for stanzas.
+    #[must_use]
+    pub fn is_half_full(&self) -> bool {
+        self.held() > self.limit.load(SeqCst) / 2
+    }
+
     /// Resolves when something is given back after this call.
     pub fn freed(&self) -> Notified<'_> {
         self.freed.notified()

@@ -19,10 +19,11 @@ pub const LOST: &str = "lost";
 /// All counters of the process.
 ///
 /// Partners are added as they are configured and never removed, so totals never go back, and what
-/// a peer sends cannot make a new label.
+/// a peer or a local user sends cannot make a new label: domains that are nobody's share one.
 #[derive(Debug, Default)]
 pub struct Ledger {
     partners: Mutex<BTreeMap<Domain, Arc<PartnerCounters>>>,
+    unlisted: Arc<PartnerCounters>,
     reasons: ReasonTable,
 }
 
@@ -41,6 +42,12 @@ impl Ledger {
         Arc::clone(partners.entry(primary.clone()).or_default())
     }
 
+    /// The counters of all domains that no partner has.
+    #[must_use]
+    pub fn unlisted(&self) -> Arc<PartnerCounters> {
+        Arc::clone(&self.unlisted)
+    }
+
     /// Counts something that is not a stanza: a refused stream, a failed dial.
     pub fn count(&self, reason: &'static str) {
         self.reasons.count(reason);
@@ -52,18 +59,14 @@ impl Ledger {
         self.reasons.read()
     }
 
-    /// Every partner's counters now, by name.
+    /// Every partner's counters now, by name; those of domains that no partner has come last.
     #[must_use]
     pub fn snapshot(&self) -> Vec<PartnerSnapshot> {
         let partners = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
-        partners
+        let listed = partners
             .iter()
-            .map(|(primary, counters)| PartnerSnapshot {
-                partner: primary.clone(),
-                inbound: counters.inbound.read(),
-                outbound: counters.outbound.read(),
-            })
-            .collect()
+            .map(|(primary, counters)| counters.read(Some(primary.clone())));
+        listed.chain([self.unlisted.read(None)]).collect()
     }
 
     /// The sum over all partners and both directions.
@@ -110,6 +113,14 @@ impl PartnerCounters {
     #[must_use]
     pub fn counts(&self, direction: Direction) -> Counts {
         self.flow(direction).counts()
+    }
+
+    fn read(&self, partner: Option<Domain>) -> PartnerSnapshot {
+        PartnerSnapshot {
+            partner,
+            inbound: self.inbound.read(),
+            outbound: self.outbound.read(),
+        }
     }
 
     fn flow(&self, direction: Direction) -> &Flow {
@@ -169,8 +180,8 @@ impl Drop for Accepted {
 /// What one partner's counters were.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartnerSnapshot {
-    /// The partner's primary domain.
-    pub partner: Domain,
+    /// The partner's primary domain; `None` for all domains that no partner has.
+    pub partner: Option<Domain>,
     /// From the partner to the gateway.
     pub inbound: FlowSnapshot,
     /// From the gateway to the partner.
@@ -360,7 +371,7 @@ mod tests {
         let first = ledger.partner(&domain("fabrikam.com"));
         let again = ledger.partner(&domain("FABRIKAM.com"));
         assert!(Arc::ptr_eq(&first, &again));
-        assert_eq!(ledger.snapshot().len(), 1);
+        assert_eq!(ledger.snapshot().len(), 2);
     }
 
     #[test]

@@ -94,7 +94,11 @@ impl Screen {
         for partner in ledger.snapshot() {
             for (direction, flow) in [("in", &partner.inbound), ("out", &partner.outbound)] {
                 if flow.counts.accepted > 0 {
-                    let name = format!("{:22}{direction}", partner.partner.as_str());
+                    let name = partner
+                        .partner
+                        .as_ref()
+                        .map_or("no partner", |domain| domain.as_str());
+                    let name = format!("{name:22}{direction}");
                     self.counts(&name, flow.counts);
                 }
             }
