@@ -51,6 +51,17 @@ const UNBOUNDED: &[&str] = &[
     "unbounded(",
 ];
 
+/// The compiler denies `unsafe`, save where a line says that it is expected.
+#[test]
+fn nothing_is_unsafe_but_the_name_of_the_allocators_settings() {
+    let places: Vec<_> = tree::files("src", "rs")
+        .into_iter()
+        .filter(|file| code(&file.text).contains("unsafe"))
+        .map(|file| (file.path, file.text.matches("unsafe_code").count()))
+        .collect();
+    assert_eq!(places, [("src/main.rs".to_owned(), 1)]);
+}
+
 #[test]
 fn modules_use_only_what_they_may() {
     let mut faults = Vec::new();

@@ -243,3 +243,20 @@ fn check_tries_to_write_to_the_state_directory() {
     assert_eq!(status.code(), Some(0), "{report}");
     assert!(report.contains(&format!("warning{code}")), "{report}");
 }
+
+/// The allocator says itself what it was told, where `confirm_conf` is set.
+#[test]
+fn the_program_carries_the_settings_of_its_allocator() {
+    let output = Command::new(env!("CARGO_BIN_EXE_xmpp-edge"))
+        .arg("--version")
+        .env("_RJEM_MALLOC_CONF", "confirm_conf:true")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let settings = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0";
+    assert!(said.contains(settings), "{said}");
+    assert!(
+        said.contains("Set conf value: dirty_decay_ms:1000"),
+        "{said}"
+    );
+}
