@@ -120,7 +120,11 @@ pub fn excess_from_gateway(excess: Excess, proven: &Authenticated<Domain>) -> Re
     let reason = excess_reason(&excess);
     match sent_from(excess.start, proven) {
         Ok((kind, from, element)) => match Address::read(&element, "to") {
-            Ok(Address::Good(to)) => refusal(&Stanza::new(kind, from, to, element), None, reason),
+            Ok(Address::Good(to)) => {
+                let stanza = Stanza::new(kind, from, to, element);
+                let facts = Facts::of_pair(proven, stanza.to.domain());
+                refusal(&stanza, Some(facts), reason)
+            }
             _ => to_nobody(kind, from, element, proven, reason),
         },
         Err(refusal) => refusal,

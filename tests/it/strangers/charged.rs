@@ -1,7 +1,11 @@
 //! What strangers who claim to be a partner are charged for, and that the partner is not.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use rustls::StreamOwned;
+
+use super::act::client;
 use super::honest::Honest;
 use super::{connect_from, header, lab};
 use crate::daemon::converse;
@@ -10,6 +14,8 @@ use crate::hostile::authority::{Authority, NEVER};
 
 /// Where the partner proves itself before the crowd comes.
 const PARTNERS_OWN: [u8; 4] = [127, 0, 9, 1];
+
+const STARTTLS: &str = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
 
 /// A stranger's address, each in a prefix of its own.
 fn elsewhere(number: u8) -> [u8; 4] {
@@ -68,6 +74,36 @@ fn who_fails_too_often_is_told_to_wait_and_who_succeeds_is_not() {
     assert!(answer.contains("<resource-constraint "), "{answer}");
     is_told(&daemon, failing, "attempts-per-address");
     // Others are served.
+    prove_from(elsewhere(2), &daemon);
+    daemon.signal("TERM");
+    daemon.ends_with(0);
+}
+
+/// A monitor of certificates names nobody: it gets TLS, and is charged as any stranger is.
+#[test]
+fn who_only_looks_at_the_certificate_is_charged_too() {
+    let authority = Authority::start();
+    let lab = lab(authority.address, "", "attempts-per-address = 3", "");
+    let daemon = Daemon::start(&lab);
+    let tls = client(&lab);
+    let monitor = elsewhere(1);
+    let anonymous = header("nobody").replace("from='nobody' ", "");
+    assert!(!anonymous.contains("from="));
+    for _ in 0..3 {
+        let stream = connect_from(monitor, daemon.s2s);
+        let features = converse(&stream, &anonymous, "</stream:features>");
+        assert!(features.contains("<starttls "), "{features}");
+        converse(&stream, STARTTLS, "<proceed");
+        let mut stream = StreamOwned::new(tls.connection(), stream);
+        stream.write_all(anonymous.as_bytes()).unwrap();
+        assert!(stream.conn.peer_certificates().is_some());
+        let mut refused = String::new();
+        stream.read_to_string(&mut refused).unwrap();
+        assert!(refused.contains("<improper-addressing "), "{refused}");
+    }
+    let stream = connect_from(monitor, daemon.s2s);
+    let answer = converse(&stream, &anonymous, "</stream:error>");
+    assert!(answer.contains("<resource-constraint "), "{answer}");
     prove_from(elsewhere(2), &daemon);
     daemon.signal("TERM");
     daemon.ends_with(0);

@@ -41,7 +41,7 @@ pub(super) const NO_LIMITS: &str = "unauthenticated-per-address = 0\nunauthentic
                          unauthenticated-per-domain = 0\nconnections-per-address = 0\n\
                          attempts-per-prefix = 0\nattempts-per-domain = 0";
 
-fn crowd() -> usize {
+pub(super) fn crowd() -> usize {
     std::env::var(VARIABLE).map_or(CROWD, |text| text.parse().unwrap())
 }
 
@@ -302,7 +302,7 @@ fn long_message() -> Vec<u8> {
 }
 
 /// An address of this host: a few hundred in each network.
-fn address(number: usize) -> [u8; 4] {
+pub(super) fn address(number: usize) -> [u8; 4] {
     let [_, _, high, low] = u32::try_from(number).unwrap().to_be_bytes();
     [127, 1, high, low.max(1)]
 }

@@ -5,7 +5,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::act::PATIENCE;
-use super::{header, lab};
+use super::crowd::{NO_LIMITS, address, crowd};
+use super::{connect_from, header, lab};
 use crate::daemon::process::Daemon;
 
 /// How long a refused stranger may hold its place, with room for a busy machine.
@@ -89,6 +90,37 @@ fn who_is_refused_hears_why_and_holds_its_place_no_longer() {
     }
     let waited = start.elapsed();
     assert!(waited < GONE * 3, "{waited:?}");
+}
+
+/// Strangers who are refused and never shut their side, all at once: their number is that of a crowd.
+#[test]
+fn a_crowd_that_is_refused_holds_its_places_no_longer_than_one() {
+    let crowd = crowd();
+    let limits = format!("{NO_LIMITS}\nunauthenticated-limit = {}", crowd + 10);
+    let daemon = Daemon::start(&lab("127.0.0.1:1".parse().unwrap(), "", &limits, ""));
+    let descriptors = daemon.descriptors();
+    let stranger = header("stranger.example");
+    let mut refused: Vec<_> = (0..crowd)
+        .map(|number| connect_from(address(number), daemon.s2s))
+        .collect();
+    for stream in &mut refused {
+        stream.write_all(stranger.as_bytes()).unwrap();
+    }
+    let said = Instant::now();
+    for stream in &mut refused {
+        let heard = heard(stream);
+        assert!(heard.contains("policy-violation"), "{heard}");
+    }
+    let heard = said.elapsed();
+    while daemon.descriptors() > descriptors {
+        assert!(said.elapsed() < heard + GONE, "{}", daemon.descriptors());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    println!(
+        "{crowd} heard why within {heard:?}, and were gone {:?} later",
+        said.elapsed() - heard
+    );
+    drop(refused);
 }
 
 #[test]
