@@ -1,10 +1,11 @@
-//! Bounded queues of stanzas: one lane a partner, served in turn.
+//! Bounded queues of stanzas: one lane a partner, served by bytes.
 //!
 //! A lane has its own bound in bytes, so a flood from one partner fills its own lane, slows its
 //! own sockets, and delays nobody else. A stanza takes its [`Accepted`] token along, so whatever
 //! becomes of it is counted.
 
-use std::collections::{HashMap, VecDeque};
+mod lanes;
+
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use self::lanes::{Entry, Lanes};
 use super::stock::{Held, Stock};
 use crate::ops::counters::Accepted;
 use crate::proto::jid::Domain;
@@ -19,6 +21,8 @@ use crate::proto::stanza::{Validated, Written};
 
 /// How much may wait in one lane, in bytes as it is held.
 pub const LANE_BYTES: usize = 4 << 20;
+/// The same where whoever sends waits: less is enough, because nothing is bounced when it is full.
+pub const PATIENT_LANE_BYTES: usize = 2 << 20;
 /// How much is taken at once: large enough to fill a segment, small enough to take turns.
 const BATCH_BYTES: usize = 64 << 10;
 
@@ -96,9 +100,7 @@ pub struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    lanes: HashMap<Domain, Lane>,
-    /// Lanes with something in them, in the order of service.
-    turn: VecDeque<Domain>,
+    lanes: Lanes<Parcel, Held>,
     consumers: Vec<Consumer>,
     /// Who has taken last, and may not have begun to write all of it.
     holder: Option<Consumer>,
@@ -106,23 +108,14 @@ struct State {
     unattended: Option<(Instant, usize)>,
 }
 
-#[derive(Debug, Default)]
-struct Lane {
-    parcels: VecDeque<Parcel>,
-    bytes: usize,
-    /// The share of the room that the lane itself takes; none where only what was taken and never
-    /// begun has come back, which is one batch.
-    held: Option<Held>,
-}
-
-impl Lane {
-    /// What a lane takes besides its stanzas, in bytes: two names of 255 bytes, its entries in two tables
-    /// that have grown by doubling, and places for four stanzas where there may be one.
-    const BYTES: usize = 2 << 10;
-}
+/// What a lane takes besides its stanzas, in bytes: names of 255 bytes, its places in two tables, and
+/// room for four stanzas where there may be one.
+const OF_LANE: usize = 2 << 10;
 
 // Room for one stanza is in [`Written::OVERHEAD`].
-const _: () = assert!(3 * size_of::<Parcel>() + 4 * size_of::<Lane>() < Lane::BYTES);
+const _: () = assert!(
+    3 * Lanes::<Parcel, Held>::ENTRY_BYTES + Lanes::<Parcel, Held>::LANE_BYTES + 512 < OF_LANE
+);
 
 impl Queue {
     /// An empty queue that shares this room with others.
@@ -139,7 +132,7 @@ impl Queue {
         let mut parcel = parcel;
         loop {
             let (space, freed) = (self.space.notified(), self.stock.freed());
-            match self.try_push(lane, parcel) {
+            match self.push_within(PATIENT_LANE_BYTES, lane, parcel) {
                 Ok(()) => return,
                 Err(back) => parcel = back,
             }
@@ -158,29 +151,32 @@ impl Queue {
         clippy::result_large_err,
         reason = "the parcel comes back to be pushed again or bounced"
     )]
-    pub fn try_push(&self, lane: &Domain, mut parcel: Parcel) -> Result<(), Parcel> {
+    pub fn try_push(&self, lane: &Domain, parcel: Parcel) -> Result<(), Parcel> {
+        self.push_within(LANE_BYTES, lane, parcel)
+    }
+
+    #[expect(clippy::result_large_err, reason = "as above")]
+    fn push_within(&self, most: usize, lane: &Domain, mut parcel: Parcel) -> Result<(), Parcel> {
         let mut state = self.lock();
-        let known = state.lanes.get(lane);
-        let waiting = known.map_or(0, |lane| lane.bytes);
-        let room = match known {
-            Some(_) => None,
-            None => match self.stock.take(Lane::BYTES, 0, Lane::BYTES) {
-                Some(room) => Some(room),
+        let (waiting, room) = match state.lanes.cost(lane) {
+            Some(waiting) => (waiting, None),
+            None => match self.stock.take(OF_LANE, 0, OF_LANE) {
+                Some(room) => (0, Some(room)),
                 None => return Err(parcel),
             },
         };
-        match self.stock.take(parcel.stanza.cost(), waiting, LANE_BYTES) {
+        match self.stock.take(parcel.stanza.cost(), waiting, most) {
             Some(held) => parcel.held = Some(held),
             None => return Err(parcel),
         }
-        state.append(lane, parcel, room);
+        state.lanes.push(lane, entry(parcel), room);
         self.note_absence(&mut state);
         drop(state);
         self.ready.notify_waiters();
         Ok(())
     }
 
-    /// Takes up to a batch of parcels, one a lane in turn; waits until there are some, `consumer` is
+    /// Takes up to a batch of parcels, each time from the lane that was given least; waits until there are some, `consumer` is
     /// the newest, and whoever took before it has handed over.
     pub async fn take(&self, consumer: Consumer) -> Vec<Parcel> {
         loop {
@@ -189,7 +185,7 @@ impl Queue {
                 let mut state = self.lock();
                 let is_next = state.consumers.last() == Some(&consumer)
                     && state.holder.is_none_or(|holder| holder == consumer);
-                if is_next && !state.turn.is_empty() {
+                if is_next && state.lanes.waiting() > 0 {
                     state.holder = Some(consumer);
                     let batch = state.take_batch();
                     drop(state);
@@ -206,7 +202,7 @@ impl Queue {
         let mut state = self.lock();
         for parcel in parcels.into_iter().rev() {
             let lane = lane_of(&parcel);
-            state.prepend(&lane, parcel);
+            state.lanes.put_back(&lane, entry(parcel));
         }
         drop(state);
         self.ready.notify_waiters();
@@ -248,19 +244,8 @@ impl Queue {
     #[must_use]
     pub fn drain_older_than(&self, now: Instant, age: Duration) -> Vec<Parcel> {
         let mut state = self.lock();
-        let mut out = Vec::new();
-        for lane in state.lanes.values_mut() {
-            while let Some(parcel) = lane
-                .parcels
-                .pop_front_if(|parcel| now.saturating_duration_since(parcel.since) >= age)
-            {
-                lane.bytes = lane.bytes.saturating_sub(parcel.stanza.cost());
-                out.push(parcel);
-            }
-        }
-        let State { lanes, turn, .. } = &mut *state;
-        lanes.retain(|_, lane| !lane.parcels.is_empty());
-        turn.retain(|lane| lanes.contains_key(lane));
+        let is_old = |parcel: &Parcel| now.saturating_duration_since(parcel.since) >= age;
+        let out = state.lanes.drain(is_old);
         if let Some((_, given_up)) = &mut state.unattended {
             *given_up += out.len();
         }
@@ -272,18 +257,14 @@ impl Queue {
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lock().turn.is_empty()
+        self.lock().lanes.waiting() == 0
     }
 
     /// When the parcel that has waited longest was queued.
     #[must_use]
     pub fn oldest(&self) -> Option<Instant> {
-        self.lock()
-            .lanes
-            .values()
-            .filter_map(|lane| lane.parcels.front())
-            .map(|parcel| parcel.since)
-            .min()
+        let state = self.lock();
+        state.lanes.fronts().map(|parcel| parcel.since).min()
     }
 
     /// A consumer arrives, and takes over from those before it: returns the newest of these.
@@ -321,13 +302,13 @@ impl Queue {
         self.untold.store(false, Relaxed);
         Some(Waited {
             since,
-            waiting: state.lanes.values().map(|lane| lane.parcels.len()).sum(),
+            waiting: state.lanes.waiting(),
             given_up,
         })
     }
 
     fn note_absence(&self, state: &mut State) {
-        if state.consumers.is_empty() && !state.turn.is_empty() && state.unattended.is_none() {
+        if state.consumers.is_empty() && state.lanes.waiting() > 0 && state.unattended.is_none() {
             state.unattended = Some((Instant::now(), 0));
             self.untold.store(true, Relaxed);
         }
@@ -354,47 +335,25 @@ impl State {
         self.holder = self.holder.filter(|holder| *holder != consumer);
     }
 
-    fn append(&mut self, name: &Domain, parcel: Parcel, room: Option<Held>) {
-        let lane = self.lanes.entry(name.clone()).or_default();
-        lane.held = lane.held.take().or(room);
-        if lane.parcels.is_empty() {
-            self.turn.push_back(name.clone());
-        }
-        lane.bytes += parcel.stanza.cost();
-        lane.parcels.push_back(parcel);
-    }
-
-    fn prepend(&mut self, name: &Domain, parcel: Parcel) {
-        let lane = self.lanes.entry(name.clone()).or_default();
-        if lane.parcels.is_empty() {
-            self.turn.push_front(name.clone());
-        }
-        lane.bytes += parcel.stanza.cost();
-        lane.parcels.push_front(parcel);
-    }
-
     fn take_batch(&mut self) -> Vec<Parcel> {
         let mut batch = Vec::new();
         let mut bytes = 0;
         while bytes < BATCH_BYTES {
-            let Some(name) = self.turn.pop_front() else {
+            let Some(entry) = self.lanes.pop() else {
                 break;
             };
-            let Some(lane) = self.lanes.get_mut(&name) else {
-                continue;
-            };
-            if let Some(parcel) = lane.parcels.pop_front() {
-                lane.bytes = lane.bytes.saturating_sub(parcel.stanza.cost());
-                bytes += parcel.stanza.cost();
-                batch.push(parcel);
-            }
-            if lane.parcels.is_empty() {
-                self.lanes.remove(&name);
-            } else {
-                self.turn.push_back(name);
-            }
+            bytes += entry.cost;
+            batch.push(entry.item);
         }
         batch
+    }
+}
+
+fn entry(parcel: Parcel) -> Entry<Parcel> {
+    Entry {
+        cost: parcel.stanza.cost(),
+        bytes: parcel.stanza.bytes().len(),
+        item: parcel,
     }
 }
 
