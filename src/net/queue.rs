@@ -4,7 +4,7 @@
 //! own sockets, and delays nobody else. A stanza takes its [`Accepted`] token along, so whatever
 //! becomes of it is counted.
 
-mod lanes;
+pub mod lanes;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
