@@ -501,7 +501,7 @@ impl Side for Dialling {
         self.edge.turnstile.place()
     }
 
-    async fn act(&mut self, output: Output, mailbox: &Mailbox) -> Result<(), Reason> {
+    async fn act(&mut self, output: Output, mailbox: &Mailbox, now: Instant) -> Result<(), Reason> {
         match output {
             Output::Authenticated(pair) => {
                 if let Some(queue) = &self.queue {
@@ -536,7 +536,8 @@ impl Side for Dialling {
             Output::Pace => {
                 self.edge.ledger.count(PACED);
                 if let Some(remote) = self.journal.remote() {
-                    self.edge.hub.pace(remote).await;
+                    let standing = self.edge.hub.standing(remote);
+                    self.edge.hub.pace(&standing, now).await;
                 }
             }
             Output::Send(_)

@@ -44,7 +44,7 @@ pub trait Side: Send {
         std::future::ready(None)
     }
 
-    /// Acts on an output; waiting here slows this stream's reading, and nothing else.
+    /// Acts on an output at `now`; waiting here slows this stream's reading, and nothing else.
     ///
     /// # Errors
     /// Why the stream is to end: a limit of the edge is reached.
@@ -52,6 +52,7 @@ pub trait Side: Send {
         &mut self,
         output: Output,
         mailbox: &Mailbox,
+        now: Instant,
     ) -> impl Future<Output = Result<(), Reason>> + Send;
 
     /// Where this stream takes stanzas from, once it is open.
@@ -163,18 +164,25 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 
     /// Acts on all outputs; the reason, if the stream is over.
     async fn drain(&mut self) -> Result<Option<Reason>, Reason> {
-        let mut held = Duration::ZERO;
+        let (mut held, mut begun) = (Duration::ZERO, Instant::now());
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Send(bytes) => self.outbox.append(bytes),
-                Output::StartTls { local, remote } => self.start_tls(&local, &remote).await?,
-                Output::ShutWrite => self.shut_write().await,
+                Output::StartTls { local, remote } => {
+                    self.start_tls(&local, &remote).await?;
+                    begun = Instant::now();
+                }
+                Output::ShutWrite => {
+                    self.shut_write().await;
+                    begun = Instant::now();
+                }
                 Output::Pinged(id) => self.mailbox.1.await_pong(id),
                 Output::Close(reason) => return Ok(Some(reason)),
                 other => {
-                    let begun = Instant::now();
-                    let acted = self.act(other).await;
-                    held += begun.elapsed();
+                    let acted = self.act(other, begun).await;
+                    let ended = Instant::now();
+                    held += ended.duration_since(begun);
+                    begun = ended;
                     if let Err(reason) = acted {
                         self.machine.handle(now(), Input::End(reason));
                     }
@@ -189,8 +197,8 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 
     /// Acts on an output. What waits to be written is written meanwhile: a partner that is ahead of
     /// its rate still gets the answers to what it sent before.
-    async fn act(&mut self, output: Output) -> Result<(), Reason> {
-        let mut acting = pin!(self.side.act(output, &self.mailbox.0));
+    async fn act(&mut self, output: Output, now: Instant) -> Result<(), Reason> {
+        let mut acting = pin!(self.side.act(output, &self.mailbox.0, now));
         loop {
             let wanted = Wanted {
                 write: self.outbox.unwritten(),

@@ -129,14 +129,14 @@ impl Edge {
         ledger: Arc<Ledger>,
     ) -> (Arc<Self>, Wanted) {
         contacts.limit_each(settings.contact_limit);
-        let (context, observer) = watch::channel(Arc::new(context));
+        let context = Arc::new(context);
         let (wish, wanted) = mpsc::channel(MAX_WANTED);
         let quiet = Arc::<Quiet>::default();
         let edge = Self {
             hub: Hub::new(
                 Arc::clone(&ledger),
                 Arc::clone(&quiet),
-                observer,
+                Arc::clone(&context),
                 contacts.clone(),
                 wish,
             ),
@@ -150,7 +150,7 @@ impl Edge {
             quiet,
             certificates: contacts.certificates(),
             contacts,
-            context,
+            context: watch::Sender::new(context),
             settings: ArcSwap::from_pointee(settings),
         };
         edge.hub.stock.set_limit(edge.settings.load().queue_bytes);
@@ -181,6 +181,7 @@ impl Edge {
         self.hub.stock.set_limit(settings.queue_bytes);
         self.dials.set_limits(of_dials(settings.dials));
         self.settings.store(Arc::new(settings));
+        self.hub.replace(Arc::clone(&context));
         self.context.send_replace(Arc::clone(&context));
         self.registry.enforce(&context.rules);
         self.hub.backoff.clear();

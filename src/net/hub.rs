@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
@@ -16,10 +17,12 @@ use super::edge::Wish;
 use super::gate::Gate;
 use super::learning::{Learning, Next, Taken};
 use super::mailbox::Mailbox;
-use super::queue::{Parcel, Queue};
+use super::partners::{Partners, Standing};
+use super::queue::{NotQueued, Parcel, Queue};
 use super::quiet::Quiet;
 use super::routes::Routes;
 use super::stock::Stock;
+use super::ways::{WayIn, WayOut, WaysOut};
 use crate::ops::counters::{Accepted, Ledger};
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
@@ -35,7 +38,8 @@ use crate::store::{Contacts, StoreError};
 #[derive(Debug)]
 pub struct Hub {
     ledger: Arc<Ledger>,
-    context: watch::Receiver<Arc<Context>>,
+    context: ArcSwap<Context>,
+    partners: Partners,
     gate: Gate,
     learning: Learning,
     quiet: Arc<Quiet>,
@@ -59,14 +63,15 @@ impl Hub {
     pub fn new(
         ledger: Arc<Ledger>,
         quiet: Arc<Quiet>,
-        context: watch::Receiver<Arc<Context>>,
+        context: Arc<Context>,
         contacts: Contacts,
         wanted: mpsc::Sender<Wish>,
     ) -> Self {
         let stock = Arc::<Stock>::default();
         Self {
+            context: ArcSwap::new(context),
+            partners: Partners::new(Arc::clone(&ledger)),
             ledger,
-            context,
             gate: Gate::new(contacts.clone()),
             learning: Learning::new(contacts),
             quiet,
@@ -80,38 +85,58 @@ impl Hub {
         }
     }
 
+    /// Other rules hold from here on.
+    pub fn replace(&self, context: Arc<Context>) {
+        self.context.store(context);
+    }
+
+    /// How a partner's domain stands now: looked up once, and then carried.
+    #[must_use]
+    pub fn standing(&self, remote: &Domain) -> Standing {
+        self.partners
+            .standing(remote, &self.context.load(), Instant::now())
+    }
+
+    /// The way of a pair's stanzas to the gateway.
+    #[must_use]
+    pub fn way_in(&self, pair: &Pair) -> WayIn {
+        WayIn {
+            standing: self.standing(&pair.remote),
+            inbox: self.inbox(&pair.local),
+            pair: pair.clone(),
+        }
+    }
+
     /// A partner's stanza; waits while that partner's lane to the gateway is full, or while the
     /// partner is ahead of its rate.
-    pub async fn from_partner(&self, addressed: Addressed) {
+    pub async fn from_partner(&self, addressed: Addressed, way: &mut WayIn, now: Instant) {
         // When there is no more time, what was read counts as never read.
         if self.is_over.load(Relaxed) || self.is_pong(&addressed) {
             return;
         }
-        let context = Arc::clone(&self.context.borrow());
-        let remote = addressed.from.domain().clone();
-        let accepted = self.accept(&addressed);
-        let local = addressed.to.domain().clone();
-        let inbox = self.inbox(&local);
-        if let Some(parcel) = self.judge(addressed, accepted, &context) {
-            inbox.push(&context.rules.account_of(&remote), parcel).await;
-            self.tell_of_absence(&local, &inbox);
+        self.renew(&mut way.standing, &way.pair.remote);
+        let accepted = way.standing.counters.accept(Direction::Inbound);
+        if let Some(parcel) = self.judge(addressed, accepted, &way.standing, now) {
+            way.inbox.push(&way.standing.state.account, parcel).await;
+            self.tell_of_absence(&way.pair.local, &way.inbox);
         }
-        self.pace(&remote).await;
+        self.pace(&way.standing, now).await;
+    }
+
+    fn renew(&self, standing: &mut Standing, remote: &Domain) {
+        let context = self.context.load();
+        if !standing.is_of(&context) {
+            *standing = self.partners.standing(remote, &context, Instant::now());
+        }
     }
 
     /// Takes a stanza from the budget of a partner, and waits while the partner is ahead of its
     /// rate: what was read passes, and what was not waits with the sender.
-    pub async fn pace(&self, remote: &Domain) {
-        let pause = {
-            let context = Arc::clone(&self.context.borrow());
-            match context.rules.partner_of(remote) {
-                Some(partner) => {
-                    let account = context.rules.account_of(remote);
-                    self.gate.take(&account, &partner.terms)
-                }
-                None => Duration::ZERO,
-            }
+    pub async fn pace(&self, standing: &Standing, now: Instant) {
+        let Some(entry) = &standing.entry else {
+            return;
         };
+        let pause = standing.state.take(entry.terms.stanza_rate, now);
         if !pause.is_zero() {
             let mut hurry = self.hurry.subscribe();
             tokio::select! {
@@ -125,21 +150,27 @@ impl Hub {
     /// the link. Where it begins a change of a contact, the caller lets [`Hub::settle`] run for the
     /// two users that are returned.
     #[must_use = "the contact of these two users is to be settled"]
-    pub fn from_gateway(&self, addressed: Addressed) -> Option<Link> {
+    pub fn from_gateway(
+        &self,
+        addressed: Addressed,
+        ways: &mut WaysOut,
+        now: Instant,
+    ) -> Option<Link> {
         if self.is_over.load(Relaxed) {
             return None;
         }
-        let context = Arc::clone(&self.context.borrow());
-        let accepted = self.accept(&addressed);
-        let parcel = self.judge(addressed, accepted, &context)?;
-        let partner = context.rules.partner_of(parcel.stanza.to.domain());
-        let decides = partner.is_some_and(|partner| partner.terms.asks_for_contacts());
+        let way = ways.of(addressed.to.domain(), |remote| self.standing(remote));
+        self.renew(&mut way.standing, addressed.to.domain());
+        let accepted = way.standing.counters.accept(Direction::Outbound);
+        let parcel = self.judge(addressed, accepted, &way.standing, now)?;
+        let entry = way.standing.entry.as_ref();
+        let decides = entry.is_some_and(|entry| entry.terms.asks_for_contacts());
         match self.learning.take(parcel, decides) {
-            Taken::Goes(parcel) | Taken::Waits(Some(parcel)) => self.send_out(parcel),
+            Taken::Goes(parcel) | Taken::Waits(Some(parcel)) => self.send_by(parcel, way),
             Taken::Waits(None) => {}
             Taken::Begins(link, parcel) => {
                 if let Some(parcel) = parcel {
-                    self.send_out(parcel);
+                    self.send_by(parcel, way);
                 }
                 return Some(link);
             }
@@ -218,22 +249,20 @@ impl Hub {
         }
     }
 
-    fn accept(&self, addressed: &Addressed) -> Accepted {
-        let counters = match self.partner(addressed.remote().domain()) {
-            Some(partner) => self.ledger.partner(&partner),
-            None => self.ledger.unlisted(),
-        };
-        counters.accept(addressed.direction())
-    }
-
     /// Policy's word on a stanza: a parcel to be carried, or the end of it.
-    fn judge(&self, addressed: Addressed, accepted: Accepted, context: &Context) -> Option<Parcel> {
+    fn judge(
+        &self,
+        addressed: Addressed,
+        accepted: Accepted,
+        standing: &Standing,
+        now: Instant,
+    ) -> Option<Parcel> {
         let direction = addressed.direction();
         let pair = Pair {
             local: addressed.local().domain().clone(),
             remote: addressed.remote().domain().clone(),
         };
-        match self.gate.judge(addressed, context) {
+        match self.gate.judge(addressed, standing, now) {
             Ok(stanza) => {
                 if self.bodies.load(Relaxed) {
                     self.log_body(&stanza, direction, &pair);
@@ -242,7 +271,7 @@ impl Hub {
                     Direction::Inbound => Dialect::Component,
                     Direction::Outbound => Dialect::Server,
                 };
-                Some(Parcel::accepted(stanza.write(dialect), accepted))
+                Some(Parcel::accepted(stanza.write(dialect), accepted, now))
             }
             Err(refused) => {
                 let answer = refused.answer.map(|answer| *answer);
@@ -258,16 +287,14 @@ impl Hub {
             // As with a full lane: an error is lost, no stanza.
             return self.ledger.count(Reason::QueueFull.code());
         }
-        if self.context.borrow().rules.is_local(stanza.to.domain()) {
+        if self.context.load().rules.is_local(stanza.to.domain()) {
             let lane = self.account_of(stanza.from.domain());
             let local = stanza.to.domain().clone();
             let queue = self.inbox(&local);
             // As many as were accepted, so bounded with them; a full lane loses an error, no stanza.
-            if let Err(parcel) =
-                queue.try_push(&lane, Parcel::own(stanza.write(Dialect::Component)))
-            {
+            let parcel = Parcel::own(stanza.write(Dialect::Component));
+            if queue.try_push(&lane, parcel).is_err() {
                 self.ledger.count(Reason::QueueFull.code());
-                drop(parcel);
             }
             self.tell_of_absence(&local, &queue);
         } else {
@@ -285,7 +312,7 @@ impl Hub {
             return accepted.dropped(Reason::Shutdown.code());
         }
         let stanza = &parcel.stanza;
-        let inward = self.context.borrow().rules.is_local(stanza.to.domain());
+        let inward = self.context.load().rules.is_local(stanza.to.domain());
         let (local, remote, direction) = if inward {
             (stanza.to.domain(), stanza.from.domain(), Direction::Inbound)
         } else {
@@ -408,7 +435,7 @@ impl Hub {
     /// The partner that a domain belongs to, by its primary one; `None` if it is nobody's.
     #[must_use]
     pub fn partner(&self, remote: &Domain) -> Option<Domain> {
-        let context = self.context.borrow();
+        let context = self.context.load();
         let partner = context.rules.partner_of(remote)?;
         Some(partner.primary.clone())
     }
@@ -424,13 +451,34 @@ impl Hub {
     /// [`Rules::account_of`]: crate::proto::policy::Rules::account_of
     #[must_use]
     pub fn account_of(&self, remote: &Domain) -> Domain {
-        self.context.borrow().rules.account_of(remote)
+        self.context.load().rules.account_of(remote)
     }
 
     fn send_out(&self, parcel: Parcel) {
         if let Err(refused) = self.outward.send(parcel, &self.backoff) {
             let (parcel, reason) = *refused;
             self.bounce(parcel, &reason);
+        }
+    }
+
+    /// As [`Hub::send_out`], where the queue of the stanza before may be known.
+    fn send_by(&self, parcel: Parcel, way: &mut WayOut) {
+        let lane = parcel.stanza.to.domain().clone();
+        let parcel = match &way.queue {
+            Some(queue) => match queue.try_push(&lane, parcel) {
+                Ok(()) => return,
+                Err(NotQueued::Full(parcel)) => return self.bounce(parcel, &Reason::QueueFull),
+                Err(NotQueued::Closed(parcel)) => parcel,
+            },
+            None => parcel,
+        };
+        way.queue = None;
+        match self.outward.send(parcel, &self.backoff) {
+            Ok(queue) => way.queue = Some(queue),
+            Err(refused) => {
+                let (parcel, reason) = *refused;
+                self.bounce(parcel, &reason);
+            }
         }
     }
 

@@ -11,6 +11,7 @@
 //! meanwhile in one commit.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub const BYTES: usize = 12 << 20;
 pub struct Learning {
     contacts: Contacts,
     waiting: Mutex<Waiting>,
+    /// How many steps wait: most of the time none, and then nothing else need be asked.
+    count: AtomicUsize,
 }
 
 /// What becomes of a stanza.
@@ -79,6 +82,10 @@ struct Step {
     learn: Learn,
     pair: Pair,
     parcel: Option<Parcel>,
+    /// What it takes in memory.
+    bytes: usize,
+    /// It is done, and its stanza is being sent on: later ones wait until it has been.
+    is_done: bool,
 }
 
 /// What a step says about the contact.
@@ -97,6 +104,7 @@ impl Learning {
         Self {
             contacts,
             waiting: Mutex::default(),
+            count: AtomicUsize::new(0),
         }
     }
 
@@ -104,31 +112,34 @@ impl Learning {
     /// contact decides what may pass: only then the stanza waits for the disk.
     pub fn take(&self, parcel: Parcel, decides: bool) -> Taken {
         let said = Subscription::of(&parcel.stanza);
-        let mut waiting = self.lock();
-        // Most stanzas are no subscriptions, and nothing waits: no normal form is needed.
-        if said.is_none() && waiting.steps.is_empty() {
+        // Most stanzas are no subscriptions, and nothing waits.
+        if said.is_none() && self.count.load(SeqCst) == 0 {
             return Taken::Goes(parcel);
         }
+        let mut waiting = self.lock();
         let link = link(&parcel.stanza);
+        let count = &self.count;
         let Some(steps) = waiting.steps.get(&link) else {
             let change = said.and_then(|said| self.change(&mut waiting, &link, said));
             return match change {
                 None => Taken::Goes(parcel),
                 Some(change) => {
-                    match waiting.push(&link, Learn::Decided(change), parcel, decides) {
+                    match waiting.push(&link, Learn::Decided(change), parcel, decides, count) {
                         Ok(parcel) => Taken::Begins(link, parcel),
                         Err(parcel) => Taken::Full(parcel),
                     }
                 }
             };
         };
-        let follows = steps.iter().any(|step| step.parcel.is_some());
+        let follows = steps
+            .iter()
+            .any(|step| step.parcel.is_some() || step.is_done);
         let (learn, waits) = match said {
             None if !follows => return Taken::Goes(parcel),
             None => (Learn::Nothing, true),
             Some(said) => (Learn::Said(said), follows || decides),
         };
-        match waiting.push(&link, learn, parcel, waits) {
+        match waiting.push(&link, learn, parcel, waits, count) {
             Ok(parcel) => Taken::Waits(parcel),
             Err(parcel) => Taken::Full(parcel),
         }
@@ -138,6 +149,7 @@ impl Learning {
     ///
     /// One task asks this for two users at a time. It may be dropped at any time: what waits stays.
     pub async fn next(&self, link: &Link) -> Option<Next> {
+        self.forget_done(link);
         let change = self.decide(link)?;
         let (local, remote) = link;
         let write = async {
@@ -150,12 +162,24 @@ impl Learning {
         let written = timeout(PATIENCE, write)
             .await
             .unwrap_or(Err(StoreError::Slow(PATIENCE.as_secs())));
-        let step = self.lock().pop(link)?;
-        Some(match (written, step.parcel) {
-            (Err(error), parcel) => Next::NotKept(error, step.pair, parcel),
+        let mut waiting = self.lock();
+        let step = waiting.steps.get_mut(link)?.front_mut()?;
+        step.is_done = true;
+        Some(match (written, step.parcel.take()) {
+            (Err(error), parcel) => Next::NotKept(error, step.pair.clone(), parcel),
             (Ok(_), Some(parcel)) => Next::Carry(parcel),
             (Ok(_), None) => Next::Kept,
         })
+    }
+
+    /// The stanza of the last step has been sent on: what comes next may go.
+    fn forget_done(&self, link: &Link) {
+        let mut waiting = self.lock();
+        let first = waiting.steps.get(link).and_then(VecDeque::front);
+        if first.is_some_and(|step| step.is_done) {
+            waiting.pop(link);
+            self.count.store(waiting.count, SeqCst);
+        }
     }
 
     /// What the first step of two users comes to; it stays the first until it is done.
@@ -177,6 +201,7 @@ impl Learning {
     #[must_use]
     pub fn drain(&self) -> Vec<Parcel> {
         let waiting = std::mem::take(&mut *self.lock());
+        self.count.store(0, SeqCst);
         let steps = waiting.steps.into_values().flatten();
         steps.filter_map(|step| step.parcel).collect()
     }
@@ -206,6 +231,7 @@ impl Waiting {
         learn: Learn,
         parcel: Parcel,
         waits: bool,
+        in_all: &AtomicUsize,
     ) -> Result<Option<Parcel>, Parcel> {
         let of_user = self.users.get(&link.0).copied().unwrap_or_default();
         let bytes = size(link, Some(&parcel).filter(|_| waits));
@@ -213,6 +239,7 @@ impl Waiting {
             return Err(parcel);
         }
         self.count += 1;
+        in_all.store(self.count, SeqCst);
         self.bytes += bytes;
         self.users.insert(link.0.clone(), of_user + 1);
         let pair = Pair {
@@ -228,27 +255,31 @@ impl Waiting {
             learn,
             pair,
             parcel: waiting,
+            bytes,
+            is_done: false,
         });
         Ok(back)
     }
 
     /// Takes the first step of two users out; with the last one they are forgotten.
-    fn pop(&mut self, link: &Link) -> Option<Step> {
-        let steps = self.steps.get_mut(link)?;
-        let step = steps.pop_front()?;
+    fn pop(&mut self, link: &Link) {
+        let Some(steps) = self.steps.get_mut(link) else {
+            return;
+        };
+        let Some(step) = steps.pop_front() else {
+            return;
+        };
         if steps.is_empty() {
             self.steps.remove(link);
         }
         self.count = self.count.saturating_sub(1);
-        let bytes = size(link, step.parcel.as_ref());
-        self.bytes = self.bytes.saturating_sub(bytes);
+        self.bytes = self.bytes.saturating_sub(step.bytes);
         if let Some(count) = self.users.get_mut(&link.0) {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 self.users.remove(&link.0);
             }
         }
-        Some(step)
     }
 }
 

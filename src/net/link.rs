@@ -16,6 +16,7 @@ use super::queue::{Consumer, Parcel, Queue};
 use super::registry::Kind;
 use super::tls::{TlsFault, is_wanted_gateway};
 use super::transport::Transport;
+use super::ways::WaysOut;
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
 use crate::proto::auth::chain::TlsFacts;
@@ -53,6 +54,7 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
         address,
         admitted,
         taken: None,
+        ways: WaysOut::default(),
     };
     let driver = Driver::new(transport, machine, side, mailbox, context);
     let ended = Box::pin(driver.run()).await;
@@ -122,6 +124,7 @@ struct Serving {
     admitted: Admitted,
     /// The domain this link serves, and the queue it takes from, once it has proven itself.
     taken: Option<(Domain, Arc<Queue>)>,
+    ways: WaysOut,
 }
 
 impl Serving {
@@ -164,10 +167,16 @@ impl Side for Serving {
         Err(TlsFault::Closed)
     }
 
-    async fn act(&mut self, output: Output, _mailbox: &Mailbox) -> Result<(), Reason> {
+    async fn act(
+        &mut self,
+        output: Output,
+        _mailbox: &Mailbox,
+        now: Instant,
+    ) -> Result<(), Reason> {
         match output {
             Output::Stanza(stanza) => {
-                if let Some(link) = self.edge.hub.from_gateway(stanza) {
+                let begun = self.edge.hub.from_gateway(stanza, &mut self.ways, now);
+                if let Some(link) = begun {
                     let edge = Arc::clone(&self.edge);
                     tokio::spawn(async move { edge.hub.settle(link).await });
                 }

@@ -35,18 +35,30 @@ pub struct Parcel {
     pub accepted: Option<Accepted>,
     /// When it was queued.
     pub since: Instant,
+    /// What it takes in memory, in bytes.
+    cost: usize,
     /// Its share of the room for all that waits, once it waits.
     held: Option<Held>,
+}
+
+/// A parcel that was not taken in; it comes back, so that its sender can be told.
+#[derive(Debug)]
+pub enum NotQueued {
+    /// The lane is full, or all lanes together are.
+    Full(Parcel),
+    /// The queue is closed: there is another one.
+    Closed(Parcel),
 }
 
 impl Parcel {
     /// A stanza that somebody sent.
     #[must_use]
-    pub fn accepted(stanza: Validated<Written>, accepted: Accepted) -> Self {
+    pub fn accepted(stanza: Validated<Written>, accepted: Accepted, now: Instant) -> Self {
         Self {
+            cost: stanza.cost(),
             stanza,
             accepted: Some(accepted),
-            since: Instant::now(),
+            since: now,
             held: None,
         }
     }
@@ -55,6 +67,7 @@ impl Parcel {
     #[must_use]
     pub fn own(stanza: Validated<Written>) -> Self {
         Self {
+            cost: stanza.cost(),
             stanza,
             accepted: None,
             since: Instant::now(),
@@ -66,6 +79,16 @@ impl Parcel {
     pub fn delivered(self) {
         if let Some(accepted) = self.accepted {
             accepted.delivered();
+        }
+    }
+}
+
+impl NotQueued {
+    /// The parcel.
+    #[must_use]
+    pub fn parcel(self) -> Parcel {
+        match self {
+            Self::Full(parcel) | Self::Closed(parcel) => parcel,
         }
     }
 }
@@ -102,6 +125,8 @@ pub struct Queue {
 struct State {
     lanes: Lanes<Parcel, Held>,
     consumers: Vec<Consumer>,
+    /// Nobody will come for what is put in here any more.
+    is_closed: bool,
     /// Who has taken last, and may not have begun to write all of it.
     holder: Option<Consumer>,
     /// Since when something waits while nobody takes, and how many were given up meanwhile.
@@ -129,12 +154,15 @@ impl Queue {
 
     /// Queues a parcel, waiting while the lane is full: this is what slows a partner's socket.
     pub async fn push(&self, lane: &Domain, parcel: Parcel) {
-        let mut parcel = parcel;
+        let mut parcel = match self.push_within(PATIENT_LANE_BYTES, lane, parcel) {
+            Ok(()) => return,
+            Err(back) => back.parcel(),
+        };
         loop {
             let (space, freed) = (self.space.notified(), self.stock.freed());
             match self.push_within(PATIENT_LANE_BYTES, lane, parcel) {
                 Ok(()) => return,
-                Err(back) => parcel = back,
+                Err(back) => parcel = back.parcel(),
             }
             tokio::select! {
                 () = space => {}
@@ -143,37 +171,47 @@ impl Queue {
         }
     }
 
-    /// Queues a parcel, or gives it back if the lane is full.
+    /// Queues a parcel, or gives it back.
     ///
     /// # Errors
-    /// The parcel, so that its sender can be told.
+    /// [`NotQueued`].
     #[expect(
         clippy::result_large_err,
         reason = "the parcel comes back to be pushed again or bounced"
     )]
-    pub fn try_push(&self, lane: &Domain, parcel: Parcel) -> Result<(), Parcel> {
+    pub fn try_push(&self, lane: &Domain, parcel: Parcel) -> Result<(), NotQueued> {
         self.push_within(LANE_BYTES, lane, parcel)
     }
 
     #[expect(clippy::result_large_err, reason = "as above")]
-    fn push_within(&self, most: usize, lane: &Domain, mut parcel: Parcel) -> Result<(), Parcel> {
+    fn push_within(&self, most: usize, lane: &Domain, mut parcel: Parcel) -> Result<(), NotQueued> {
         let mut state = self.lock();
-        let (waiting, room) = match state.lanes.cost(lane) {
-            Some(waiting) => (waiting, None),
-            None => match self.stock.take(OF_LANE, 0, OF_LANE) {
-                Some(room) => (0, Some(room)),
-                None => return Err(parcel),
-            },
-        };
-        match self.stock.take(parcel.stanza.cost(), waiting, most) {
-            Some(held) => parcel.held = Some(held),
-            None => return Err(parcel),
+        if state.is_closed {
+            return Err(NotQueued::Closed(parcel));
         }
+        // Taken at once: what was taken in vain would be given back, and wake everybody who waits.
+        let (waiting, of_lane) = match state.lanes.cost(lane) {
+            Some(waiting) => (waiting, 0),
+            None => (0, OF_LANE),
+        };
+        let Some(mut held) = self.stock.take(parcel.cost + of_lane, waiting, most) else {
+            return Err(NotQueued::Full(parcel));
+        };
+        let room = (of_lane > 0).then(|| held.split(of_lane));
+        parcel.held = Some(held);
         state.lanes.push(lane, entry(parcel), room);
         self.note_absence(&mut state);
         drop(state);
         self.ready.notify_waiters();
         Ok(())
+    }
+
+    /// Closes the queue for good where nothing waits in it; whether it is closed now.
+    #[must_use]
+    pub fn close_if_empty(&self) -> bool {
+        let mut state = self.lock();
+        state.is_closed |= state.lanes.waiting() == 0;
+        state.is_closed
     }
 
     /// Takes up to a batch of parcels, each time from the lane that was given least; waits until there are some, `consumer` is
@@ -351,7 +389,7 @@ impl State {
 
 fn entry(parcel: Parcel) -> Entry<Parcel> {
     Entry {
-        cost: parcel.stanza.cost(),
+        cost: parcel.cost,
         bytes: parcel.stanza.bytes().len(),
         item: parcel,
     }

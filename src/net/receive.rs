@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::net::TcpStream;
 use tokio::sync::SemaphorePermit;
@@ -16,6 +17,7 @@ use super::queue::{Consumer, Parcel, Queue};
 use super::registry::{Kind, Registered};
 use super::tls::TlsFault;
 use super::transport::Transport;
+use super::ways::WayIn;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::auth::dialback::Answer;
 use crate::proto::jid::Domain;
@@ -40,7 +42,7 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
         journal,
         admitted,
         registered,
-        proven: None,
+        ways: Vec::new(),
     };
     let stall = side.edge.context().timing.establishment;
     let driver =
@@ -58,8 +60,18 @@ struct Receiving {
     journal: Journal,
     admitted: Admitted,
     registered: Registered,
-    /// The domain that was proven first: what is no stanza is charged to it.
-    proven: Option<Domain>,
+    /// The ways of the pairs that are proven, in their order. What is no stanza is charged to the
+    /// first.
+    ways: Vec<WayIn>,
+}
+
+impl Receiving {
+    /// Takes something that is no stanza, or was refused, from the budget of the partner.
+    async fn pace(&self, way: Option<&WayIn>, now: Instant) {
+        if let Some(way) = way.or(self.ways.first()) {
+            self.edge.hub.pace(&way.standing, now).await;
+        }
+    }
 }
 
 impl Side for Receiving {
@@ -80,7 +92,7 @@ impl Side for Receiving {
         self.edge.turnstile.place()
     }
 
-    async fn act(&mut self, output: Output, mailbox: &Mailbox) -> Result<(), Reason> {
+    async fn act(&mut self, output: Output, mailbox: &Mailbox, now: Instant) -> Result<(), Reason> {
         match output {
             Output::Claimed(pair) => {
                 let account = self.edge.context().rules.account_of(&pair.remote);
@@ -91,7 +103,12 @@ impl Side for Receiving {
                 let limits = self.edge.settings.load().admission;
                 self.admitted.claim(None, &limits)?;
             }
-            Output::Stanza(stanza) => self.edge.hub.from_partner(stanza).await,
+            Output::Stanza(stanza) => {
+                // A stanza belongs to a pair that was proven before.
+                if let Some(way) = self.ways.get_mut(stanza.pair()) {
+                    self.edge.hub.from_partner(stanza, way, now).await;
+                }
+            }
             Output::Refused {
                 reason,
                 pair,
@@ -102,22 +119,22 @@ impl Side for Receiving {
                 if let Some(answer) = answer {
                     self.edge.hub.answer(*answer);
                 }
-                let remote = pair.map(|pair| pair.remote);
-                if let Some(remote) = remote.as_ref().or(self.proven.as_ref()) {
-                    self.edge.hub.pace(remote).await;
-                }
+                let way = self
+                    .ways
+                    .iter()
+                    .find(|way| Some(&way.pair) == pair.as_deref());
+                self.pace(way, now).await;
             }
             Output::Pace => {
                 self.edge.ledger.count(PACED);
-                if let Some(remote) = &self.proven {
-                    self.edge.hub.pace(remote).await;
-                }
+                self.pace(None, now).await;
             }
             Output::Authenticated(pair) => {
                 // Who comes is there: it may be dialled again at once.
                 self.edge.hub.backoff.succeeded(&pair.remote);
-                if self.proven.is_none() {
-                    self.proven = Some(pair.remote.clone());
+                let is_first = self.ways.is_empty();
+                self.ways.push(self.edge.hub.way_in(&pair));
+                if is_first {
                     let rules = &self.edge.context().rules;
                     self.registered.probe_older(&pair.remote, rules);
                 }
@@ -142,7 +159,7 @@ impl Side for Receiving {
                 if let Err(reason) = asked {
                     // Who has proven nothing may ask on another stream, later. Where a pair is proven,
                     // the stream lives on, and only this one is not asked about.
-                    if self.proven.is_none() {
+                    if self.ways.is_empty() {
                         return Err(reason);
                     }
                     self.edge.ledger.count(reason.code());

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::backoff::Backoff;
 use super::edge::Wish;
 use super::mailbox::Mailbox;
-use super::queue::{Parcel, Queue};
+use super::queue::{NotQueued, Parcel, Queue};
 use super::stock::Stock;
 use crate::proto::auth::Pair;
 use crate::proto::policy::Reason;
@@ -48,20 +48,29 @@ impl Routes {
         }
     }
 
-    /// Puts a stanza on its way.
+    /// Puts a stanza on its way; returns where the next one for this pair may be put.
     ///
     /// # Errors
     /// The stanza, and why it cannot be carried: the partner failed a moment ago, or too much is
     /// waiting for it.
-    pub fn send(&self, parcel: Parcel, backoff: &Backoff) -> Result<(), Box<(Parcel, Reason)>> {
+    pub fn send(
+        &self,
+        parcel: Parcel,
+        backoff: &Backoff,
+    ) -> Result<Arc<Queue>, Box<(Parcel, Reason)>> {
         let pair = Pair {
             local: parcel.stanza.from.domain().clone(),
             remote: parcel.stanza.to.domain().clone(),
         };
         let full = |parcel| Box::new((parcel, Reason::QueueFull));
+        let not_queued = |back: NotQueued| full(back.parcel());
         let mut routes = self.lock();
         if let Some(route) = routes.get(&pair) {
-            return route.queue.try_push(&pair.remote, parcel).map_err(full);
+            let queue = Arc::clone(&route.queue);
+            return match queue.try_push(&pair.remote, parcel) {
+                Ok(()) => Ok(queue),
+                Err(back) => Err(not_queued(back)),
+            };
         }
         if let Some(reason) = backoff.refusal(&pair.remote, Instant::now()) {
             return Err(Box::new((parcel, reason)));
@@ -75,15 +84,18 @@ impl Routes {
             return Err(full(parcel));
         };
         let queue = Arc::new(Queue::sharing(Arc::clone(&self.stock)));
-        let outcome = queue.try_push(&pair.remote, parcel).map_err(full);
+        let outcome = queue.try_push(&pair.remote, parcel);
         place.send(Wish {
             pair: pair.clone(),
             queue: Arc::clone(&queue),
             user,
         });
-        let stream = None;
-        routes.insert(pair, Route { queue, stream });
-        outcome
+        let route = Route {
+            queue: Arc::clone(&queue),
+            stream: None,
+        };
+        routes.insert(pair, route);
+        outcome.map(|()| queue).map_err(not_queued)
     }
 
     /// A pair's stream is open.
@@ -98,7 +110,8 @@ impl Routes {
     pub fn finished(&self, pair: &Pair) -> bool {
         let mut routes = self.lock();
         match routes.get_mut(pair) {
-            Some(route) if !route.queue.is_empty() => {
+            // Whoever has put stanzas in before may know the queue still.
+            Some(route) if !route.queue.close_if_empty() => {
                 route.stream = None;
                 false
             }

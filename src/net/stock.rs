@@ -83,6 +83,19 @@ impl Stock {
     }
 }
 
+impl Held {
+    /// Some of these bytes on their own account.
+    #[must_use]
+    pub fn split(&mut self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self {
+            stock: Arc::clone(&self.stock),
+            bytes,
+        }
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         self.stock.held.fetch_sub(self.bytes, SeqCst);
@@ -143,6 +156,18 @@ mod tests {
         assert!(stock.take(2_000, 0, 100).is_none());
         drop(large);
         assert!(stock.take(10_001, 0, 100).is_none());
+    }
+
+    #[test]
+    fn what_is_split_is_given_back_in_parts() {
+        let stock = stock(10_000);
+        let mut whole = stock.take(3_000, 0, 10_000).unwrap();
+        let part = whole.split(1_000);
+        assert_eq!(stock.held(), 3_000);
+        drop(whole);
+        assert_eq!(stock.held(), 1_000);
+        drop(part);
+        assert_eq!(stock.held(), 0);
     }
 
     proptest::proptest! {

@@ -10,6 +10,7 @@
     clippy::print_stdout,
     clippy::unwrap_used,
     missing_docs,
+    unreachable_pub,
     reason = "a bench fails by panicking"
 )]
 
@@ -23,9 +24,10 @@ mod pki;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use xmpp_edge::net::edge::Wish;
 use xmpp_edge::net::hub::Hub;
+use xmpp_edge::net::ways::WaysOut;
 use xmpp_edge::ops::counters::Ledger;
 use xmpp_edge::proto::auth::handshake::{self, LinkSecret};
 use xmpp_edge::proto::policy::Rules;
@@ -150,13 +152,11 @@ struct Relay {
     ledger: Arc<Ledger>,
     context: Arc<Context>,
     wanted: mpsc::Receiver<Wish>,
-    _sender: watch::Sender<Arc<Context>>,
     _state: tempfile::TempDir,
 }
 
 fn relay() -> Relay {
     let context = context();
-    let (sender, observer) = watch::channel(Arc::clone(&context));
     let (wish, wanted) = mpsc::channel(16);
     let state = tempfile::tempdir().unwrap();
     let contacts = Contacts::open(&state.path().join("state"))
@@ -167,14 +167,13 @@ fn relay() -> Relay {
         hub: Hub::new(
             Arc::clone(&ledger),
             Arc::default(),
-            observer,
+            Arc::clone(&context),
             contacts,
             wish,
         ),
         ledger,
         context,
         wanted,
-        _sender: sender,
         _state: state,
     }
 }
@@ -194,10 +193,14 @@ async fn inward(body: usize, count: usize) {
     let relay = relay();
     let mut machine = Inbound::new(Arc::clone(&relay.context), lab::ids(), lab::at(0));
     prove(&mut machine);
+    let mut way = relay
+        .hub
+        .way_in(&lab::pair("contoso.example", "partner.example"));
     let inbox = relay.hub.inbox(&lab::domain("contoso.example"));
     inbox.attach(1);
     let stanza = message("bob@partner.example/phone", "anne@contoso.example", body);
     let (reads, in_all) = reads(&stanza, count);
+    let now = lab::at(0).monotonic;
     let begin = relay.ledger.total().accepted;
     let mut written = Vec::new();
     let work = async {
@@ -205,7 +208,7 @@ async fn inward(body: usize, count: usize) {
             machine.handle(lab::at(0), Input::Bytes(bytes));
             while let Some(output) = machine.poll_output() {
                 if let Output::Stanza(stanza) = output {
-                    relay.hub.from_partner(stanza).await;
+                    relay.hub.from_partner(stanza, &mut way, now).await;
                 }
             }
             while !inbox.is_empty() {
@@ -228,11 +231,12 @@ async fn outward(body: usize, count: usize) {
     let secret = Arc::new(LinkSecret::new(lab::LINK_SECRET.to_owned()));
     let mut machine = Component::new(Arc::clone(&relay.context), lab::ids(), secret, lab::at(0));
     shake_hands(&mut machine);
+    let (mut ways, now) = (WaysOut::default(), lab::at(0).monotonic);
     let stanza = outgoing(body);
     // The first opens the way out.
     machine.handle(lab::at(0), Input::Bytes(stanza.as_bytes()));
     for stanza in stanzas(&mut machine) {
-        assert!(relay.hub.from_gateway(stanza).is_none());
+        assert!(relay.hub.from_gateway(stanza, &mut ways, now).is_none());
     }
     let queue = relay.wanted.recv().await.unwrap().queue;
     queue.attach(1);
@@ -243,7 +247,7 @@ async fn outward(body: usize, count: usize) {
             machine.handle(lab::at(0), Input::Bytes(bytes));
             while let Some(output) = machine.poll_output() {
                 if let Output::Stanza(stanza) = output {
-                    assert!(relay.hub.from_gateway(stanza).is_none());
+                    assert!(relay.hub.from_gateway(stanza, &mut ways, now).is_none());
                 }
             }
             while !queue.is_empty() {

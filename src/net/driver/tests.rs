@@ -63,7 +63,12 @@ impl Side for Stands {
         Err(TlsFault::Closed)
     }
 
-    async fn act(&mut self, _output: Output, _mailbox: &Mailbox) -> Result<(), Reason> {
+    async fn act(
+        &mut self,
+        _output: Output,
+        _mailbox: &Mailbox,
+        _now: Instant,
+    ) -> Result<(), Reason> {
         Ok(())
     }
 
@@ -202,7 +207,12 @@ impl Side for Slow {
         Err(TlsFault::Closed)
     }
 
-    async fn act(&mut self, _output: Output, _mailbox: &Mailbox) -> Result<(), Reason> {
+    async fn act(
+        &mut self,
+        _output: Output,
+        _mailbox: &Mailbox,
+        _now: Instant,
+    ) -> Result<(), Reason> {
         std::future::pending().await
     }
 

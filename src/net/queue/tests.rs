@@ -266,3 +266,20 @@ fn a_stanza_costs_what_it_takes_in_a_queue() {
     let taken = place + attributes;
     assert!(taken <= Written::OVERHEAD, "{taken}");
 }
+
+/// What one waits for in vain wakes nobody else, or all would wake each other for ever.
+#[test]
+fn who_waits_for_room_wakes_nobody() {
+    let stock = Arc::<Stock>::default();
+    let one = parcel("m");
+    stock.set_limit(one.cost + OF_LANE + OF_LANE);
+    let queue = Queue::sharing(Arc::clone(&stock));
+    assert!(queue.try_push(&lane("a.example"), one).is_ok());
+    let freed = stock.freed();
+    let mut freed = pin!(freed);
+    assert!(once(freed.as_mut()).is_none());
+    let b = lane("b.example");
+    let mut waits = pin!(queue.push(&b, parcel("m")));
+    assert!(once(waits.as_mut()).is_none());
+    assert!(once(freed.as_mut()).is_none());
+}

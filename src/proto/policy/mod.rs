@@ -109,6 +109,15 @@ pub fn evaluate<'r>(facts: Facts<'_>, rules: &'r Rules) -> Decision<&'r Arc<Part
     }
 }
 
+/// The second half of [`evaluate`], where the pair was allowed and its entry is known: may this stanza
+/// pass under the partner's terms?
+pub fn evaluate_stanza(stanza: &StanzaFacts<'_>, partner: &Partner) -> Decision<()> {
+    match judge_stanza(stanza, &partner.terms) {
+        Ok(()) => Decision::Allow(()),
+        Err(reason) => Decision::Refuse(reason),
+    }
+}
+
 fn decide<'r>(facts: Facts<'_>, rules: &'r Rules) -> Result<&'r Arc<Partner>, Reason> {
     if !rules.is_local(facts.local) {
         return Err(Reason::UnknownLocalDomain(facts.local.to_string()));

@@ -135,12 +135,6 @@ impl Rules {
         self.stanza_limits().max().unwrap_or_default()
     }
 
-    /// A length that no partner's limit is below, in bytes.
-    #[must_use]
-    pub fn min_stanza_bytes(&self) -> usize {
-        self.stanza_limits().min().unwrap_or_default()
-    }
-
     fn stanza_limits(&self) -> impl Iterator<Item = usize> {
         let partners = self.partners.iter().chain(&self.fallback);
         partners.map(|partner| partner.terms.max_stanza_bytes)

@@ -12,7 +12,7 @@ mod validate;
 mod written;
 
 pub use bounce::{bounce, refuse};
-pub use permit::{Refused, Remembered, Validated, permit};
+pub use permit::{Refused, Remembered, Validated, permit, permit_under};
 pub use validate::{
     Addressed, Refusal, excess_from_gateway, excess_from_partner, from_gateway, from_partner,
 };

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use super::{Addressed, Kind, Stanza, bounce, refuse};
 use crate::proto::policy::{
-    Decision, Direction, Facts, Partner, Reason, Rules, StanzaFacts, evaluate,
+    Decision, Direction, Facts, Partner, Reason, Rules, StanzaFacts, evaluate, evaluate_stanza,
 };
 use crate::proto::xml::writer::write_element;
 use crate::proto::xml::{Dialect, Element, Ns};
@@ -59,30 +59,47 @@ pub fn permit(
     rules: &Rules,
     annotate: bool,
 ) -> Result<Validated<Stanza>, Refused> {
-    let direction = addressed.direction();
     let facts = Facts {
         method: addressed.method(),
-        stanza: Some(StanzaFacts {
-            direction,
-            kind: addressed.kind,
-            is_answer: addressed.is_answer(),
-            to_service: addressed.local().local().is_none(),
-            element: &addressed.element,
-            bytes: match direction {
-                Direction::Inbound => 0,
-                Direction::Outbound => written_length(&addressed.element, rules),
-            },
-            was_asked: remembered.was_asked,
-            is_contact: remembered.is_contact,
-            is_open: remembered.is_open,
-            is_allowed: rules.access().admits(addressed.local()),
-        }),
         ..Facts::of_pair(addressed.local().domain(), addressed.remote().domain())
     };
-    let partner = match evaluate(facts, rules) {
-        Decision::Allow(partner) => partner,
-        Decision::Refuse(reason) => return Err(refusal(&addressed, reason)),
+    match evaluate(facts, rules) {
+        Decision::Allow(partner) => permit_under(partner, addressed, remembered, rules, annotate),
+        Decision::Refuse(reason) => Err(refusal(&addressed, reason)),
+    }
+}
+
+/// The same under the terms of the entry that covers the partner, for whoever knows it: the stream
+/// that read the stanza was judged by it, and is again after each reload.
+///
+/// # Errors
+/// [`Refused`], with the answer for the sender where there may be one.
+pub fn permit_under(
+    partner: &Partner,
+    addressed: Addressed,
+    remembered: Remembered,
+    rules: &Rules,
+    annotate: bool,
+) -> Result<Validated<Stanza>, Refused> {
+    let direction = addressed.direction();
+    let facts = StanzaFacts {
+        direction,
+        kind: addressed.kind,
+        is_answer: addressed.is_answer(),
+        to_service: addressed.local().local().is_none(),
+        element: &addressed.element,
+        bytes: match direction {
+            Direction::Inbound => 0,
+            Direction::Outbound => written_length(&addressed.element, partner),
+        },
+        was_asked: remembered.was_asked,
+        is_contact: remembered.is_contact,
+        is_open: remembered.is_open,
+        is_allowed: rules.access().admits(addressed.local()),
     };
+    if let Decision::Refuse(reason) = evaluate_stanza(&facts, partner) {
+        return Err(refusal(&addressed, reason));
+    }
     let note = (annotate && direction == Direction::Inbound)
         .then(|| annotation(&addressed, partner, rules));
     let mut stanza = addressed.into_stanza();
@@ -123,11 +140,11 @@ fn annotation(stanza: &Addressed, partner: &Partner, rules: &Rules) -> Element {
 }
 
 /// How long an element is for a partner. Most are so short that an estimate will do.
-fn written_length(element: &Element, rules: &Rules) -> usize {
+fn written_length(element: &Element, partner: &Partner) -> usize {
     /// One character becomes six at most: `&quot;`.
     const WORST: usize = 6;
     let estimate = element.size_hint();
-    if estimate.saturating_mul(WORST) < rules.min_stanza_bytes() {
+    if estimate.saturating_mul(WORST) < partner.terms.max_stanza_bytes {
         return estimate;
     }
     let mut bytes = Vec::new();

@@ -16,6 +16,7 @@ pub struct Addressed {
     stanza: Stanza,
     direction: Direction,
     method: Option<Method>,
+    pair: usize,
 }
 
 impl Addressed {
@@ -23,6 +24,13 @@ impl Addressed {
     #[must_use]
     pub fn direction(&self) -> Direction {
         self.direction
+    }
+
+    /// To which pair of its stream it belongs, in the order in which these were proven; 0 for a
+    /// gateway's stanza.
+    #[must_use]
+    pub fn pair(&self) -> usize {
+        self.pair
     }
 
     /// How the partner has proven itself; `None` for a gateway's stanza.
@@ -87,7 +95,7 @@ pub fn from_partner(
     proven: &[Authenticated<Pair>],
     rules: &Rules,
 ) -> Result<Addressed, Refusal> {
-    let (stanza, pair) = addressed(element, proven)?;
+    let (stanza, index, pair) = addressed(element, proven)?;
     let (local, remote) = (stanza.to.domain(), stanza.from.domain());
     let facts = Facts {
         method: pair.method(),
@@ -99,6 +107,7 @@ pub fn from_partner(
         stanza,
         direction: Direction::Inbound,
         method: pair.method(),
+        pair: index,
     })
 }
 
@@ -106,7 +115,7 @@ pub fn from_partner(
 pub fn excess_from_partner(excess: Excess, proven: &[Authenticated<Pair>]) -> Refusal {
     let reason = excess_reason(&excess);
     match addressed(excess.start, proven) {
-        Ok((stanza, pair)) => refusal(
+        Ok((stanza, _, pair)) => refusal(
             &stanza,
             Some(Facts::of_pair(&pair.local, &pair.remote)),
             reason,
@@ -141,11 +150,11 @@ fn excess_reason(excess: &Excess) -> Reason {
     }
 }
 
-/// The stanza with its addresses, and the pair that it belongs to.
+/// The stanza with its addresses, and the pair that it belongs to, with its place among those proven.
 fn addressed(
     mut element: Element,
     proven: &[Authenticated<Pair>],
-) -> Result<(Stanza, &Authenticated<Pair>), Refusal> {
+) -> Result<(Stanza, usize, &Authenticated<Pair>), Refusal> {
     let kind = kind_of(&mut element).map_err(Refusal::Stream)?;
     let from = Address::read(&element, "from").map_err(Refusal::Stream)?;
     let to = Address::read(&element, "to").map_err(Refusal::Stream)?;
@@ -156,15 +165,16 @@ fn addressed(
     }
     // RFC 6120 §8.1.1.2, rule 2: `to` must be of a domain that was named when the pair was proven,
     // be it by SASL or by dialback; that another domain is served here, too, does not help.
-    let Some(pair) = proven
+    let Some((index, pair)) = proven
         .iter()
-        .find(|pair| Some(&pair.remote) == remote && Some(&pair.local) == local)
+        .enumerate()
+        .find(|(_, pair)| Some(&pair.remote) == remote && Some(&pair.local) == local)
     else {
         return Err(Refusal::Stream(Reason::HostUnknown));
     };
     match (from, to) {
         (Address::Good(from), Address::Good(to)) => {
-            Ok((Stanza::new(kind, from, to, element), pair))
+            Ok((Stanza::new(kind, from, to, element), index, pair))
         }
         (from, to) => Err(malformed(kind, (from, to), element, pair)),
     }
@@ -203,6 +213,7 @@ pub fn from_gateway(
         stanza,
         direction: Direction::Outbound,
         method: None,
+        pair: 0,
     })
 }
 

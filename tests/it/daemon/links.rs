@@ -141,7 +141,7 @@ fn the_ledger_balances_when_a_gateway_reads_nothing_and_a_second_signal_comes() 
     assert!(took < Duration::from_secs(2), "{took:?}");
     let [accepted, delivered, bounced, dropped] =
         ["accepted", "= delivered", "+ bounced", "+ dropped"].map(|word| figure(&line, word));
-    assert!(accepted > 1000, "{line}");
+    assert!(accepted > 500, "{line}");
     assert_eq!(accepted, delivered + bounced + dropped, "{line}");
     assert!(
         dropped > 0 && line.contains("0 were still queued"),

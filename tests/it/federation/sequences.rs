@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use xmpp_edge::net::gate::Gate;
 use xmpp_edge::net::learning::{Learning, Next, Taken};
+use xmpp_edge::net::partners::Partners;
 use xmpp_edge::net::queue::Parcel;
+use xmpp_edge::ops::counters::Ledger;
 use xmpp_edge::proto::auth::chain::{Anchors, CertReport};
 use xmpp_edge::proto::auth::dialback_key::DialbackSecret;
 use xmpp_edge::proto::auth::{Pair, external, handshake};
@@ -292,6 +294,7 @@ proptest! {
         let (gate, learning) = (Gate::new(contacts.clone()), Learning::new(contacts));
         // Streams and links were admitted when everybody was.
         let open_doors = context(&Policy { known: true, ..first.clone() });
+        let table = Partners::new(Arc::new(Ledger::new()));
         let mut policy = first;
         let mut onlooker = Onlooker::default();
         for step in steps {
@@ -299,10 +302,12 @@ proptest! {
                 Step::Reload(new) => policy = new,
                 Step::Stanza { direction, local, remote, what } => {
                     let step = (direction, local, remote, what);
-                    let now = context(&policy);
+                    let now = Arc::new(context(&policy));
                     let stanza = addressed(direction, element(step), &open_doors.rules);
                     let want = onlooker.allows(step, &now);
-                    let got = gate.judge(stanza, &now);
+                    let moment = Instant::now();
+                    let standing = table.standing(stanza.remote().domain(), &now, moment);
+                    let got = gate.judge(stanza, &standing, moment);
                     prop_assert_eq!(got.is_ok(), want, "{:?} under {:?}", step, policy);
                     if let Ok(passed) = got {
                         if direction == Direction::Outbound {
