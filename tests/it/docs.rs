@@ -137,6 +137,39 @@ fn the_tests_are_run_as_the_readme_says() {
     );
 }
 
+/// Each other command of that page is typed by `tests/interop/cases/newcomer.py`.
+#[test]
+fn the_program_is_built_as_the_page_for_newcomers_says() {
+    let page = tree::read("docs/getting-started.md");
+    let built = page
+        .lines()
+        .find_map(|line| line.strip_prefix("    cargo build"))
+        .unwrap();
+    let run = tree::read(".ci/run");
+    let line = format!("section \"release build\" cargo build{built}");
+    assert!(run.lines().any(|it| it == line), "{line}\n{run}");
+    let case = tree::read("tests/interop/cases/newcomer.py");
+    let line = format!("BUILD = \"cargo build{built}\\n\"");
+    assert!(case.lines().any(|it| it == line), "{line}\n{case}");
+}
+
+#[test]
+fn what_newcomers_may_find_in_the_log_can_stand_there() {
+    let page = tree::read("docs/getting-started.md");
+    let reasons = tree::read("src/proto/policy/reason.rs");
+    let mut found = 0;
+    for span in rows(&page).flat_map(code_spans) {
+        let known = match span.split_once('=') {
+            Some(("event", id)) => Event::ALL.iter().any(|event| event.id() == id),
+            Some(("reason", code)) => reasons.contains(&format!("\"{code}\"")),
+            _ => continue,
+        };
+        assert!(known, "{span}");
+        found += 1;
+    }
+    assert!(found >= 4, "{page}");
+}
+
 #[test]
 fn links_between_documents_lead_somewhere() {
     let mut texts = tree::files("docs", "md");

@@ -7,7 +7,8 @@ from lab.process import Process
 class NameServer:
     """dnsmasq: an SRV record for each domain, and an address record for each host."""
 
-    def __init__(self):
+    def __init__(self, address=plan.NAME_SERVER, name="dnsmasq"):
+        self.address, self.name = address, name
         self.hosts = {}
         self.services = {}
 
@@ -25,7 +26,7 @@ class NameServer:
             "no-hosts",
             "no-daemon",
             "user=root",
-            f"listen-address={plan.NAME_SERVER}",
+            f"listen-address={self.address}",
             "bind-interfaces",
             "local=/example/",
         ]
@@ -33,10 +34,10 @@ class NameServer:
         lines += [
             f"srv-host=_xmpp-server._tcp.{domain},{host},{port},0,5" for domain, (host, port) in self.services.items()
         ]
-        configuration = directory / "dnsmasq.conf"
+        configuration = directory / f"{self.name}.conf"
         configuration.write_text("\n".join(lines) + "\n")
-        self.process = await Process.start("dnsmasq", ["dnsmasq", f"--conf-file={configuration}"], directory)
-        await self.process.listening(plan.NAME_SERVER, 53)
+        self.process = await Process.start(self.name, ["dnsmasq", f"--conf-file={configuration}"], directory)
+        await self.process.listening(self.address, 53)
 
     async def stop(self):
         await self.process.stop()

@@ -11,7 +11,7 @@ DEADLINE = 15.0
 
 class Process:
     @classmethod
-    async def start(cls, name, argv, log_directory, env=None, cwd=None):
+    async def start(cls, name, argv, log_directory, env=None, cwd=None, stdin=asyncio.subprocess.DEVNULL):
         """Both output streams are read as one."""
         self = cls()
         self.name = name
@@ -21,7 +21,7 @@ class Process:
         self.log_path = log_directory / f"{name}.log"
         self.child = await asyncio.create_subprocess_exec(
             *map(str, argv),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=os.environ | (env or {}),
