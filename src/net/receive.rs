@@ -68,7 +68,7 @@ struct Receiving {
 impl Receiving {
     /// Takes something that is no stanza, or was refused, from the budget of the partner.
     async fn pace(&self, way: Option<&WayIn>, now: Instant) {
-        if let Some(way) = way.or(self.ways.first()) {
+        if let Some(way) = way.or_else(|| self.ways.first()) {
             self.edge.hub.pace(&way.standing, now).await;
         }
     }
