@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::reader::{Item, Section};
 use super::secret::DialbackSource;
 use super::{terms, value};
-use crate::ops::logging::{Filter, Format};
+use crate::ops::logging::{Filter, Format, TARGETS};
 use crate::proto::auth::dialback_key::DialbackSecret;
 use crate::proto::jid::Domain;
 use crate::proto::policy::DialLimits;
@@ -177,6 +177,9 @@ pub(super) fn log(root: &Section<'_>) -> Option<Log> {
              \"info,xmpp_edge::net=debug\"",
         ));
     }
+    if let (Some(filter), Some(text)) = (&filter, &text) {
+        warn_of_targets(&section, filter, text);
+    }
     let message_bodies = section.flag("message-bodies", false).value;
     section.finish();
     Some(Log {
@@ -184,6 +187,34 @@ pub(super) fn log(root: &Section<'_>) -> Option<Log> {
         filter: filter?,
         message_bodies,
     })
+}
+
+/// A target that nothing logs under is a slip, or that of another version.
+fn warn_of_targets(section: &Section<'_>, filter: &Filter, text: &Item<String>) {
+    for target in filter.unknown_targets() {
+        let mut place = text.place.clone();
+        let written = place.source.text.get(place.span.clone());
+        if let Some(at) = written.and_then(|written| written.find(&target)) {
+            let start = place.span.start + at;
+            place.span = start..start + target.len();
+        }
+        let hint = match value::nearest(&target, &TARGETS) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "the targets are {}; the beginning of one stands for all that begin so",
+                value::list_and(TARGETS.iter().map(|target| format!("`{target}`")))
+            ),
+        };
+        section.findings.add(Problem::warning(
+            "unknown-log-target",
+            &place,
+            format!(
+                "nothing is logged under the target `{}`",
+                target.escape_debug()
+            ),
+            hint,
+        ));
+    }
 }
 
 /// A bare word that is not a level would be taken for the name of a target, which hides slips.

@@ -3,6 +3,7 @@
 mod links;
 pub(crate) mod process;
 mod start;
+mod told;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -135,7 +135,7 @@ fn filters_and_formats_are_checked() {
         "info",
         "debug",
         "off",
-        "info,rustls=debug",
+        "info,hickory_resolver=debug",
         "xmpp_edge::ops=trace",
     ] {
         assert!(good.parse::<Filter>().is_ok(), "{good}");
