@@ -21,7 +21,7 @@ use super::listen::{Port, accept};
 use super::questions::Questions;
 use super::registry::Kind;
 use super::resolve::DnsResolver;
-use super::tls::{Credential, TlsConfigs, link};
+use super::tls::{Credential, LinkTls, TlsConfigs};
 use crate::config::{Config, Transport};
 use crate::ops::events::{Event, Line};
 use crate::ops::systemd::Listeners;
@@ -252,7 +252,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
         Transport::Plain => (None, Vec::new()),
         Transport::Tls(tls) => {
             let anchors = Arc::clone(&tls.client_anchors);
-            let config = link(
+            let link = LinkTls::new(
                 Arc::clone(&tls.identity),
                 anchors,
                 config.tls.minimum_version,
@@ -262,7 +262,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
                 .iter()
                 .filter_map(|name| Domain::parse(&name.to_str()).ok())
                 .collect();
-            (Some(config), names)
+            (Some(Arc::new(link)), names)
         }
     };
     let shown = std::iter::once(config.identities.default_identity())

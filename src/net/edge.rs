@@ -15,7 +15,7 @@ use super::queue::Queue;
 use super::quiet::Quiet;
 use super::registry::Registry;
 use super::resolve::DnsResolver;
-use super::tls::TlsConfigs;
+use super::tls::{LinkTls, TlsConfigs};
 use super::turnstile::Turnstile;
 use crate::ops::counters::Ledger;
 use crate::proto::auth::Pair;
@@ -94,7 +94,7 @@ pub struct LinkSettings {
     /// The secret of XEP-0114.
     pub secret: Arc<LinkSecret>,
     /// Mutual TLS; `None` for plain TCP on loopback.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    pub tls: Option<Arc<LinkTls>>,
     /// Names of which a gateway's certificate must have one; empty: any.
     pub client_names: Vec<Domain>,
 }

@@ -248,6 +248,12 @@ pub trait Machine {
     #[must_use]
     fn deadline(&self) -> Option<Instant>;
 
+    /// The domain that the other side asked to serve, proven or not: of a gateway only.
+    #[must_use]
+    fn asked(&self) -> Option<&Domain> {
+        None
+    }
+
     /// Whether [`Input::Deliver`] is welcome now.
     #[must_use]
     fn is_open(&self) -> bool;
