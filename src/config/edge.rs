@@ -62,6 +62,7 @@ fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
         };
         return Read {
             partners,
+            log_format: sections::log_format(&source.text),
             ..Read::default()
         };
     };

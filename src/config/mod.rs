@@ -85,6 +85,14 @@ impl Config {
         }
     }
 
+    /// The form of the log, from `edge.toml` alone: for what goes wrong before all else is read, and
+    /// where the file has faults.
+    #[must_use]
+    pub fn log_format(path: &Path) -> Format {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        sections::log_format(&text)
+    }
+
     /// As [`Config::load`]; keeps what could be learned of a configuration that is refused.
     #[must_use]
     pub fn examine(path: &Path, now: UnixTime) -> Examination {

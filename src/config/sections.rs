@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use toml::de::DeTable;
+
 use super::files;
 use super::model::{Dns, Log, S2s};
 use super::problem::Problem;
@@ -187,6 +189,26 @@ pub(super) fn log(root: &Section<'_>) -> Option<Log> {
         filter: filter?,
         message_bodies,
     })
+}
+
+/// `format` of `[log]`, line by line: the rest of the file may be broken.
+pub(super) fn log_format(text: &str) -> Format {
+    let mut is_inside = false;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with('[') {
+            is_inside = line.split('#').next().unwrap_or_default().trim() == "[log]";
+            continue;
+        }
+        let table = DeTable::parse(line).ok().filter(|_| is_inside);
+        let format = table.as_ref().and_then(|table| {
+            let value = table.get_ref().get("format")?;
+            value.get_ref().as_str()?.parse().ok()
+        });
+        if let Some(format) = format {
+            return format;
+        }
+    }
+    Format::default()
 }
 
 /// A target that nothing logs under is a slip, or that of another version.

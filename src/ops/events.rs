@@ -296,10 +296,12 @@ impl Line {
         .filter_map(|(name, value)| Some((name, value?)))
     }
 
-    /// Writes the line.
-    ///
-    /// The message carries the fields in words, because `journalctl` shows nothing else; the
-    /// fields themselves are for machines.
+    /// What it is about, in words that are the same in all lines of the event.
+    pub(super) fn description(&self) -> &'static str {
+        self.event.description()
+    }
+
+    /// Writes the line: the description and the fields, which each form of the log puts together.
     pub fn log(&self) {
         macro_rules! at {
             ($level:ident) => {
@@ -320,7 +322,7 @@ impl Line {
                         reason = self.reason,
                         detail = self.detail,
                         "{}",
-                        self.message(),
+                        self.event.description(),
                     );
                 }
             };

@@ -105,6 +105,7 @@ fn json_is_one_object_a_line_with_stable_names() {
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     for (name, want) in [
         ("level", "INFO"),
+        ("message", "stream refused"),
         ("event", "stream-refused"),
         ("claimed", "evil.example"),
         ("reason", "unknown-partner"),
