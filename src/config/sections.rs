@@ -183,11 +183,13 @@ pub(super) fn log(root: &Section<'_>) -> Option<Log> {
         warn_of_targets(&section, filter, text);
     }
     let message_bodies = section.flag("message-bodies", false).value;
+    let addresses = section.flag("addresses", false).value;
     section.finish();
     Some(Log {
         format: format.map_or(Format::Auto, |format| format.value),
         filter: filter?,
         message_bodies,
+        addresses,
     })
 }
 

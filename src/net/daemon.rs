@@ -280,6 +280,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
         resolver: Arc::new(DnsResolver::new(&config.dns.nameservers)?),
         allow_private_addresses: config.dns.allow_private_addresses,
         message_bodies: config.log.message_bodies,
+        log_addresses: config.log.addresses,
         admission: config.admission,
         questions: Arc::new(Questions::new(
             config.admission.questions_at_once,
@@ -330,6 +331,10 @@ fn difference(before: (&Context, &Settings), after: (&Context, &Settings)) -> St
         (
             "message-bodies",
             old_shell.message_bodies != new_shell.message_bodies,
+        ),
+        (
+            "[log] addresses",
+            old_shell.log_addresses != new_shell.log_addresses,
         ),
         (
             "pairs-per-stream",

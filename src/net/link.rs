@@ -21,6 +21,7 @@ use crate::proto::auth::Pair;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
+use crate::proto::stanza::Users;
 use crate::proto::stream::{Component, Output};
 use crate::proto::xml::Fault;
 
@@ -150,7 +151,7 @@ struct Serving {
 
 impl Serving {
     /// A stanza was refused; its sender was told.
-    fn refused(&self, reason: &Reason, pair: Option<&Pair>) {
+    fn refused(&self, reason: &Reason, (pair, users): (Option<&Pair>, &Users)) {
         let code = reason.code();
         self.edge.ledger.count(code);
         let Some((domain, _)) = &self.taken else {
@@ -166,6 +167,7 @@ impl Serving {
             .direction(Direction::Outbound)
             .stream(self.id)
             .local(domain)
+            .users(users)
             .reason(code);
         if let Some(pair) = pair {
             line = line.remote(&pair.remote);
@@ -230,13 +232,15 @@ impl Side for Serving {
             Output::Refused {
                 reason,
                 pair,
+                users,
                 answer,
             } => {
                 // Only what could not be answered on the link itself, which is closing.
                 if let Some(answer) = answer {
                     self.edge.hub.answer(*answer);
                 }
-                self.refused(&reason, pair.as_deref());
+                let users = self.edge.hub.told(*users);
+                self.refused(&reason, (pair.as_deref(), &users));
             }
             Output::Record(_)
             | Output::Send(_)

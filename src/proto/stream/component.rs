@@ -191,6 +191,7 @@ impl Component {
             Refusal::Stanza {
                 reason,
                 pair,
+                users,
                 answer,
             } => {
                 // The sender is at the other end of this very link: behind our closing tag the
@@ -205,6 +206,7 @@ impl Component {
                 self.wire.push(Output::Refused {
                     reason,
                     pair,
+                    users,
                     answer,
                 });
             }
