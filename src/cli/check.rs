@@ -8,7 +8,9 @@ use clap::ValueEnum;
 use rustls::pki_types::UnixTime;
 
 use super::{ConfigFile, Exit};
-use crate::config::{Config, Examination, PartnerSummary, Problem, ROOM_LABELS, Severity, report};
+use crate::config::{
+    Config, Examination, PartnerSummary, Problem, ROOM_LABELS, Severity, User, report,
+};
 use crate::net::bounds;
 use crate::proto::auth::certificate::{CertFacts, utc};
 use crate::proto::jid::Domain;
@@ -20,7 +22,8 @@ use crate::proto::policy::Method;
 /// once, each with its place and what to do. The report goes to standard output. No connection is
 /// made, and nothing is written but a file in the state directory, which is removed at once.
 ///
-/// Run it as the user that the daemon runs as: keys and secrets are read too.
+/// Run it as the user that the daemon runs as: keys and secrets are read too. Run as root, it warns
+/// of what that user must not read.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -29,6 +32,9 @@ pub(super) struct Arguments {
     /// The form of the report
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// The user that the daemon runs as [default, as root: xmpp-edge]
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
 }
 
 const EXAMPLES: &str = "\
@@ -48,6 +54,9 @@ Exit status:
   64  the command line is wrong
   78  the configuration is refused";
 
+/// Whom the unit in `config/` runs the daemon as.
+const DAEMON_USER: &str = "xmpp-edge";
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
     /// For people
@@ -58,8 +67,22 @@ enum Format {
 
 /// Runs the subcommand.
 pub(super) fn run(arguments: &Arguments) -> Exit {
+    let user = match &arguments.user {
+        Some(name) => match User::named(name) {
+            Some(user) => Some(user),
+            None => {
+                super::complain(&format!("error: there is no user {name} on this system\n"));
+                return Exit::Usage;
+            }
+        },
+        None if rustix::process::geteuid().is_root() => User::named(DAEMON_USER),
+        None => None,
+    };
     let mut examination = Config::examine(&arguments.file.config, UnixTime::now());
     examination.try_state_directory();
+    if let Some(user) = user {
+        examination.try_as(&user);
+    }
     let text = match arguments.format {
         Format::Text => {
             let colours = std::io::stdout().is_terminal()

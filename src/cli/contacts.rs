@@ -110,6 +110,18 @@ fn list(file: &ConfigFile, format: Format) -> Done {
 
 fn change(pair: &Pair, present: bool) -> Done {
     let (local, remote) = (address(&pair.local)?, address(&pair.remote)?);
+    if present {
+        // A domain alone may be added, if it looks like one: services have no user before the `@`.
+        let is_service = pair.remote.contains('.');
+        for (text, jid, may_be_domain) in [
+            (&pair.local, &local, false),
+            (&pair.remote, &remote, is_service),
+        ] {
+            if jid.local().is_none() && !may_be_domain {
+                return Err(no_address(text, "there is no user before an `@`"));
+            }
+        }
+    }
     let config = load(&pair.file)?;
     // What is of no use any more may still be removed.
     if present && !config.domains.contains(local.domain()) {
@@ -141,7 +153,11 @@ fn change(pair: &Pair, present: bool) -> Done {
 }
 
 fn address(text: &str) -> Result<Jid, (Exit, String)> {
-    Jid::parse(text).map_err(|error| usage(&format!("`{text}` is not an address: {error}")))
+    Jid::parse(text).map_err(|error| no_address(text, &error.to_string()))
+}
+
+fn no_address(text: &str, why: &str) -> (Exit, String) {
+    usage(&format!("`{text}` is no address (user@domain): {why}"))
 }
 
 fn load(file: &ConfigFile) -> Result<Config, (Exit, String)> {

@@ -50,19 +50,19 @@ Exit status:
 /// Runs the subcommand.
 pub(super) fn run(arguments: &Arguments) -> Exit {
     // Before there is any key in memory.
+    let path = &arguments.file.config;
     if let Err(error) = forbid_core_dumps() {
         let text = format!("core dumps cannot be switched off: {error}");
-        return refuse(Exit::System, &text);
+        return refuse_early(path, Exit::System, text);
     }
     // Before there is any other thread: this removes variables from the environment.
     let listeners = match Listeners::from_env() {
         Ok(listeners) => listeners,
         Err(error) => {
             let text = format!("the sockets of the service manager: {error}");
-            return refuse(Exit::Configuration, &text);
+            return refuse_early(path, Exit::Configuration, text);
         }
     };
-    let path = &arguments.file.config;
     let mut examination = Config::examine(path, UnixTime::now());
     let config = examination.config.take();
     let (format, filter) = match &config {
@@ -223,6 +223,18 @@ fn reload(path: &Path, daemon: &Daemon, logging: &Logging) {
         Err(error) => Line::new(Event::ReloadFailed)
             .detail(format_args!("{error}; nothing has changed"))
             .log(),
+    }
+}
+
+/// Says what goes wrong before the configuration is read, in the form that it asks for.
+fn refuse_early(path: &Path, exit: Exit, text: String) -> Exit {
+    let failure = Failure {
+        exit,
+        texts: vec![text],
+    };
+    match Logging::init(Config::log_format(path), Filter::default()) {
+        Ok(logging) => failure.tell(&logging),
+        Err(error) => refuse(Exit::System, &error.to_string()),
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn examine(path: &Path, now: UnixTime) -> Examination {
         log_format,
         state,
     } = read(path, now, &findings);
-    let problems = findings.into_sorted(path);
+    let (problems, files) = findings.into_sorted(path);
     let refused = problems
         .iter()
         .any(|problem| problem.severity == Severity::Error);
@@ -34,6 +34,7 @@ pub(super) fn examine(path: &Path, now: UnixTime) -> Examination {
         problems,
         log_format,
         state,
+        files,
     }
 }
 
@@ -47,15 +48,10 @@ struct Read {
 }
 
 fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
-    let source = files::source(
-        path,
-        None,
-        "name the file with --config; the default is /etc/xmpp-edge/edge.toml",
-        findings,
-    );
-    if source.text.is_empty() && !path.is_file() {
+    let absent = "name the file with --config; the default is /etc/xmpp-edge/edge.toml";
+    let Some(source) = files::source(path, None, absent, findings) else {
         return Read::default();
-    }
+    };
     let Some(table) = parse(&source, findings) else {
         // What the partner file says can be judged without this one.
         let file = path.with_file_name("partners.toml");
@@ -66,6 +62,7 @@ fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
         };
         return Read {
             partners,
+            log_format: sections::log_format(&source.text),
             ..Read::default()
         };
     };

@@ -2,42 +2,90 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::encoding::Content;
 use super::pem::{Pem, PemFault};
 use super::problem::{Findings, Place, Problem, Source};
+use super::rights::{Obstacle, own_name};
 use super::secret::{Secret, SecretError, read_private};
 use crate::proto::words;
 
-/// Reads a configuration file. `place` is where it is named; without one the command line named it.
+/// Reads a configuration file; `None` and a finding where there is no text to look at. `place` is
+/// where it is named; without one the command line named it. `absent` is the hint where there is no
+/// such file.
 pub(super) fn source(
     path: &Path,
     place: Option<&Place>,
-    hint: &str,
+    absent: &str,
     findings: &Findings,
-) -> Arc<Source> {
-    let (text, failure) = match read(path).map(String::from_utf8) {
-        Ok(Ok(text)) => (text, None),
-        Ok(Err(_)) => (String::new(), Some("it is not UTF-8 text".to_owned())),
-        Err(error) => (String::new(), Some(reason(&error))),
+) -> Option<Arc<Source>> {
+    let named = |text| {
+        Arc::new(Source {
+            path: path.to_owned(),
+            text,
+        })
     };
-    let source = Arc::new(Source {
-        path: path.to_owned(),
-        text,
-    });
-    if let Some(failure) = failure {
-        let own = Place::start(&source);
-        findings.add(Problem::error(
-            "unreadable-file",
-            place.unwrap_or(&own),
-            format!("cannot read {}: {failure}", path.display()),
-            hint,
-        ));
+    let nothing = named(String::new());
+    let own = Place::start(&nothing);
+    let named_at = place.unwrap_or(&own);
+    let content = match read(path) {
+        Ok(bytes) => Content::of(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let message = format!("cannot read {}: {}", path.display(), reason(&error));
+            findings.add(Problem::error("unreadable-file", named_at, message, absent));
+            return None;
+        }
+        Err(error) => {
+            unreadable(path, named_at, &error, findings);
+            return None;
+        }
+    };
+    findings.was_read(path, named_at);
+    match content {
+        Content::Utf8(text) => Some(named(text)),
+        // It is read all the same, so that everything else is told in the same run.
+        Content::Foreign(foreign) => {
+            let source = named(foreign.text);
+            findings.add(wrong_encoding(
+                &source,
+                foreign.name,
+                foreign.charset,
+                foreign.at,
+            ));
+            Some(source)
+        }
+        Content::Binary => {
+            findings.add(Problem::error(
+                "not-text",
+                named_at,
+                format!("{} is not a text file", path.display()),
+                "name a text file in UTF-8",
+            ));
+            None
+        }
     }
-    source
+}
+
+fn wrong_encoding(source: &Arc<Source>, name: &str, charset: &str, at: Range<usize>) -> Problem {
+    let place = Place {
+        source: Arc::clone(source),
+        span: at,
+    };
+    let shown = source.path.display();
+    Problem::error(
+        "wrong-encoding",
+        &place,
+        format!("{shown} is in {name}, and must be in UTF-8"),
+        format!(
+            "save it as UTF-8 in the editor, or convert it: iconv -f {charset} -t UTF-8 {shown} > \
+             {shown}.utf8, and put that file in its place"
+        ),
+    )
 }
 
 /// No file that a configuration names is nearly as long: the system's authorities have 220 KiB.
@@ -63,6 +111,7 @@ pub(super) fn certificates(
     let bytes = read(path)
         .map_err(|error| unreadable(path, place, &error, findings))
         .ok()?;
+    findings.was_read(path, place);
     let pem = Pem::read(&bytes)
         .map_err(|fault| bad_pem(path, place, &fault, false, findings))
         .ok()?;
@@ -112,6 +161,7 @@ pub(super) fn private_key(
     let bytes = read_private(path)
         .map_err(|error| unfit(path, place, &error, findings))
         .ok()?;
+    findings.was_read(path, place);
     let pem = Pem::read(&bytes)
         .map_err(|fault| bad_pem(path, place, &fault, true, findings))
         .ok()?;
@@ -159,9 +209,11 @@ pub(super) fn private_key(
 
 /// Reads a shared secret from a file that only its owner can read.
 pub(super) fn secret(path: &Path, place: &Place, findings: &Findings) -> Option<Secret> {
-    Secret::read(path)
+    let secret = Secret::read(path)
         .map_err(|error| unfit(path, place, &error, findings))
-        .ok()
+        .ok()?;
+    findings.was_read(path, place);
+    Some(secret)
 }
 
 fn bad_pem(path: &Path, place: &Place, fault: &PemFault, key_wanted: bool, findings: &Findings) {
@@ -189,19 +241,28 @@ fn bad_pem(path: &Path, place: &Place, fault: &PemFault, key_wanted: bool, findi
 }
 
 fn unreadable(path: &Path, place: &Place, error: &io::Error, findings: &Findings) {
-    let hint = match error.kind() {
-        io::ErrorKind::PermissionDenied => "run this as the user that the daemon runs as",
-        io::ErrorKind::NotFound => {
-            "check the path: a relative one starts at the directory of this file"
+    let shown = path.display();
+    let obstacle = Obstacle::here(path).filter(|_| error.kind() == io::ErrorKind::PermissionDenied);
+    let (message, hint) = match (error.kind(), obstacle) {
+        (_, Some(obstacle)) => {
+            let user = own_name();
+            let hint = format!(
+                "{}; if the daemon runs as another user than {user}, run this as that one",
+                obstacle.remedy(&user)
+            );
+            let message = format!("{user} must not read {shown}: {obstacle}");
+            (message, hint)
         }
-        _ => "name a file that can be read",
+        (io::ErrorKind::NotFound, _) => (
+            format!("cannot read {shown}: {}", reason(error)),
+            "check the path: a relative one starts at the directory of this file".to_owned(),
+        ),
+        _ => (
+            format!("cannot read {shown}: {}", reason(error)),
+            "name a file that can be read".to_owned(),
+        ),
     };
-    findings.add(Problem::error(
-        "unreadable-file",
-        place,
-        format!("cannot read {}: {}", path.display(), reason(error)),
-        hint,
-    ));
+    findings.add(Problem::error("unreadable-file", place, message, hint));
 }
 
 fn unfit(path: &Path, place: &Place, error: &SecretError, findings: &Findings) {
@@ -214,7 +275,7 @@ fn unfit(path: &Path, place: &Place, error: &SecretError, findings: &Findings) {
                 "other users can read or write {} (mode {mode:04o})",
                 path.display()
             ),
-            format!("run: chmod 600 {}", path.display()),
+            close(path, *mode),
         ),
         SecretError::TooShort(length) => Problem::error(
             "secret-too-short",
@@ -227,6 +288,19 @@ fn unfit(path: &Path, place: &Place, error: &SecretError, findings: &Findings) {
         ),
     };
     findings.add(problem);
+}
+
+/// How a file is kept from others. A group that may read it was mostly given the right on purpose:
+/// so that a daemon may read it which does not own it.
+fn close(path: &Path, mode: u32) -> String {
+    let path = path.display();
+    if mode & 0o070 == 0 {
+        return format!("run: chmod 600 {path}");
+    }
+    format!(
+        "give it to the daemon's user alone: chown xmpp-edge {path} && chmod 600 {path}; or leave \
+         it as it is for others, and hand the daemon a copy: LoadCredential= in its unit"
+    )
 }
 
 /// The system's reason without its number.

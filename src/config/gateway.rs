@@ -1,5 +1,6 @@
 //! `[gateway]` and `[gateway.tls]`: the internal link.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rustls::pki_types::{DnsName, ServerName, UnixTime};
@@ -7,8 +8,9 @@ use rustls::pki_types::{DnsName, ServerName, UnixTime};
 use super::certificate;
 use super::files;
 use super::model::{Gateway, GatewayTls, Transport};
-use super::problem::Problem;
+use super::problem::{Place, Problem};
 use super::reader::{Item, Section};
+use super::secret::Secret;
 
 /// Reads the section; `None` when something in it keeps the link from being built.
 pub(super) fn read(root: &Section<'_>, now: UnixTime) -> Option<Gateway> {
@@ -26,7 +28,10 @@ pub(super) fn read(root: &Section<'_>, now: UnixTime) -> Option<Gateway> {
     let secret = section
         .required_text("secret-file", "gateway.secret")
         .and_then(|file| {
-            files::secret(&section.resolve(&file.value), &file.place, section.findings)
+            let path = section.resolve(&file.value);
+            let secret = files::secret(&path, &file.place, section.findings)?;
+            check_text(&section, &secret, &path, &file.place);
+            Some(secret)
         });
     let plaintext = section.flag("plaintext", false);
     let reconnect_grace = section.duration(
@@ -50,6 +55,22 @@ pub(super) fn read(root: &Section<'_>, now: UnixTime) -> Option<Gateway> {
         reconnect_grace,
         annotate,
     })
+}
+
+/// The handshake of XEP-0114 is made of text, so a gateway could not use other bytes.
+fn check_text(section: &Section<'_>, secret: &Secret, path: &Path, place: &Place) {
+    let text = std::str::from_utf8(secret.expose());
+    // Of UTF-16 every second byte is a zero.
+    if text.is_ok_and(|text| !text.contains(char::is_control)) {
+        return;
+    }
+    let path = path.display();
+    section.findings.add(Problem::error(
+        "secret-not-text",
+        place,
+        format!("the secret in {path} is not one line of UTF-8 text"),
+        format!("save it as UTF-8; or make another: openssl rand -hex 32 > {path}"),
+    ));
 }
 
 fn check_plaintext(

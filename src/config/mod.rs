@@ -8,7 +8,9 @@ mod access;
 mod admission;
 mod advice;
 mod certificate;
+mod daemon_user;
 mod edge;
+mod encoding;
 mod files;
 mod gateway;
 mod identity;
@@ -20,6 +22,7 @@ mod pins;
 mod problem;
 mod reader;
 pub mod report;
+mod rights;
 mod secret;
 mod sections;
 mod state;
@@ -27,7 +30,7 @@ mod terms;
 mod trust;
 mod value;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustls::pki_types::UnixTime;
 
@@ -36,6 +39,7 @@ use crate::ops::logging::Format;
 pub use model::{Config, Dns, Gateway, GatewayTls, Identities, Log, S2s, Tls, Transport};
 pub use partners::{PartnerSummary, ROOM_LABELS};
 pub use problem::{Place, Problem, Problems, Severity, Source};
+pub use rights::User;
 pub use secret::{DialbackFileError, DialbackSource, Secret, SecretError};
 
 /// A configuration that can be used, and what is doubtful about it.
@@ -59,6 +63,8 @@ pub struct Examination {
     /// The form of the log, as far as it could be read: in it errors are told.
     pub log_format: Format,
     state: Option<state::State>,
+    /// The files that were read, and where each is named.
+    files: Vec<(PathBuf, Place)>,
 }
 
 impl Config {
@@ -77,6 +83,14 @@ impl Config {
             }),
             None => Err(Problems(examination.problems)),
         }
+    }
+
+    /// The form of the log, from `edge.toml` alone: for what goes wrong before all else is read, and
+    /// where the file has faults.
+    #[must_use]
+    pub fn log_format(path: &Path) -> Format {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        sections::log_format(&text)
     }
 
     /// As [`Config::load`]; keeps what could be learned of a configuration that is refused.

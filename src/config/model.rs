@@ -158,4 +158,6 @@ pub struct Log {
     pub filter: Filter,
     /// Whether the bodies of messages are logged, too.
     pub message_bodies: bool,
+    /// Whether lines about refused stanzas name the users.
+    pub addresses: bool,
 }

@@ -49,11 +49,13 @@ pub(super) fn read(
     (defaults, now): (&Terms, UnixTime),
     findings: &Findings,
 ) -> Partners {
-    let hint = "make the file, even an empty one, or name another one in `partners`";
-    let source = files::source(path, place, hint, findings);
     let nothing = Partners {
         rules: None,
         summaries: Vec::new(),
+    };
+    let absent = "make the file, even an empty one, or name another one in `partners`";
+    let Some(source) = files::source(path, place, absent, findings) else {
+        return nothing;
     };
     let Some(table) = edge::parse(&source, findings) else {
         return nothing;
@@ -70,7 +72,7 @@ pub(super) fn read(
         .then(|| default_partner(&default_section, defaults, now))
         .flatten();
     root.finish();
-    if !table.contains_key("partner") && default_partner.is_none() && path.is_file() {
+    if !table.contains_key("partner") && default_partner.is_none() {
         findings.add(Problem::warning(
             "no-partners",
             &Place::start(&source),

@@ -160,36 +160,46 @@ pub struct Problems(pub Vec<Problem>);
 
 /// Where the checks put what they find, so that none of them ends the others.
 #[derive(Default)]
-pub(super) struct Findings(RefCell<Vec<Problem>>);
+pub(super) struct Findings {
+    problems: RefCell<Vec<Problem>>,
+    files: RefCell<Vec<(PathBuf, Place)>>,
+}
 
 impl Findings {
     pub(super) fn add(&self, problem: Problem) {
-        self.0.borrow_mut().push(problem);
+        self.problems.borrow_mut().push(problem);
     }
 
     /// Whether an error was added since `mark`.
     pub(super) fn has_error_since(&self, mark: usize) -> bool {
-        let findings = self.0.borrow();
+        let findings = self.problems.borrow();
         let mut since = findings.iter().skip(mark);
         since.any(|problem| problem.severity == Severity::Error)
     }
 
     /// How many there are: a mark for [`Findings::attribute`].
     pub(super) fn len(&self) -> usize {
-        self.0.borrow().len()
+        self.problems.borrow().len()
     }
 
     /// Says of all that were added since `mark` that they are about a partner.
     pub(super) fn attribute(&self, mark: usize, partner: &Domain) {
-        for problem in self.0.borrow_mut().iter_mut().skip(mark) {
+        for problem in self.problems.borrow_mut().iter_mut().skip(mark) {
             problem.partner = Some(partner.clone());
         }
     }
 
-    /// The problems in the order of the files, then of the lines.
-    pub(super) fn into_sorted(self, first: &Path) -> Vec<Problem> {
-        let mut problems = self.0.into_inner();
+    /// Notes a file that was read, and where it is named.
+    pub(super) fn was_read(&self, path: &Path, place: &Place) {
+        self.files
+            .borrow_mut()
+            .push((path.to_owned(), place.clone()));
+    }
+
+    /// The problems in the order of the files, then of the lines; and the files that were read.
+    pub(super) fn into_sorted(self, first: &Path) -> (Vec<Problem>, Vec<(PathBuf, Place)>) {
+        let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| (problem.place.file() != first, problem.place.span.start));
-        problems
+        (problems, self.files.into_inner())
     }
 }

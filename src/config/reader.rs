@@ -116,23 +116,29 @@ impl<'t> Section<'t> {
 
     /// Reports a key that must be there and is not.
     pub(super) fn require(&self, key: &'static str, example: &str) {
+        self.require_as(key, format!("add: {key} = {example}"));
+    }
+
+    /// The same for a key that has one of a few words.
+    pub(super) fn require_choice(&self, key: &'static str, words: &[&str]) {
+        let words = value::list_or(words.iter().map(|word| format!("{key} = \"{word}\"")));
+        self.require_as(key, format!("add one of: {words}"));
+    }
+
+    fn require_as(&self, key: &'static str, hint: String) {
         if self.get(key).is_none() {
             let of = match self.name.as_str() {
                 "" => format!("`{key}` is missing"),
                 name => format!("`{key}` is missing from [{name}]"),
             };
             self.findings.add(
-                Problem::error(
-                    "missing-key",
-                    &self.place(),
-                    of,
-                    format!("add: {key} = {example}"),
-                )
-                .label(if self.header.is_empty() {
-                    ""
-                } else {
-                    "in this section"
-                }),
+                Problem::error("missing-key", &self.place(), of, hint).label(
+                    if self.header.is_empty() {
+                        ""
+                    } else {
+                        "in this section"
+                    },
+                ),
             );
         }
     }

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::rights::exposure;
 use crate::proto::auth::dialback_key::DialbackSecret;
 use crate::proto::words;
 
@@ -164,8 +165,7 @@ pub(super) fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretErro
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a regular file").into());
     }
-    let mode = metadata.mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    if let Some(mode) = exposure(&file, &metadata) {
         return Err(SecretError::Exposed(mode));
     }
     // Room for all of it, so that growing leaves no copy behind that is not erased.
@@ -177,7 +177,7 @@ pub(super) fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretErro
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     use super::*;
 

@@ -4,13 +4,15 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use toml::de::DeTable;
+
 use super::files;
 use super::model::{Dns, Log, S2s};
 use super::problem::Problem;
 use super::reader::{Item, Section};
 use super::secret::DialbackSource;
 use super::{terms, value};
-use crate::ops::logging::{Filter, Format};
+use crate::ops::logging::{Filter, Format, TARGETS};
 use crate::proto::auth::dialback_key::DialbackSecret;
 use crate::proto::jid::Domain;
 use crate::proto::policy::DialLimits;
@@ -177,13 +179,66 @@ pub(super) fn log(root: &Section<'_>) -> Option<Log> {
              \"info,xmpp_edge::net=debug\"",
         ));
     }
+    if let (Some(filter), Some(text)) = (&filter, &text) {
+        warn_of_targets(&section, filter, text);
+    }
     let message_bodies = section.flag("message-bodies", false).value;
+    let addresses = section.flag("addresses", false).value;
     section.finish();
     Some(Log {
         format: format.map_or(Format::Auto, |format| format.value),
         filter: filter?,
         message_bodies,
+        addresses,
     })
+}
+
+/// `format` of `[log]`, line by line: the rest of the file may be broken.
+pub(super) fn log_format(text: &str) -> Format {
+    let mut is_inside = false;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with('[') {
+            is_inside = line.split('#').next().unwrap_or_default().trim() == "[log]";
+            continue;
+        }
+        let table = DeTable::parse(line).ok().filter(|_| is_inside);
+        let format = table.as_ref().and_then(|table| {
+            let value = table.get_ref().get("format")?;
+            value.get_ref().as_str()?.parse().ok()
+        });
+        if let Some(format) = format {
+            return format;
+        }
+    }
+    Format::default()
+}
+
+/// A target that nothing logs under is a slip, or that of another version.
+fn warn_of_targets(section: &Section<'_>, filter: &Filter, text: &Item<String>) {
+    for target in filter.unknown_targets() {
+        let mut place = text.place.clone();
+        let written = place.source.text.get(place.span.clone());
+        if let Some(at) = written.and_then(|written| written.find(&target)) {
+            let start = place.span.start + at;
+            place.span = start..start + target.len();
+        }
+        let hint = match value::nearest(&target, &TARGETS) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "the targets are {}; the beginning of one stands for all that begin so",
+                value::list_and(TARGETS.iter().map(|target| format!("`{target}`")))
+            ),
+        };
+        section.findings.add(Problem::warning(
+            "unknown-log-target",
+            &place,
+            format!(
+                "nothing is logged under the target `{}`",
+                target.escape_debug()
+            ),
+            hint,
+        ));
+    }
 }
 
 /// A bare word that is not a level would be taken for the name of a target, which hides slips.

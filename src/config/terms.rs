@@ -13,8 +13,8 @@ pub(super) const MOST: usize = 1_000_000;
 
 /// Reads the keys; `defaults` is what `edge.toml` says for all partners.
 pub(super) fn read(section: &Section<'_>, defaults: &Terms) -> Terms {
-    section.require("type", "\"federated\"");
     let types = PartnerType::ALL.map(|it| (it.as_str(), it));
+    section.require_choice("type", &types.map(|(word, _)| word));
     let initiatives =
         [Initiative::Both, Initiative::Inbound, Initiative::Outbound].map(|it| (it.as_str(), it));
     Terms {

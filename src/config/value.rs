@@ -1,6 +1,7 @@
 //! The small grammars of configuration values. Pure functions of a text.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::proto::policy::HostPort;
@@ -17,6 +18,34 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
         "h" => Some(Duration::from_secs(number.checked_mul(3600)?)),
         _ => None,
     }
+}
+
+/// What somebody meant who wrote a number without a unit, or the unit in another form: the text that
+/// stands for it, if it lies within bounds.
+pub(super) fn meant_duration(text: &str, bounds: &RangeInclusive<Duration>) -> Option<String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit());
+    let (number, unit) = text.split_at_checked(digits.unwrap_or(text.len()))?;
+    let fits = |text: &String| duration(text).is_some_and(|it| bounds.contains(&it));
+    let unit = unit.trim().to_lowercase();
+    let unit = match unit.trim_end_matches('s') {
+        // Seconds are what most programs count in.
+        "" => {
+            let units = ["s", "ms", "m", "h"].into_iter();
+            return units.map(|unit| format!("{number}{unit}")).find(fits);
+        }
+        "sec" | "second" => "s",
+        "m" if unit == "ms" => "ms",
+        "msec" | "milli" | "millisecond" => "ms",
+        "m" | "min" | "minute" => "m",
+        "h" | "hr" | "hour" => "h",
+        "d" | "day" => {
+            let hours = number.parse::<u64>().ok()?.checked_mul(24)?;
+            return Some(format!("{hours}h")).filter(fits);
+        }
+        _ => return None,
+    };
+    Some(format!("{number}{unit}")).filter(fits)
 }
 
 /// An IP address and a port.
@@ -104,6 +133,32 @@ mod tests {
         ] {
             assert_eq!(duration(text), want, "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_a_number_without_a_unit_was_meant_to_be() {
+        let bounds = Duration::from_secs(1)..=Duration::from_secs(3600);
+        for (text, want) in [
+            ("60", Some("60s")),
+            ("30000", Some("30000ms")),
+            (" 60 s ", Some("60s")),
+            ("60S", Some("60s")),
+            ("5 minutes", Some("5m")),
+            ("5min", Some("5m")),
+            ("2000 msec", Some("2000ms")),
+            ("2000MS", Some("2000ms")),
+            ("1 hour", Some("1h")),
+            ("1day", None),
+            ("0", None),
+            ("", None),
+            ("-5", None),
+            ("1.5s", None),
+            ("soon", None),
+        ] {
+            assert_eq!(meant_duration(text, &bounds).as_deref(), want, "{text:?}");
+        }
+        let days = Duration::ZERO..=Duration::from_secs(86400);
+        assert_eq!(meant_duration("1 day", &days).as_deref(), Some("24h"));
     }
 
     #[test]

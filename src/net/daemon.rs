@@ -21,7 +21,7 @@ use super::listen::{Port, accept};
 use super::questions::Questions;
 use super::registry::Kind;
 use super::resolve::DnsResolver;
-use super::tls::{Credential, TlsConfigs, link};
+use super::tls::{Credential, LinkTls, TlsConfigs};
 use crate::config::{Config, Transport};
 use crate::ops::events::{Event, Line};
 use crate::ops::systemd::Listeners;
@@ -252,7 +252,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
         Transport::Plain => (None, Vec::new()),
         Transport::Tls(tls) => {
             let anchors = Arc::clone(&tls.client_anchors);
-            let config = link(
+            let link = LinkTls::new(
                 Arc::clone(&tls.identity),
                 anchors,
                 config.tls.minimum_version,
@@ -262,7 +262,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
                 .iter()
                 .filter_map(|name| Domain::parse(&name.to_str()).ok())
                 .collect();
-            (Some(config), names)
+            (Some(Arc::new(link)), names)
         }
     };
     let shown = std::iter::once(config.identities.default_identity())
@@ -280,6 +280,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
         resolver: Arc::new(DnsResolver::new(&config.dns.nameservers)?),
         allow_private_addresses: config.dns.allow_private_addresses,
         message_bodies: config.log.message_bodies,
+        log_addresses: config.log.addresses,
         admission: config.admission,
         questions: Arc::new(Questions::new(
             config.admission.questions_at_once,
@@ -330,6 +331,10 @@ fn difference(before: (&Context, &Settings), after: (&Context, &Settings)) -> St
         (
             "message-bodies",
             old_shell.message_bodies != new_shell.message_bodies,
+        ),
+        (
+            "[log] addresses",
+            old_shell.log_addresses != new_shell.log_addresses,
         ),
         (
             "pairs-per-stream",

@@ -84,6 +84,8 @@ pub struct Ended<S> {
     pub reason: Reason,
     /// The side, with what it has learned.
     pub side: S,
+    /// What the other side asked for, proven or not.
+    pub asked: Option<Domain>,
     /// Stanzas that were partly written, or written and not seen to leave: nobody knows.
     pub uncertain: Vec<Parcel>,
     /// Stanzas of which no byte was written.
@@ -391,6 +393,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         let (uncertain, untouched) = self.outbox.leftovers();
         Ended {
             reason,
+            asked: self.machine.asked().cloned(),
             side: self.side,
             uncertain,
             untouched,

@@ -15,7 +15,7 @@ use super::queue::Queue;
 use super::quiet::Quiet;
 use super::registry::Registry;
 use super::resolve::DnsResolver;
-use super::tls::TlsConfigs;
+use super::tls::{LinkTls, TlsConfigs};
 use super::turnstile::Turnstile;
 use crate::ops::counters::Ledger;
 use crate::proto::auth::Pair;
@@ -70,6 +70,8 @@ pub struct Settings {
     pub allow_private_addresses: bool,
     /// Whether the bodies of messages are logged.
     pub message_bodies: bool,
+    /// Whether lines about refused stanzas name the users.
+    pub log_addresses: bool,
     /// What connections may hold before they have proven anything.
     pub admission: AdmissionLimits,
     /// Bounds the questions to authoritative servers.
@@ -94,7 +96,7 @@ pub struct LinkSettings {
     /// The secret of XEP-0114.
     pub secret: Arc<LinkSecret>,
     /// Mutual TLS; `None` for plain TCP on loopback.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    pub tls: Option<Arc<LinkTls>>,
     /// Names of which a gateway's certificate must have one; empty: any.
     pub client_names: Vec<Domain>,
 }
@@ -155,6 +157,7 @@ impl Edge {
         };
         edge.hub.stock.set_limit(edge.settings.load().queue_bytes);
         edge.hub.log_bodies(edge.settings.load().message_bodies);
+        edge.hub.log_addresses(edge.settings.load().log_addresses);
         (Arc::new(edge), wanted)
     }
 
@@ -177,6 +180,7 @@ impl Edge {
     pub fn replace(&self, context: Context, settings: Settings) {
         let context = Arc::new(context);
         self.hub.log_bodies(settings.message_bodies);
+        self.hub.log_addresses(settings.log_addresses);
         self.contacts.limit_each(settings.contact_limit);
         self.hub.stock.set_limit(settings.queue_bytes);
         self.dials.set_limits(of_dials(settings.dials));

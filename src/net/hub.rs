@@ -29,7 +29,7 @@ use crate::proto::auth::Pair;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::policy::contact::Link;
-use crate::proto::stanza::{Addressed, Kind, Stanza, Validated, bounce};
+use crate::proto::stanza::{Addressed, Kind, Stanza, Users, Validated, bounce};
 use crate::proto::stream::Context;
 use crate::proto::xml::{Dialect, Ns};
 use crate::store::{Contacts, StoreError};
@@ -45,6 +45,7 @@ pub struct Hub {
     quiet: Arc<Quiet>,
     /// Whether the bodies of messages are logged.
     bodies: AtomicBool,
+    addresses: AtomicBool,
     /// Set when the edge stops.
     hurry: watch::Sender<bool>,
     /// Set when there is no more time: nobody can be told anything any more.
@@ -76,6 +77,7 @@ impl Hub {
             learning: Learning::new(contacts),
             quiet,
             bodies: AtomicBool::new(false),
+            addresses: AtomicBool::new(false),
             hurry: watch::Sender::new(false),
             is_over: AtomicBool::new(false),
             backoff: Backoff::default(),
@@ -197,6 +199,8 @@ impl Hub {
             StoreError::AccountFull(limit) => Reason::TooManyContacts(*limit),
             error => Reason::ContactNotKept(error.to_string()),
         };
+        let users = parcel.as_ref().map(|parcel| self.users_of(&parcel.stanza));
+        let users = users.unwrap_or_default();
         let partner = self.partner(&pair.remote);
         self.ledger.count(reason.code());
         let line = self
@@ -208,6 +212,7 @@ impl Hub {
                 .partner(&partner)
                 .local(&pair.local)
                 .remote(&pair.remote)
+                .users(&users)
                 .reason(reason.code())
                 .and_more(&reason, left_out)
                 .log();
@@ -227,6 +232,32 @@ impl Hub {
         self.bodies.store(are_logged, Relaxed);
         if are_logged {
             Line::new(Event::BodiesLogged).log();
+        }
+    }
+
+    /// Whether lines about refused stanzas name the users from here on; says so where they do.
+    pub fn log_addresses(&self, are_logged: bool) {
+        self.addresses.store(are_logged, Relaxed);
+        if are_logged {
+            Line::new(Event::AddressesLogged).log();
+        }
+    }
+
+    /// The users of a refused stanza, where the log is to name them.
+    #[must_use]
+    pub fn told(&self, users: Users) -> Users {
+        if self.addresses.load(Relaxed) {
+            users
+        } else {
+            Users::default()
+        }
+    }
+
+    fn users_of(&self, stanza: &Stanza) -> Users {
+        if self.addresses.load(Relaxed) {
+            Users::of(stanza)
+        } else {
+            Users::default()
         }
     }
 
@@ -262,6 +293,7 @@ impl Hub {
             local: addressed.local().domain().clone(),
             remote: addressed.remote().domain().clone(),
         };
+        let users = self.users_of(&addressed);
         match self.gate.judge(addressed, standing, now) {
             Ok(stanza) => {
                 if self.bodies.load(Relaxed) {
@@ -275,7 +307,13 @@ impl Hub {
             }
             Err(refused) => {
                 let answer = refused.answer.map(|answer| *answer);
-                self.end(accepted, &refused.reason, direction, &pair, answer);
+                self.end(
+                    accepted,
+                    &refused.reason,
+                    direction,
+                    (&pair, &users),
+                    answer,
+                );
                 None
             }
         }
@@ -327,7 +365,8 @@ impl Hub {
             remote: remote.clone(),
         };
         let answer = bounce(stanza, reason);
-        self.end(accepted, reason, direction, &pair, answer);
+        let users = self.users_of(stanza);
+        self.end(accepted, reason, direction, (&pair, &users), answer);
     }
 
     /// The end of a stanza that was not delivered: counted, written down, answered.
@@ -336,7 +375,7 @@ impl Hub {
         accepted: Accepted,
         reason: &Reason,
         direction: Direction,
-        pair: &Pair,
+        (pair, users): (&Pair, &Users),
         answer: Option<Validated<Stanza>>,
     ) {
         let event = if answer.is_some() {
@@ -357,6 +396,7 @@ impl Hub {
                 .partner(&partner)
                 .local(&pair.local)
                 .remote(&pair.remote)
+                .users(users)
                 .reason(reason.code())
                 .and_more(reason, left_out)
                 .log();

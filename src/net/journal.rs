@@ -14,6 +14,7 @@ use crate::proto::auth::Pair;
 use crate::proto::auth::chain::TlsVersion;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Reason};
+use crate::proto::stanza::Users;
 use crate::proto::stream::Record;
 
 /// The journal of one stream.
@@ -174,14 +175,19 @@ impl Journal {
     }
 
     /// A stanza between this pair, if it says so much, was refused; the stream goes on.
-    pub fn stanza_refused(&self, reason: &Reason, pair: Option<&Pair>, answered: bool) {
+    pub fn stanza_refused(
+        &self,
+        reason: &Reason,
+        (pair, users): (Option<&Pair>, &Users),
+        answered: bool,
+    ) {
         self.ledger.count(reason.code());
         let event = if answered {
             Event::StanzaBounced
         } else {
             Event::StanzaDropped
         };
-        let mut line = self.line(event);
+        let mut line = self.line(event).users(users);
         if let Some(pair) = pair {
             line = line.local(&pair.local).remote(&pair.remote);
         }

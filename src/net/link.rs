@@ -14,7 +14,7 @@ use super::edge::{Edge, fresh_ids};
 use super::mailbox::{Mailbox, mailbox};
 use super::queue::{Consumer, Parcel, Queue};
 use super::registry::Kind;
-use super::tls::{TlsFault, is_wanted_gateway};
+use super::tls::{TlsFault, check_names};
 use super::transport::Transport;
 use super::ways::WaysOut;
 use crate::ops::events::{Direction, Event, Line};
@@ -22,7 +22,9 @@ use crate::proto::auth::Pair;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
+use crate::proto::stanza::Users;
 use crate::proto::stream::{Component, Output};
+use crate::proto::xml::Fault;
 
 /// Serves a connection that a gateway opened, to its end.
 pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admitted: Admitted) {
@@ -62,7 +64,12 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
     edge.ledger.count(reason.code());
     let Some((domain, queue)) = ended.side.taken else {
         let code = reason.code();
-        refused(&edge, line(Event::LinkRefused), address, code, &reason);
+        let mut line = line(Event::LinkRefused);
+        if let Some(asked) = &ended.asked {
+            line = line.claimed(asked.as_str());
+        }
+        let is_plain = edge.settings.load().link.tls.is_none();
+        refused(&edge, line, address, code, &in_words(&reason, is_plain));
         return;
     };
     // What never left waits for the next link; what may have left is not sent twice.
@@ -91,25 +98,43 @@ fn refused(edge: &Edge, line: Line, from: SocketAddr, code: &'static str, detail
     }
 }
 
+/// Why a gateway was refused. What it does wrong is mended in its own configuration, so that is named.
+fn in_words(reason: &Reason, is_plain: bool) -> String {
+    match reason {
+        Reason::Xml(Fault::TlsHello) if is_plain => {
+            "the gateway began with TLS, and the link is in the clear here (plaintext = true under \
+             [gateway]): switch TLS off in the gateway, or put [gateway.tls] in the place of \
+             plaintext = true"
+                .to_owned()
+        }
+        Reason::InvalidNamespace => {
+            "the gateway opened another stream than one of components (jabber:component:accept): it \
+             may be set up as a client, or as a server"
+                .to_owned()
+        }
+        Reason::UnknownLocalDomain(domain) => format!(
+            "the gateway asked for {domain}, which is not among the domains of edge.toml"
+        ),
+        reason => reason.to_string(),
+    }
+}
+
 /// Mutual TLS before the first byte of XML, where the link has TLS.
 async fn secure(edge: &Edge, stream: TcpStream) -> Result<Transport, (&'static str, String)> {
     let settings = edge.settings.load_full();
     let transport = Transport::Clear(stream);
-    let Some(config) = &settings.link.tls else {
+    let Some(tls) = &settings.link.tls else {
         return Ok(transport);
     };
     let patience = edge.context().timing.establishment;
-    let handshake = transport.accept_tls(Arc::clone(config), settings.admission.handshake_bytes);
+    let (config, refused) = tls.for_one();
+    let handshake = transport.accept_tls(config, settings.admission.handshake_bytes);
     let outcome = timeout(patience, handshake)
         .await
         .unwrap_or(Err(TlsFault::TimedOut));
-    let (transport, facts) = outcome.map_err(|fault| (fault.code(), fault.to_string()))?;
-    if is_wanted_gateway(&facts, &settings.link.client_names) {
-        Ok(transport)
-    } else {
-        let detail = "the certificate has none of the names in client-names".to_owned();
-        Err(("gateway-name", detail))
-    }
+    let (transport, facts) = outcome.map_err(|fault| (fault.code(), refused.in_words(&fault)))?;
+    check_names(&facts, &settings.link.client_names).map_err(|names| ("gateway-name", names))?;
+    Ok(transport)
 }
 
 fn lane_of(edge: &Edge, parcel: &Parcel) -> Domain {
@@ -129,7 +154,7 @@ struct Serving {
 
 impl Serving {
     /// A stanza was refused; its sender was told.
-    fn refused(&self, reason: &Reason, pair: Option<&Pair>) {
+    fn refused(&self, reason: &Reason, (pair, users): (Option<&Pair>, &Users)) {
         let code = reason.code();
         self.edge.ledger.count(code);
         let Some((domain, _)) = &self.taken else {
@@ -145,6 +170,7 @@ impl Serving {
             .direction(Direction::Outbound)
             .stream(self.id)
             .local(domain)
+            .users(users)
             .reason(code);
         if let Some(pair) = pair {
             line = line.remote(&pair.remote);
@@ -215,13 +241,15 @@ impl Side for Serving {
             Output::Refused {
                 reason,
                 pair,
+                users,
                 answer,
             } => {
                 // Only what could not be answered on the link itself, which is closing.
                 if let Some(answer) = answer {
                     self.edge.hub.answer(*answer);
                 }
-                self.refused(&reason, pair.as_deref());
+                let users = self.edge.hub.told(*users);
+                self.refused(&reason, (pair.as_deref(), &users));
             }
             Output::Record(_)
             | Output::Send(_)

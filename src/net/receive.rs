@@ -112,10 +112,13 @@ impl Side for Receiving {
             Output::Refused {
                 reason,
                 pair,
+                users,
                 answer,
             } => {
+                let users = self.edge.hub.told(*users);
+                let between = (pair.as_deref(), &users);
                 self.journal
-                    .stanza_refused(&reason, pair.as_deref(), answer.is_some());
+                    .stanza_refused(&reason, between, answer.is_some());
                 if let Some(answer) = answer {
                     self.edge.hub.answer(*answer);
                 }

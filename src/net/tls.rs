@@ -6,6 +6,7 @@
 //! Resumption and early data are off: on a resumed session nobody proves to hold a key.
 
 mod fault;
+mod gateway;
 mod settings;
 mod verify;
 
@@ -14,17 +15,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::server::WebPkiClientVerifier;
 use rustls::sign::CertifiedKey;
-use rustls::sign::SingleCertAndKey;
-use rustls::{ClientConfig, CommonState, ProtocolVersion, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, CommonState, ProtocolVersion, ServerConfig};
 
 pub use fault::TlsFault;
+pub use gateway::{LinkTls, Refused, check_names};
 
 use crate::proto::auth::chain::{TlsFacts, TlsVersion};
-use crate::proto::auth::identity::Names;
 use crate::proto::jid::Domain;
-use settings::{Pair, Pairs, certified, from, provider, without_resumption};
+use settings::{Pair, Pairs, certified, provider};
 
 /// A certificate chain with its key, and the local domains it is for.
 #[derive(Clone, Debug)]
@@ -104,36 +103,6 @@ impl TlsConfigs {
             TlsVersion::Tls13 => &pairs.from_tls13,
         }
     }
-}
-
-/// The settings of the internal link: a gateway must present a certificate that chains to one of
-/// `anchors`, with the usual rules for TLS clients.
-///
-/// # Errors
-/// [`TlsSetupError`] when the credential cannot be used, or nothing is trusted.
-pub fn link(
-    certified: Arc<CertifiedKey>,
-    anchors: Arc<RootCertStore>,
-    minimum: TlsVersion,
-) -> Result<Arc<ServerConfig>, TlsSetupError> {
-    let provider = provider();
-    let verifier = WebPkiClientVerifier::builder_with_provider(anchors, Arc::clone(&provider))
-        .build()
-        .map_err(|_| TlsSetupError::NoClientAnchors)?;
-    let builder = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(from(minimum))
-        .map_err(TlsSetupError::Library)?;
-    let config = builder
-        .with_client_cert_verifier(verifier)
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-    Ok(Arc::new(without_resumption(config)))
-}
-
-/// Whether a gateway's certificate has one of the names that are wanted. No names wanted: any.
-#[must_use]
-pub fn is_wanted_gateway(facts: &TlsFacts, wanted: &[Domain]) -> bool {
-    let names = facts.chain.first().map(Names::of).unwrap_or_default();
-    wanted.is_empty() || wanted.iter().any(|domain| names.covers(domain))
 }
 
 /// What a finished handshake showed; `None` while it is not finished.

@@ -15,6 +15,7 @@ use super::peer_text::{Peer, write_clean};
 use super::text::write_field;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Method;
+use crate::proto::stanza::Users;
 
 pub use crate::proto::policy::Direction;
 
@@ -88,6 +89,8 @@ events! {
     ContactsUnserved, "contacts-unserved", WARN, "contacts cannot be edited";
     /// Message bodies are being logged (`message-bodies = true`).
     BodiesLogged, "bodies-logged", WARN, "message bodies are being logged";
+    /// Lines about refused stanzas name the users (`addresses = true`): `from` and `to`.
+    AddressesLogged, "addresses-logged", WARN, "addresses of users are being logged";
     /// A message passes, and `message-bodies = true`: `detail` has sender, addressee and the beginning of the body.
     MessageBody, "message-body", INFO, "message";
     /// A contact that a local user added or removed could not be kept: the disk failed (`contact-not-kept`), or the user has too many (`too-many-contacts`).
@@ -152,6 +155,8 @@ pub struct Line {
     partner: Option<String>,
     local: Option<String>,
     remote: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
     claimed: Option<String>,
     method: Option<&'static str>,
     tls: Option<String>,
@@ -170,6 +175,8 @@ impl Line {
             partner: None,
             local: None,
             remote: None,
+            from: None,
+            to: None,
             claimed: None,
             method: None,
             tls: None,
@@ -206,6 +213,13 @@ impl Line {
     /// The other side of the pair.
     pub fn remote(mut self, domain: &Domain) -> Self {
         self.remote = Some(clean(domain.as_str()));
+        self
+    }
+
+    /// The users of a stanza, as far as they are known.
+    pub fn users(mut self, users: &Users) -> Self {
+        self.from = users.from.as_deref().map(clean);
+        self.to = users.to.as_deref().map(clean);
         self
     }
 
@@ -282,6 +296,8 @@ impl Line {
             ("partner", self.partner.as_deref().map(Cow::Borrowed)),
             ("local", self.local.as_deref().map(Cow::Borrowed)),
             ("remote", self.remote.as_deref().map(Cow::Borrowed)),
+            ("from", self.from.as_deref().map(Cow::Borrowed)),
+            ("to", self.to.as_deref().map(Cow::Borrowed)),
             ("claimed", self.claimed.as_deref().map(Cow::Borrowed)),
             ("method", self.method.map(Cow::Borrowed)),
             ("tls", self.tls.as_deref().map(Cow::Borrowed)),
@@ -296,10 +312,12 @@ impl Line {
         .filter_map(|(name, value)| Some((name, value?)))
     }
 
-    /// Writes the line.
-    ///
-    /// The message carries the fields in words, because `journalctl` shows nothing else; the
-    /// fields themselves are for machines.
+    /// What it is about, in words that are the same in all lines of the event.
+    pub(super) fn description(&self) -> &'static str {
+        self.event.description()
+    }
+
+    /// Writes the line: the description and the fields, which each form of the log puts together.
     pub fn log(&self) {
         macro_rules! at {
             ($level:ident) => {
@@ -313,6 +331,8 @@ impl Line {
                         partner = self.partner,
                         local = self.local,
                         remote = self.remote,
+                        from = self.from,
+                        to = self.to,
                         claimed = self.claimed,
                         method = self.method,
                         tls = self.tls,
@@ -320,7 +340,7 @@ impl Line {
                         reason = self.reason,
                         detail = self.detail,
                         "{}",
-                        self.message(),
+                        self.event.description(),
                     );
                 }
             };

@@ -75,9 +75,42 @@ pub fn stderr_is_journal() -> bool {
     is_journal(stream.as_deref(), io::stderr().as_fd())
 }
 
-/// Which lines are written: a level (`info`), or levels by target (`info,rustls=debug`).
+/// Which lines are written: a level (`info`), or levels by target (`info,hickory_resolver=debug`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter(Targets);
+
+/// What lines are logged under: this program's modules, and the libraries that log.
+pub const TARGETS: [&str; 9] = [
+    "xmpp_edge::decision",
+    "xmpp_edge::cli::run",
+    "xmpp_edge::net::driver",
+    "xmpp_edge::net::listen",
+    "xmpp_edge::ops::systemd",
+    "xmpp_edge::store::writer",
+    "hickory_net",
+    "hickory_proto",
+    "hickory_resolver",
+];
+
+impl Filter {
+    /// The targets in it that no line has.
+    #[must_use]
+    pub fn unknown_targets(&self) -> Vec<String> {
+        let named = self.0.iter().map(|(target, _)| target);
+        let unknown = named.filter(|named| {
+            let of_library = |known: &str| {
+                named
+                    .strip_prefix(known)
+                    .is_some_and(|rest| rest.starts_with("::"))
+            };
+            // The filter compares beginnings. Of libraries only the first word is known here.
+            !TARGETS.iter().any(|known| {
+                known.starts_with(named) || (!known.contains("::") && of_library(known))
+            })
+        });
+        unknown.map(str::to_owned).collect()
+    }
+}
 
 impl Default for Filter {
     /// What the default of the setting says: `info`.
@@ -203,7 +236,7 @@ pub enum LoggingError {
     Format(String),
     /// Not a filter.
     #[error(
-        "`{text}` is not a log filter ({problem}): use a level such as `info`, or `info,rustls=debug`"
+        "`{text}` is not a log filter ({problem}): use a level such as `info`, or `info,hickory_resolver=debug`"
     )]
     Filter {
         /// What was written.

@@ -10,4 +10,4 @@ pub mod memory;
 pub mod peer_text;
 pub mod signals;
 pub mod systemd;
-mod text;
+pub(crate) mod text;

@@ -9,7 +9,6 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::events;
 use super::peer_text::is_unclean;
 
 /// `2026-01-31T09:00:00.000000Z INFO  stream authenticated partner=fabrikam.com …`
@@ -32,18 +31,19 @@ where
         SystemTime.format_time(&mut writer)?;
         let metadata = event.metadata();
         write!(writer, " {:<5} ", metadata.level().as_str())?;
-        let mut values = Values::default();
-        event.record(&mut values);
-        writer.write_str(&values.message)?;
-        // The message of a decision already has all fields in it.
-        if metadata.target() != events::TARGET {
-            writer.write_str(&values.fields)?;
-        }
+        writer.write_str(&in_words(event))?;
         if !metadata.target().starts_with("xmpp_edge") {
             write!(writer, " target={}", metadata.target())?;
         }
         writeln!(writer)
     }
+}
+
+/// The message and all fields of an event, as a line of text has them.
+pub(crate) fn in_words(event: &Event<'_>) -> String {
+    let mut values = Values::default();
+    event.record(&mut values);
+    values.message + &values.fields
 }
 
 /// Writes ` name=value`, the value in quotes where it could be misread without them.

@@ -6,18 +6,18 @@
     clippy::disallowed_types,
     clippy::exit,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
+    dead_code,
     missing_docs,
     unreachable_pub,
     reason = "a bench fails by panicking"
 )]
 
-#[allow(dead_code, reason = "shared with the tests")]
 #[path = "../it/conversations/lab.rs"]
 mod lab;
-#[allow(dead_code, unused_imports, reason = "shared with the tests")]
 #[path = "../pki/mod.rs"]
 mod pki;
 

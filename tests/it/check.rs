@@ -1,5 +1,6 @@
 //! `xmpp-edge check`, and through it everything that a configuration can have wrong.
 
+mod hints;
 mod keys;
 mod meaning;
 mod mistakes;

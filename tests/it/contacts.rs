@@ -113,23 +113,40 @@ fn what_is_no_pair_of_users_is_wrong_usage() {
         (
             "anne@",
             BOB,
-            "error: `anne@` is not an address: the domain is empty\n",
+            "error: `anne@` is no address (user@domain): the domain is empty\n",
         ),
         (
             ANNE,
             "@b",
-            "error: `@b` is not an address: the local part is empty or has a forbidden character\n",
+            "error: `@b` is no address (user@domain): the local part is empty or has a forbidden character\n",
         ),
         (
             BOB,
             ANNE,
             "error: chat.fabrikam.example is not a local domain: the local user comes first, at contoso.example\n",
         ),
+        (
+            "anne",
+            "bob",
+            "error: `anne` is no address (user@domain): there is no user before an `@`\n",
+        ),
+        (
+            "contoso.example",
+            BOB,
+            "error: `contoso.example` is no address (user@domain): there is no user before an `@`\n",
+        ),
+        (
+            ANNE,
+            "bob",
+            "error: `bob` is no address (user@domain): there is no user before an `@`\n",
+        ),
     ] {
         let (status, output, errors) = contacts(&lab, &["add", local, remote]);
         assert_eq!((status, output.as_str(), errors.as_str()), (64, "", why));
     }
     assert_eq!(contacts(&lab, &["add", ANNE]).0, 64);
+    // A service is a contact without a user.
+    prints(&lab, &["add", ANNE, "chat.fabrikam.example"]);
     lab.write("edge.toml", "", 0o644);
     assert_eq!(contacts(&lab, &["list"]).0, 78);
 }

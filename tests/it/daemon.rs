@@ -1,8 +1,10 @@
 //! The daemon as a process: what it tells its service manager, how it reloads, what it survives.
 
+mod gateways;
 mod links;
 pub(crate) mod process;
 mod start;
+mod told;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -12,6 +12,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::Registry;
 
 use crate::ops::events::TARGET;
+use crate::ops::text::in_words;
 
 /// How long a decision may take to be written down: it usually precedes what it causes.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -82,7 +83,10 @@ struct Listening(Witness);
 impl Layer<Registry> for Listening {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, Registry>) {
         if event.metadata().target() == TARGET {
-            let mut decision = Decision::default();
+            let mut decision = Decision {
+                line: in_words(event),
+                ..Decision::default()
+            };
             event.record(&mut decision);
             self.0.0.send_modify(|all| all.push(decision));
         }
@@ -104,11 +108,7 @@ impl Visit for Decision {
         value.clone_into(slot);
     }
 
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.line = format!("{value:?}");
-        }
-    }
+    fn record_debug(&mut self, _field: &Field, _value: &dyn fmt::Debug) {}
 }
 
 #[cfg(test)]

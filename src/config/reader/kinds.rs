@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use toml::de::DeInteger;
+
 use super::{Item, Section};
 use crate::config::problem::Problem;
 use crate::config::value;
@@ -92,29 +94,43 @@ impl Section<'_> {
         default: Duration,
         bounds: RangeInclusive<Duration>,
     ) -> Duration {
-        let Some(text) = self.text(key) else {
+        let Some(spanned) = self.get(key) else {
             return default;
         };
-        let problem = match value::duration(&text.value) {
+        let place = self.at(spanned.span());
+        let written = spanned.get_ref();
+        let text = written.as_str();
+        match text.and_then(value::duration) {
             Some(duration) if bounds.contains(&duration) => return duration,
-            Some(_) => Problem::error(
+            Some(_) => self.findings.add(Problem::error(
                 "out-of-range",
-                &text.place,
+                &place,
                 format!("`{key}` is out of range"),
                 format!(
                     "use a duration from {:?} to {:?}; the default is {default:?}",
                     bounds.start(),
                     bounds.end()
                 ),
-            ),
-            None => Problem::error(
-                "bad-duration",
-                &text.place,
-                format!("`{key}` is not a duration"),
-                "write a whole number and a unit: \"250ms\", \"30s\", \"5m\" or \"1h\"",
-            ),
-        };
-        self.findings.add(problem);
+            )),
+            None => {
+                let number = written.as_integer().map(DeInteger::as_str);
+                let meant = text.or(number);
+                let meant = meant.and_then(|meant| value::meant_duration(meant, &bounds));
+                let hint = match meant {
+                    Some(meant) => format!("write \"{meant}\", in quotes and with its unit"),
+                    None => "write a whole number and a unit, in quotes: \"250ms\", \"30s\", \
+                             \"5m\" or \"1h\""
+                        .to_owned(),
+                };
+                let message = format!("`{key}` is not a duration");
+                let problem = Problem::error("bad-duration", &place, message, hint);
+                let found = format!("this is of type {}", written.type_str());
+                self.findings.add(match text {
+                    Some(_) => problem,
+                    None => problem.label(found),
+                });
+            }
+        }
         default
     }
 

@@ -1,6 +1,11 @@
 //! Handshakes in memory between our settings and a partner's, good and bad.
 
+use rustls::RootCertStore;
+use rustls::sign::SingleCertAndKey;
+
+use super::settings::from;
 use super::*;
+use crate::proto::auth::identity::Names;
 use crate::proto::auth::pki::{Authority, Identity, Leaf};
 use rustls::server::ServerSessionMemoryCache;
 use rustls::sign::CertifiedKey;
@@ -305,21 +310,23 @@ fn a_gateway_needs_a_certificate_of_the_internal_authority() {
     let mut anchors = RootCertStore::empty();
     anchors.add(inside.certificate.clone()).unwrap();
     let edge = credential(inside.issue(Leaf::new(&["edge.local.example"])));
-    let link = link(edge.certified, Arc::new(anchors), TlsVersion::Tls12).unwrap();
+    let link = LinkTls::new(edge.certified, Arc::new(anchors), TlsVersion::Tls12).unwrap();
     let try_with = |presents: Option<Identity>| {
         let presents = presents.map(|identity| resolver(identity.chain, identity.key));
         let gateway = partner_as_client(&inside, TlsVersion::Tls13, presents);
-        let (mut server, mut client) = connect(Arc::clone(&link), gateway, "edge.local.example");
+        let (mut server, mut client) = connect(link.for_one().0, gateway, "edge.local.example");
         pump(&mut server, &mut client).0
     };
     let leaf = || Leaf::new(&["gateway.local.example"]);
     let facts = try_with(Some(inside.issue(leaf()))).unwrap();
-    assert!(is_wanted_gateway(&facts, &[]));
-    assert!(is_wanted_gateway(
-        &facts,
-        &[domain("a.example"), domain("gateway.local.example")]
-    ));
-    assert!(!is_wanted_gateway(&facts, &[domain("a.example")]));
+    assert_eq!(check_names(&facts, &[]), Ok(()));
+    let wanted = [domain("a.example"), domain("gateway.local.example")];
+    assert_eq!(check_names(&facts, &wanted), Ok(()));
+    assert_eq!(
+        check_names(&facts, &[domain("a.example"), domain("b.example")]).unwrap_err(),
+        "the gateway's certificate has gateway.local.example, and none of the names in \
+         client-names: a.example, b.example"
+    );
 
     let code = |presents| try_with(presents).unwrap_err().code();
     assert_eq!(code(None), "no-certificate");
@@ -347,7 +354,7 @@ fn unusable_material_is_refused_at_the_start() {
     );
     assert_eq!(new(a.chain.clone(), b.key), TlsSetupError::KeyMismatch);
     let nobody = Arc::new(RootCertStore::empty());
-    let nobody = link(credential(a).certified, nobody, TlsVersion::Tls12);
+    let nobody = LinkTls::new(credential(a).certified, nobody, TlsVersion::Tls12);
     assert_eq!(nobody.unwrap_err(), TlsSetupError::NoClientAnchors);
 }
 
@@ -381,7 +388,8 @@ async fn a_refusal_is_understood_on_a_socket_too() {
     let mut anchors = RootCertStore::empty();
     anchors.add(inside.certificate.clone()).unwrap();
     let edge = credential(inside.issue(Leaf::new(&["partner.example"])));
-    let picky = link(edge.certified, Arc::new(anchors), TlsVersion::Tls12).unwrap();
+    let picky = LinkTls::new(edge.certified, Arc::new(anchors), TlsVersion::Tls12).unwrap();
+    let picky = picky.for_one().0;
     let (here, there) = tokio::io::duplex(65536);
     let partner = tokio::spawn(async move {
         let acceptor = tokio_rustls::TlsAcceptor::from(picky);

@@ -32,7 +32,8 @@ impl Form {
                 for (name, value) in [
                     ("timestamp", now()),
                     ("level", level.to_string()),
-                    ("message", line.message()),
+                    // The fields stand beside it.
+                    ("message", line.description().to_owned()),
                     ("target", TARGET.to_owned()),
                 ] {
                     object.insert(name.to_owned(), value.into());

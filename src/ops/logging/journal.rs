@@ -18,6 +18,8 @@ use tracing_subscriber::layer::{Context, Layer};
 
 use super::form::now;
 use super::queue::Lines;
+use crate::ops::events::TARGET;
+use crate::ops::text::in_words;
 
 /// Where the journal receives.
 pub(super) const PATH: &str = "/run/systemd/journal/socket";
@@ -70,7 +72,13 @@ impl<S: Subscriber> Layer<S> for JournalLayer {
             entry.put("CODE_FILE", file);
             entry.put("CODE_LINE", &line.to_string());
         }
-        event.record(&mut entry);
+        if metadata.target() == TARGET {
+            // journalctl(1) shows nothing but the message, so it has the fields of a decision, too.
+            entry.put("MESSAGE", &in_words(event));
+            event.record(&mut Fields(&mut entry));
+        } else {
+            event.record(&mut entry);
+        }
         self.0.0.push(entry.into_bytes());
     }
 }
@@ -130,6 +138,21 @@ impl Visit for Entry {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.field(field.name(), &format!("{value:?}"));
+    }
+}
+
+/// An entry whose message is there already.
+struct Fields<'e>(&'e mut Entry);
+
+impl Visit for Fields<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() != "message" {
+            self.0.field(field.name(), value);
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
     }
 }
 

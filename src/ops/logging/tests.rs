@@ -105,6 +105,7 @@ fn json_is_one_object_a_line_with_stable_names() {
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     for (name, want) in [
         ("level", "INFO"),
+        ("message", "stream refused"),
         ("event", "stream-refused"),
         ("claimed", "evil.example"),
         ("reason", "unknown-partner"),
@@ -135,7 +136,7 @@ fn filters_and_formats_are_checked() {
         "info",
         "debug",
         "off",
-        "info,rustls=debug",
+        "info,hickory_resolver=debug",
         "xmpp_edge::ops=trace",
     ] {
         assert!(good.parse::<Filter>().is_ok(), "{good}");

@@ -124,7 +124,7 @@ fn decide<'r>(facts: Facts<'_>, rules: &'r Rules) -> Result<&'r Arc<Partner>, Re
     }
     let partner = rules
         .partner_of(facts.remote)
-        .ok_or_else(|| Reason::UnknownPartner(facts.remote.to_string()))?;
+        .ok_or_else(|| rules.unknown_partner(facts.remote))?;
     if let Some(method) = facts.method
         && !partner.methods().contains(method)
     {

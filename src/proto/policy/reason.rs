@@ -20,7 +20,12 @@ pub enum Reason {
     /// The edge does not speak for this domain.
     UnknownLocalDomain(String),
     /// No entry of `partners.toml` covers this domain.
-    UnknownPartner(String),
+    UnknownPartner {
+        /// The domain.
+        domain: String,
+        /// The partner of which it is a subdomain, if it is one's.
+        above: Option<String>,
+    },
     /// The partner's settings do not leave this method.
     MethodNotAllowed(Method),
     /// A gateway asked for a stanza between two local domains.
@@ -236,7 +241,7 @@ impl Reason {
         matches!(
             self,
             Self::UnknownLocalDomain(_)
-                | Self::UnknownPartner(_)
+                | Self::UnknownPartner { .. }
                 | Self::PolicyChanged(_)
                 | Self::TooManyStreams
                 | Self::TooManyPartnerStreams(_)
@@ -271,7 +276,7 @@ impl Reason {
         const UNAVAILABLE: (&str, &str) = ("cancel", "service-unavailable");
         match self {
             Self::UnknownLocalDomain(_) => ("unknown-local-domain", "host-unknown", NOT_ALLOWED),
-            Self::UnknownPartner(_) => ("unknown-partner", "policy-violation", NOT_ALLOWED),
+            Self::UnknownPartner { .. } => ("unknown-partner", "policy-violation", NOT_ALLOWED),
             Self::MethodNotAllowed(_) => ("method-not-allowed", "policy-violation", NOT_ALLOWED),
             Self::BothLocal => ("both-local", "policy-violation", NOT_ALLOWED),
             Self::TlsTooOld { .. } => ("tls-too-old", "policy-violation", NOT_ALLOWED),
@@ -377,11 +382,12 @@ impl fmt::Display for Reason {
             Self::UnknownLocalDomain(domain) => {
                 write!(f, "{domain} is not a domain that this edge speaks for")
             }
-            Self::UnknownPartner(domain) => {
-                write!(
-                    f,
-                    "{domain} is not a partner: no entry of partners.toml covers it"
-                )
+            Self::UnknownPartner { domain, above } => {
+                write!(f, "{domain} is not a partner: ")?;
+                match above {
+                    Some(above) => write!(f, "add it to additional-domains of {above}"),
+                    None => f.write_str("no entry of partners.toml covers it"),
+                }
             }
             Self::MethodNotAllowed(method) => {
                 write!(

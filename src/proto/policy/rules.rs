@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::access::Access;
 use super::partner::{DomainPattern, Partner};
+use super::reason::Reason;
 use crate::proto::jid::Domain;
 
 /// Everything policy decides by: which domains are ours, and who the partners are.
@@ -97,6 +98,26 @@ impl Rules {
             Some(index) => self.partners.get(*index),
             None if self.is_local(domain) => None,
             None => self.fallback.as_ref(),
+        }
+    }
+
+    /// Why a domain that no entry covers is refused. Partners use subdomains, for rooms first of all,
+    /// and nothing implies them: then it says whose entry lacks one.
+    #[must_use]
+    pub fn unknown_partner(&self, domain: &Domain) -> Reason {
+        let above = std::iter::successors(domain.parent(), |domain| {
+            domain.split_once('.').map(|(_, parent)| parent)
+        });
+        let partner = above
+            .filter_map(|above| Domain::parse(above).ok())
+            .find_map(|above| {
+                let entry = self.exact.get(&above);
+                let index = entry.or_else(|| self.wildcard.get(&above))?;
+                self.partners.get(*index)
+            });
+        Reason::UnknownPartner {
+            domain: domain.to_string(),
+            above: partner.map(|partner| partner.primary.to_string()),
         }
     }
 
@@ -272,6 +293,35 @@ mod tests {
             let domain = Domain::parse(domain).unwrap();
             assert_eq!(rules.partner_of(&domain).is_some(), covered, "{domain}");
             assert_eq!(rules.listed_as(&domain).is_some(), covered, "{domain}");
+        }
+    }
+
+    #[test]
+    fn of_a_subdomain_it_is_said_whose_entry_lacks_it() {
+        let rules = rules(&[
+            ("a.example", &["*.rooms.a.example", "b.example"]),
+            ("mail.c.example", &["*.chat.d.example"]),
+        ])
+        .unwrap();
+        for (domain, want) in [
+            ("sub.a.example", "add it to additional-domains of a.example"),
+            (
+                "y.x.rooms.a.example",
+                "add it to additional-domains of a.example",
+            ),
+            ("x.y.b.example", "add it to additional-domains of a.example"),
+            (
+                "y.x.chat.d.example",
+                "add it to additional-domains of mail.c.example",
+            ),
+            ("c.example", "no entry of partners.toml covers it"),
+            ("xa.example", "no entry of partners.toml covers it"),
+            ("example", "no entry of partners.toml covers it"),
+        ] {
+            let domain = Domain::parse(domain).unwrap();
+            assert!(rules.partner_of(&domain).is_none(), "{domain}");
+            let text = rules.unknown_partner(&domain).to_string();
+            assert_eq!(text, format!("{domain} is not a partner: {want}"));
         }
     }
 

@@ -34,6 +34,26 @@ pub struct Stanza {
     pub element: Element,
 }
 
+/// Between whom a stanza was, as far as it says so: bare addresses, for the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Users {
+    /// Who has sent it.
+    pub from: Option<Box<str>>,
+    /// Who was to get it.
+    pub to: Option<Box<str>>,
+}
+
+impl Users {
+    /// Those of a stanza.
+    #[must_use]
+    pub fn of(stanza: &Stanza) -> Self {
+        Self {
+            from: Some(stanza.from.bare().into()),
+            to: Some(stanza.to.bare().into()),
+        }
+    }
+}
+
 impl Stanza {
     /// A stanza with these addresses; `element` gets them in the form in which they are written.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use super::{Kind, Stanza, Validated, bounce};
+use super::{Kind, Stanza, Users, Validated, bounce};
 use crate::proto::auth::identity::printable;
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::jid::{Domain, Jid};
@@ -81,6 +81,8 @@ pub enum Refusal {
         reason: Reason,
         /// Between whom, as far as the stanza says so.
         pair: Option<Box<Pair>>,
+        /// Between which users, likewise.
+        users: Box<Users>,
         /// The answer, if this kind of stanza may be answered.
         answer: Option<Box<Validated<Stanza>>>,
     },
@@ -237,6 +239,7 @@ fn sent_from(
                 text,
             },
             pair: None,
+            users: Box::default(),
             answer: None,
         }),
     }
@@ -279,6 +282,13 @@ impl Address {
         })
     }
 
+    fn bare(&self) -> Option<Box<str>> {
+        match self {
+            Self::Good(jid) => Some(jid.bare().into()),
+            Self::Bad { .. } => None,
+        }
+    }
+
     fn domain(&self) -> Option<&Domain> {
         match self {
             Self::Good(jid) => Some(jid.domain()),
@@ -309,6 +319,10 @@ fn malformed(
     element: Element,
     pair: &Authenticated<Pair>,
 ) -> Refusal {
+    let users = Users {
+        from: addresses.0.bare(),
+        to: addresses.1.bare(),
+    };
     let (attribute, text, from) = match addresses {
         (Address::Bad { text, .. }, _) => ("from", text, None),
         (Address::Good(from), Address::Bad { text, .. }) => ("to", text, Some(from)),
@@ -329,6 +343,7 @@ fn malformed(
     Refusal::Stanza {
         reason,
         pair: Some(Box::new((**pair).clone())),
+        users: Box::new(users),
         answer: answer.map(Box::new),
     }
 }
@@ -350,18 +365,23 @@ fn valid_here(
 
 /// Refuses a gateway's stanza without a usable `to`; the answer comes from the link's own domain.
 fn to_nobody(kind: Kind, from: Jid, element: Element, link: &Domain, reason: Reason) -> Refusal {
-    match Jid::parse(link.as_str()) {
-        Ok(to) => refusal(
-            &Stanza {
-                kind,
-                from,
-                to,
-                element,
-            },
-            None,
-            reason,
-        ),
-        Err(_) => Refusal::Stream(reason),
+    let Ok(to) = Jid::parse(link.as_str()) else {
+        return Refusal::Stream(reason);
+    };
+    let stanza = Stanza {
+        kind,
+        from,
+        to,
+        element,
+    };
+    Refusal::Stanza {
+        answer: bounce(&stanza, &reason).map(Box::new),
+        pair: None,
+        users: Box::new(Users {
+            to: None,
+            ..Users::of(&stanza)
+        }),
+        reason,
     }
 }
 
@@ -384,6 +404,7 @@ fn refusal(stanza: &Stanza, facts: Option<Facts<'_>>, reason: Reason) -> Refusal
     Refusal::Stanza {
         answer: bounce(stanza, &reason).map(Box::new),
         pair: pair.map(Box::new),
+        users: Box::new(Users::of(stanza)),
         reason,
     }
 }

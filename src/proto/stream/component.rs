@@ -30,6 +30,8 @@ pub struct Component {
     establishment: Instant,
     /// When what is still to be read came: reading stopped at a stanza.
     unread: Option<Now>,
+    /// The domain that its header named, whatever became of it.
+    asked: Option<Domain>,
     state: State,
 }
 
@@ -56,6 +58,7 @@ impl Component {
             secret,
             establishment: now.monotonic + context.timing.establishment,
             unread: None,
+            asked: None,
             context,
             state: State::ExpectHeader,
         }
@@ -95,6 +98,7 @@ impl Component {
         header::check(header, Dialect::Component)?;
         // XEP-0114 §3: `to` is the domain that the component serves.
         let domain = header::domain(header, "to")?.ok_or(Reason::HeaderAddress("to"))?;
+        self.asked = Some(domain.clone());
         if !self.context.rules.is_local(&domain) {
             return Err(Reason::UnknownLocalDomain(domain.to_string()));
         }
@@ -187,6 +191,7 @@ impl Component {
             Refusal::Stanza {
                 reason,
                 pair,
+                users,
                 answer,
             } => {
                 // The sender is at the other end of this very link: behind our closing tag the
@@ -201,6 +206,7 @@ impl Component {
                 self.wire.push(Output::Refused {
                     reason,
                     pair,
+                    users,
                     answer,
                 });
             }
@@ -324,6 +330,10 @@ impl Machine for Component {
             State::Closing(closing, _) => Some(closing.deadline()),
             State::Open(_) | State::Closed => None,
         }
+    }
+
+    fn asked(&self) -> Option<&Domain> {
+        self.asked.as_ref()
     }
 
     fn is_open(&self) -> bool {

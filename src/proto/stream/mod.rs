@@ -40,7 +40,7 @@ use crate::proto::auth::dialback_key::DialbackSecret;
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Reason, Rules};
-use crate::proto::stanza::{Addressed, Stanza, Validated, Written};
+use crate::proto::stanza::{Addressed, Stanza, Users, Validated, Written};
 use crate::proto::xml::Limits;
 
 /// Both clocks, as the shell read them.
@@ -219,6 +219,8 @@ pub enum Output {
         reason: Reason,
         /// Between whom, as far as the stanza says so.
         pair: Option<Box<Pair>>,
+        /// Between which users, likewise.
+        users: Box<Users>,
         /// The stanza error for the sender.
         answer: Option<Box<Validated<Stanza>>>,
     },
@@ -247,6 +249,12 @@ pub trait Machine {
     /// When [`Input::Tick`] is due, if ever.
     #[must_use]
     fn deadline(&self) -> Option<Instant>;
+
+    /// The domain that the other side asked to serve, proven or not: of a gateway only.
+    #[must_use]
+    fn asked(&self) -> Option<&Domain> {
+        None
+    }
 
     /// Whether [`Input::Deliver`] is welcome now.
     #[must_use]

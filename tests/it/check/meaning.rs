@@ -102,6 +102,7 @@ contact-limit = 9999
 format = "json"
 filter = "warn,xmpp_edge::net=debug"
 message-bodies = true
+addresses = true
 "#;
 
 const PARTNERS: &str = r#"# The first line.
@@ -245,6 +246,7 @@ fn the_edge_file() {
 
     assert_eq!(config.log.format, Format::Json);
     assert!(config.log.message_bodies);
+    assert!(config.log.addresses);
     assert_eq!(
         config.log.filter,
         "warn,xmpp_edge::net=debug".parse().unwrap()
@@ -371,6 +373,7 @@ fn what_is_left_out_has_its_default() {
     assert!(matches!(config.gateway.transport, Transport::Plain));
     assert_eq!(config.log.format, Format::Auto);
     assert!(!config.log.message_bodies);
+    assert!(!config.log.addresses);
     assert_eq!(config.log.filter, "info".parse().unwrap());
 
     let partner = &config.rules.partners()[0];

@@ -101,7 +101,9 @@ error[exposed-file]: other users can read or write loose.secret (mode 0640)
 11 | secret-file = "loose.secret"
    |               ^^^^^^^^^^^^^^
    |
-   = hint: run: chmod 600 loose.secret
+   = hint: give it to the daemon's user alone: chown xmpp-edge loose.secret &&
+           chmod 600 loose.secret; or leave it as it is for others, and hand
+           the daemon a copy: LoadCredential= in its unit
 
 error[partner-is-local]: contoso.example is one of the edge's own domains
  --> partners.toml:2:18

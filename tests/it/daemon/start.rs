@@ -72,6 +72,59 @@ fn held_ports_may_pass_and_each_is_told_with_the_way_to_its_holder() {
     assert_eq!(events, vec![("start-failed".into(), "ERROR".into()); 2]);
 }
 
+/// Each line of a complaint as an object: its event, level, message and detail.
+fn objects(complaint: &str) -> Vec<[String; 4]> {
+    let lines = complaint.lines().map(|line| {
+        let line: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+        ["event", "level", "message", "detail"].map(|it| line[it].as_str().unwrap().to_owned())
+    });
+    lines.collect()
+}
+
+#[test]
+fn where_the_log_is_json_everything_is_from_the_first_error_on() {
+    let lab = lab();
+    // What the service manager passes is looked at before the configuration is.
+    let run = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" run --config \"$1\" 3</dev/null";
+    let early = || {
+        let output = Command::new("sh")
+            .args(["-c", run, env!("CARGO_BIN_EXE_xmpp-edge")])
+            .arg(lab.path("edge.toml"))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(78));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let complaint = early();
+    let [[event, level, message, detail]] = objects(&complaint).try_into().unwrap();
+    assert_eq!((&*event, &*level), ("start-failed", "ERROR"));
+    // The fields stand beside it, and not in it.
+    assert_eq!(message, "edge not started");
+    assert!(
+        detail.starts_with("the sockets of the service manager: "),
+        "{detail}"
+    );
+
+    // A file that is broken says how it wants to be told of it.
+    lab.write("edge.toml", &EDGE.replace("[s2s]", "[s2s"), 0o644);
+    let (status, _, complaint) = lab.run(&RUN);
+    assert_eq!(status, 78);
+    let [syntax, failed] = objects(&complaint).try_into().unwrap();
+    assert_eq!(syntax[0], "configuration-error");
+    assert_eq!(syntax[2], "error in the configuration");
+    assert!(syntax[3].contains("edge.toml:4:"), "{syntax:?}");
+    assert_eq!(failed[0], "start-failed");
+
+    lab.write("edge.toml", &as_text(EDGE), 0o644);
+    let complaint = early();
+    assert!(
+        complaint.starts_with("error: the sockets of the service manager: "),
+        "{complaint}"
+    );
+    assert_eq!(complaint.lines().count(), 1, "{complaint}");
+}
+
 #[test]
 fn a_port_wanted_twice_is_for_a_human_to_change() {
     let lab = lab();

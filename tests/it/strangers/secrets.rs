@@ -9,6 +9,7 @@ use super::{header, lab, proceed};
 use crate::daemon::converse;
 use crate::daemon::process::Daemon;
 use crate::hostile::authority::Authority;
+use crate::proven::answers::prove;
 
 #[test]
 fn no_secret_key_or_message_stands_in_the_log() {
@@ -124,6 +125,55 @@ fn no_memory_of_the_process_is_left_behind_on_the_disk() {
     );
     daemon.signal("TERM");
     daemon.ends_with(0);
+}
+
+/// Between which users a stanza was refused is logged where the configuration says so.
+#[test]
+fn users_stand_in_the_log_where_they_are_wanted_and_only_there() {
+    let authority = Authority::start();
+    let lab = lab(authority.address, "", "", "addresses = true");
+    let edge = std::fs::read_to_string(lab.path("edge.toml")).unwrap();
+    let access = format!("{edge}\n[access]\nexceptions = [\"ceo@contoso.example\"]\n");
+    lab.write("edge.toml", &access, 0o644);
+    let daemon = Daemon::start(&lab);
+    let mut honest = Honest::new(&daemon);
+    let partner = prove(&daemon);
+    let refuse = |honest: &mut Honest| {
+        // By policy: by a user who may not, and to a domain that is no partner.
+        for to in ["a@fabrikam.example/x", "nobody@northwind.example/x"] {
+            honest.say(&format!(
+                "<message from='ceo@contoso.example/y' to='{to}'/>"
+            ));
+        }
+        // By its form.
+        let broken = "<iq from='a@fabrikam.example/x' to='b@contoso.example/y' type='get'/>";
+        (&partner).write_all(broken.as_bytes()).unwrap();
+        daemon.log_lines(3, |line| {
+            line.contains("\"stanza-bounced\"") || line.contains("\"stanza-dropped\"")
+        })
+    };
+    let field = |name: &str, value: &str| format!("\"{name}\":\"{value}\"");
+    let lines = refuse(&mut honest).join("\n");
+    for (from, to) in [
+        ("ceo@contoso.example", "a@fabrikam.example"),
+        ("ceo@contoso.example", "nobody@northwind.example"),
+        ("a@fabrikam.example", "b@contoso.example"),
+    ] {
+        let both = format!("{},{}", field("from", from), field("to", to));
+        assert!(lines.contains(&both), "{both}\n{lines}");
+    }
+    let start = daemon.whole_log().lock().unwrap().join("\n");
+    assert_eq!(start.matches("\"addresses-logged\"").count(), 1, "{start}");
+
+    lab.write("edge.toml", &access.replace("addresses = true", ""), 0o644);
+    daemon.signal("HUP");
+    let line = daemon.log_line("reload-done");
+    assert!(line.contains("[log] addresses"), "{line}");
+    let lines = refuse(&mut honest);
+    assert!(lines.iter().all(|line| !line.contains('@')), "{lines:?}");
+    lab.write("edge.toml", &access, 0o644);
+    daemon.signal("HUP");
+    daemon.log_line("addresses-logged");
 }
 
 /// What users write is logged where the configuration says so, which the log says, too.

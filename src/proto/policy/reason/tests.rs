@@ -35,16 +35,20 @@ const STANZA_CONDITIONS: [(&str, &[&str]); 22] = [
 /// One reason of each kind.
 fn every_reason() -> Vec<Reason> {
     let text = || "text".to_owned();
+    let unknown = || Reason::UnknownPartner {
+        domain: text(),
+        above: Some(text()),
+    };
     vec![
         Reason::UnknownLocalDomain(text()),
-        Reason::UnknownPartner(text()),
+        unknown(),
         Reason::MethodNotAllowed(Method::TlsDialback),
         Reason::BothLocal,
         Reason::TlsTooOld {
             version: TlsVersion::Tls12,
             minimum: TlsVersion::Tls13,
         },
-        Reason::PolicyChanged(Box::new(Reason::UnknownPartner(text()))),
+        Reason::PolicyChanged(Box::new(unknown())),
         Reason::KindNotAllowed(Kind::Iq),
         Reason::NamespaceNotAllowed(text()),
         Reason::StanzaTooBig { bytes: 2, limit: 1 },

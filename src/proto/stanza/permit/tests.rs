@@ -466,7 +466,7 @@ fn rules_that_changed_on_the_way_hold() {
     let stanza = addressed(Inbound, MESSAGE, &of_type(PartnerType::Federated)).unwrap();
     let empty = Rules::new(vec![domain("contoso.example")], Vec::new()).unwrap();
     let refused = permit(stanza, Remembered::default(), &empty, false).unwrap_err();
-    assert!(matches!(refused.reason, Reason::UnknownPartner(_)));
+    assert!(matches!(refused.reason, Reason::UnknownPartner { .. }));
 
     let open = empty.with_default_partner(Some(
         (*Arc::clone(&of_type(PartnerType::PublicUnverified).partners()[0])).clone(),

@@ -193,6 +193,7 @@ impl Negotiating {
             Refusal::Stanza {
                 reason,
                 pair,
+                users,
                 answer,
             } => {
                 if matches!(reason, Reason::MalformedAddress { .. }) {
@@ -201,6 +202,7 @@ impl Negotiating {
                 cx.wire.push(Output::Refused {
                     reason,
                     pair,
+                    users,
                     answer,
                 });
             }
