@@ -37,7 +37,7 @@ use crate::proto::auth::dialback::{Answer, Question, Verdict};
 use crate::proto::discover::{self, Target};
 use crate::proto::jid::{BareJid, Domain};
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
-use crate::proto::stream::{Outbound, Output, Purpose, Record};
+use crate::proto::stream::{Outbound, Output, Place, Purpose, Record};
 
 /// How long one address may take to answer.
 const ATTEMPT: Duration = Duration::from_secs(10);
@@ -385,6 +385,7 @@ impl Attempt<'_> {
             self.try_external,
             now(),
         )
+        .at(Place { address })
         .until(self.deadline);
         let (say, word) = oneshot::channel();
         let side = Dialling {

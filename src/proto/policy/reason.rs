@@ -1,11 +1,13 @@
 //! Why something was refused: one enum for the wire, the counters, the operator and the docs.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use super::{Initiative, Method};
 use crate::proto::auth::cert_fault::CertFault;
 use crate::proto::auth::certificate::utc;
 use crate::proto::auth::chain::TlsVersion;
+use crate::proto::jid::Domain;
 use crate::proto::stanza::Kind;
 use crate::proto::xml;
 
@@ -137,6 +139,15 @@ pub enum Reason {
     },
     /// The other side ended the stream, or the connection, without one.
     PeerClosed,
+    /// The server that was reached says that it does not serve the partner's domain.
+    NotServed {
+        /// The domain.
+        domain: Domain,
+        /// Where the server is, if it is known.
+        address: Option<SocketAddr>,
+    },
+    /// The port that was reached is for clients.
+    ClientPort,
     /// Reading or writing failed.
     Transport(String),
 
@@ -341,6 +352,8 @@ impl Reason {
             Self::Replaced => ("replaced", "conflict", TIMEOUT),
             Self::PeerError { .. } => ("peer-error", "undefined-condition", TIMEOUT),
             Self::PeerClosed => ("peer-closed", "undefined-condition", TIMEOUT),
+            Self::NotServed { .. } => ("not-served", "undefined-condition", NOT_FOUND),
+            Self::ClientPort => ("client-port", "invalid-namespace", TIMEOUT),
             Self::Transport(_) => ("transport", "undefined-condition", TIMEOUT),
             Self::TlsMissing => ("tls-missing", "policy-violation", TIMEOUT),
             Self::TlsDemanded => ("tls-demanded", "policy-violation", TIMEOUT),
@@ -494,6 +507,14 @@ impl fmt::Display for Reason {
                 }
             }
             Self::PeerClosed => f.write_str("the other side closed the connection"),
+            Self::NotServed { domain, address } => write!(
+                f,
+                "the server{} does not serve {domain}: DNS or `route` leads to the wrong host",
+                At(*address)
+            ),
+            Self::ClientPort => f.write_str(
+                "that is a port for clients (jabber:client): servers are met at another, 5269 as a rule",
+            ),
             Self::Transport(text) => write!(f, "the connection broke: {text}"),
             Self::TlsMissing => {
                 f.write_str("policy requires TLS and the partner does not offer STARTTLS")
@@ -537,6 +558,18 @@ impl fmt::Display for Reason {
 }
 
 impl std::error::Error for Reason {}
+
+/// Where something is, if it is known.
+struct At(Option<SocketAddr>);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => write!(f, " at {address}"),
+            None => Ok(()),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests;

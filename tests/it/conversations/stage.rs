@@ -84,6 +84,7 @@ impl<'s> Stage<'s> {
                 let context = Arc::clone(&context);
                 let machine =
                     Outbound::new(context, lab::ids(), pair.clone(), purpose, external, now);
+                let machine = machine.at(lab::place());
                 (Box::new(machine), Dialect::Server)
             }
             "component" => {

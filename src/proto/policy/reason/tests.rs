@@ -93,6 +93,11 @@ fn every_reason() -> Vec<Reason> {
             text: text(),
         },
         Reason::PeerClosed,
+        Reason::NotServed {
+            domain: Domain::parse("fabrikam.example").unwrap(),
+            address: Some("192.0.2.7:5269".parse().unwrap()),
+        },
+        Reason::ClientPort,
         Reason::Transport(text()),
         Reason::TlsMissing,
         Reason::TlsDemanded,
