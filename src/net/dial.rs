@@ -363,6 +363,11 @@ impl Attempt<'_> {
     ) -> Result<Outcome, Reason> {
         let edge = self.edge;
         let ids = fresh_ids().map_err(|error| Reason::Transport(error.to_string()))?;
+        let here = stream.local_addr().map(|here| here.ip());
+        let place = Place {
+            address,
+            is_own: here.is_ok_and(|here| edge.is_own(here, address)),
+        };
         let mailbox = mailbox();
         let registered = edge.registry.register(Kind::Outbound, mailbox.0.clone());
         // A question is short, and whoever waits for its answer is counted already.
@@ -385,7 +390,7 @@ impl Attempt<'_> {
             self.try_external,
             now(),
         )
-        .at(Place { address })
+        .at(place)
         .until(self.deadline);
         let (say, word) = oneshot::channel();
         let side = Dialling {

@@ -69,6 +69,11 @@ fn what_is_said_of_wrong_servers_is_what_is_answered() {
             address: None,
         },
         Reason::ClientPort,
+        Reason::LeadsBack {
+            domain: Domain::parse("fabrikam.example").unwrap(),
+            address: None,
+            answers_as: None,
+        },
     ];
     let want = reasons.map(|reason| {
         let (_, condition) = reason.stanza_condition();

@@ -83,6 +83,7 @@ impl Answer {
         let condition = match reason {
             Reason::NoService(_)
             | Reason::NotServed { .. }
+            | Reason::LeadsBack { .. }
             | Reason::PeerError {
                 condition: Condition::HostUnknown,
                 ..

@@ -148,6 +148,15 @@ pub enum Reason {
     },
     /// The port that was reached is for clients.
     ClientPort,
+    /// The way to the partner ends at this edge itself.
+    LeadsBack {
+        /// The partner's domain.
+        domain: Domain,
+        /// Where the way ends, if it is known.
+        address: Option<SocketAddr>,
+        /// The local domain in whose name was answered; `None` where the address is a listener's.
+        answers_as: Option<Domain>,
+    },
     /// Reading or writing failed.
     Transport(String),
 
@@ -354,6 +363,7 @@ impl Reason {
             Self::PeerClosed => ("peer-closed", "undefined-condition", TIMEOUT),
             Self::NotServed { .. } => ("not-served", "undefined-condition", NOT_FOUND),
             Self::ClientPort => ("client-port", "invalid-namespace", TIMEOUT),
+            Self::LeadsBack { .. } => ("leads-back", "invalid-from", NOT_FOUND),
             Self::Transport(_) => ("transport", "undefined-condition", TIMEOUT),
             Self::TlsMissing => ("tls-missing", "policy-violation", TIMEOUT),
             Self::TlsDemanded => ("tls-demanded", "policy-violation", TIMEOUT),
@@ -515,6 +525,18 @@ impl fmt::Display for Reason {
             Self::ClientPort => f.write_str(
                 "that is a port for clients (jabber:client): servers are met at another, 5269 as a rule",
             ),
+            Self::LeadsBack {
+                domain,
+                address,
+                answers_as,
+            } => {
+                write!(f, "the server{} ", At(*address))?;
+                match answers_as {
+                    Some(own) => write!(f, "answers as {own}")?,
+                    None => f.write_str("is this edge")?,
+                }
+                write!(f, ": DNS or `route` of {domain} leads back to this edge")
+            }
             Self::Transport(text) => write!(f, "the connection broke: {text}"),
             Self::TlsMissing => {
                 f.write_str("policy requires TLS and the partner does not offer STARTTLS")

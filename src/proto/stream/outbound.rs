@@ -32,6 +32,7 @@ use super::{Context, IdSource, Input, Machine, Now, Output, Record, Timing, head
 use crate::proto::auth::chain::{CertReport, TlsFacts, judge};
 use crate::proto::auth::dialback::{Question, Requested};
 use crate::proto::auth::{Authenticated, Pair};
+use crate::proto::jid::Domain;
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
 use crate::proto::xml::writer::write_close;
 use crate::proto::xml::{Condition, Dialect, Event, Fault, Limits, Ns};
@@ -50,6 +51,8 @@ pub enum Purpose {
 pub struct Place {
     /// The address that was connected to.
     pub address: SocketAddr,
+    /// Whether one of our own listeners is there.
+    pub is_own: bool,
 }
 
 /// A stream that we open.
@@ -216,6 +219,15 @@ impl Outbound {
                 address: self.place.map(|place| place.address),
             },
             reason => reason,
+        }
+    }
+
+    /// The way ends where it began, or at a server that answers in the name of one of our domains.
+    fn leads_back(&self, answers_as: Option<Domain>) -> Reason {
+        Reason::LeadsBack {
+            domain: self.pair.remote.clone(),
+            address: self.place.map(|place| place.address),
+            answers_as,
         }
     }
 
@@ -467,8 +479,12 @@ impl Machine for Outbound {
     fn handle(&mut self, now: Now, input: Input<'_>) {
         match input {
             Input::Connected => {
-                if matches!(self.state, State::Connecting) {
-                    self.send_header(Channel::default());
+                let is_own = self.place.is_some_and(|place| place.is_own);
+                match self.state {
+                    // We have nothing to say to ourselves.
+                    State::Connecting if is_own => self.gone(self.leads_back(None)),
+                    State::Connecting => self.send_header(Channel::default()),
+                    _ => {}
                 }
             }
             Input::Bytes(bytes) => self.read(now, bytes),

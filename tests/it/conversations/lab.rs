@@ -54,6 +54,7 @@ pub(crate) fn at(seconds: u64) -> Now {
 pub(crate) fn place() -> Place {
     Place {
         address: "192.0.2.7:5269".parse().unwrap(),
+        is_own: false,
     }
 }
 

@@ -117,6 +117,13 @@ fn two_edges_understand_why_there_is_no_stream() {
              partner: no entry of partners.toml covers it)",
             "unknown-partner",
         ),
+        // The way to the partner ends where it began.
+        (
+            inbound("contoso.example", "partner.example"),
+            "leads-back: the server at 192.0.2.7:5269 answers as contoso.example: DNS or `route` of \
+             partner.example leads back to this edge",
+            "unknown-local-domain",
+        ),
         (
             link,
             "peer-error: the other side ended the stream: invalid-namespace (not a stream of this \

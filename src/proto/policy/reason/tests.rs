@@ -98,6 +98,11 @@ fn every_reason() -> Vec<Reason> {
             address: Some("192.0.2.7:5269".parse().unwrap()),
         },
         Reason::ClientPort,
+        Reason::LeadsBack {
+            domain: Domain::parse("fabrikam.example").unwrap(),
+            address: Some("192.0.2.7:5269".parse().unwrap()),
+            answers_as: Some(Domain::parse("contoso.example").unwrap()),
+        },
         Reason::Transport(text()),
         Reason::TlsMissing,
         Reason::TlsDemanded,

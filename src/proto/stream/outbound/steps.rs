@@ -10,6 +10,7 @@ use super::negotiation::{Step, next_step};
 use super::{Channel, Outbound, Purpose, State};
 use crate::proto::auth::dialback::{Answer, Message, Question, Requested, read, request};
 use crate::proto::auth::{Pair, external};
+use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Reason};
 use crate::proto::xml::{Dialect, Element, Header, Ns};
 
@@ -22,6 +23,9 @@ impl Outbound {
         if is_root_for_clients(header) {
             return Err(Reason::ClientPort);
         }
+        if let Some(own) = self.own_domain(header) {
+            return Err(self.leads_back(Some(own)));
+        }
         self.state = match self.stream_id(header) {
             Ok(stream_id) => State::ExpectFeatures(Channel {
                 stream_id: stream_id.to_owned(),
@@ -31,6 +35,14 @@ impl Outbound {
             Err(fault) => State::Doubt(Doubt::new(now, header, fault)),
         };
         Ok(())
+    }
+
+    /// The local domain in whose name a header answers. A server that only mistakes `from` for `to`
+    /// answers to the partner.
+    fn own_domain(&self, header: &Header) -> Option<Domain> {
+        let domain = |name| header::domain(header, name).ok().flatten();
+        let is_turned = domain("to").is_some_and(|to| to == self.pair.remote);
+        domain("from").filter(|from| self.context.rules.is_local(from) && !is_turned)
     }
 
     /// The id of the stream, from a header that is an answer to ours.
