@@ -20,6 +20,7 @@ use super::queue::{Parcel, Queue};
 use super::quiet::Quiet;
 use super::routes::Routes;
 use super::stock::Stock;
+use super::told::Told;
 use crate::ops::counters::{Accepted, Ledger};
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
@@ -143,7 +144,7 @@ impl Hub {
                 }
                 return Some(link);
             }
-            Taken::Full(parcel) => self.bounce(parcel, &Reason::QueueFull),
+            Taken::Full(parcel) => self.bounce(parcel, &Reason::QueueFull.into()),
         }
         None
     }
@@ -182,7 +183,7 @@ impl Hub {
                 .log();
         }
         if let Some(parcel) = parcel {
-            self.bounce(parcel, &reason);
+            self.bounce(parcel, &reason.into());
         }
     }
 
@@ -246,7 +247,7 @@ impl Hub {
             }
             Err(refused) => {
                 let answer = refused.answer.map(|answer| *answer);
-                self.end(accepted, &refused.reason, direction, &pair, answer);
+                self.end(accepted, &refused.reason.into(), direction, &pair, answer);
                 None
             }
         }
@@ -276,7 +277,7 @@ impl Hub {
     }
 
     /// Ends a stanza that cannot be carried: its sender is told, where it may be.
-    pub fn bounce(&self, parcel: Parcel, reason: &Reason) {
+    pub fn bounce(&self, parcel: Parcel, why: &Told) {
         let Some(accepted) = parcel.accepted else {
             // An error of ours that finds no way is not answered again.
             return;
@@ -299,19 +300,20 @@ impl Hub {
             local: local.clone(),
             remote: remote.clone(),
         };
-        let answer = bounce(stanza, reason);
-        self.end(accepted, reason, direction, &pair, answer);
+        let answer = bounce(stanza, &why.reason);
+        self.end(accepted, why, direction, &pair, answer);
     }
 
     /// The end of a stanza that was not delivered: counted, written down, answered.
     fn end(
         &self,
         accepted: Accepted,
-        reason: &Reason,
+        why: &Told,
         direction: Direction,
         pair: &Pair,
         answer: Option<Validated<Stanza>>,
     ) {
+        let reason = &why.reason;
         let event = if answer.is_some() {
             accepted.bounced(reason.code());
             Event::StanzaBounced
@@ -325,14 +327,16 @@ impl Hub {
             .admit(partner.as_ref(), reason.code(), Instant::now());
         let partner = partner.unwrap_or_else(|| pair.remote.clone());
         if let Some(left_out) = line {
-            Line::new(event)
+            let line = Line::new(event)
                 .direction(direction)
                 .partner(&partner)
                 .local(&pair.local)
                 .remote(&pair.remote)
-                .reason(reason.code())
-                .and_more(reason, left_out)
-                .log();
+                .reason(reason.code());
+            match why.stream {
+                Some(stream) => line.stream(stream).and_left_out(left_out).log(),
+                None => line.and_more(reason, left_out).log(),
+            }
         }
         if let Some(answer) = answer {
             self.answer(answer);
@@ -365,7 +369,7 @@ impl Hub {
             .collect();
         for queue in absent {
             for parcel in queue.drain_older_than(Instant::now(), grace) {
-                self.bounce(parcel, &Reason::NoGateway);
+                self.bounce(parcel, &Reason::NoGateway.into());
             }
         }
     }
@@ -429,8 +433,8 @@ impl Hub {
 
     fn send_out(&self, parcel: Parcel) {
         if let Err(refused) = self.outward.send(parcel, &self.backoff) {
-            let (parcel, reason) = *refused;
-            self.bounce(parcel, &reason);
+            let (parcel, why) = *refused;
+            self.bounce(parcel, &why);
         }
     }
 

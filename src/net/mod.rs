@@ -35,5 +35,6 @@ pub mod routes;
 pub mod send_buffer;
 pub mod stock;
 pub mod tls;
+pub mod told;
 pub mod transport;
 pub mod turnstile;

@@ -11,6 +11,7 @@ use super::edge::Wish;
 use super::mailbox::Mailbox;
 use super::queue::{Parcel, Queue};
 use super::stock::Stock;
+use super::told::Told;
 use crate::proto::auth::Pair;
 use crate::proto::policy::Reason;
 
@@ -53,21 +54,21 @@ impl Routes {
     /// # Errors
     /// The stanza, and why it cannot be carried: the partner failed a moment ago, or too much is
     /// waiting for it.
-    pub fn send(&self, parcel: Parcel, backoff: &Backoff) -> Result<(), Box<(Parcel, Reason)>> {
+    pub fn send(&self, parcel: Parcel, backoff: &Backoff) -> Result<(), Box<(Parcel, Told)>> {
         let pair = Pair {
             local: parcel.stanza.from.domain().clone(),
             remote: parcel.stanza.to.domain().clone(),
         };
-        let full = |parcel| Box::new((parcel, Reason::QueueFull));
+        let full = |parcel| Box::new((parcel, Reason::QueueFull.into()));
         let mut routes = self.lock();
         if let Some(route) = routes.get(&pair) {
             return route.queue.try_push(&pair.remote, parcel).map_err(full);
         }
-        if let Some(reason) = backoff.refusal(&pair.remote, Instant::now()) {
-            return Err(Box::new((parcel, reason)));
+        if let Some(why) = backoff.refusal(&pair.remote, Instant::now()) {
+            return Err(Box::new((parcel, why)));
         }
         if routes.len() >= MAX_ROUTES {
-            return Err(Box::new((parcel, Reason::TooManyDials)));
+            return Err(Box::new((parcel, Reason::TooManyDials.into())));
         }
         let user = parcel.stanza.from.normal_bare();
         // A route that the dialler never heard of would wait for ever.
