@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::told::Told;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 
@@ -34,7 +35,7 @@ pub struct Backoff {
 
 #[derive(Clone, Debug)]
 struct Failure {
-    reason: Option<Reason>,
+    why: Option<Told>,
     until: Instant,
     pause: Duration,
     /// When a stream broke as soon as it had opened.
@@ -47,12 +48,14 @@ impl Backoff {
 
     /// Why a domain is not to be tried now, if it is not.
     #[must_use]
-    pub fn refusal(&self, domain: &Domain, now: Instant) -> Option<Reason> {
+    pub fn refusal(&self, domain: &Domain, now: Instant) -> Option<Told> {
         let failures = self.lock();
         let failure = failures.get(domain)?;
-        let reason = failure.reason.as_ref()?;
-        (failure.until > now + NEARLY_OVER.min(failure.pause / 2))
-            .then(|| Reason::BackingOff(Box::new(reason.clone())))
+        let why = failure.why.as_ref()?;
+        (failure.until > now + NEARLY_OVER.min(failure.pause / 2)).then(|| Told {
+            reason: Reason::BackingOff(Box::new(why.reason.clone())),
+            stream: why.stream,
+        })
     }
 
     /// How long the pause of a domain still lasts.
@@ -72,7 +75,14 @@ impl Backoff {
 
     /// A domain could not be reached. `jitter` in 0..1 spreads the next attempts of many edges;
     /// `epoch` is that of when the attempt began: one that began before a reload counts no more.
-    pub fn failed(&self, domain: &Domain, reason: Reason, now: Instant, jitter: f64, epoch: u64) {
+    pub fn failed(
+        &self,
+        domain: &Domain,
+        why: impl Into<Told>,
+        now: Instant,
+        jitter: f64,
+        epoch: u64,
+    ) {
         let mut failures = self.lock();
         if epoch != self.epoch() {
             return;
@@ -81,12 +91,12 @@ impl Backoff {
         let failure = failures
             .entry(domain.clone())
             .or_insert_with(|| Failure::none(now));
-        failure.pause = match &failure.reason {
+        failure.pause = match &failure.why {
             Some(_) => (failure.pause * 2).min(LONGEST),
             None => FIRST,
         };
         failure.until = now + failure.pause.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0);
-        failure.reason = Some(reason);
+        failure.why = Some(why.into());
     }
 
     /// A stream to a domain broke as soon as it had opened; true if another one did so lately.
@@ -105,7 +115,7 @@ impl Backoff {
         let mut failures = self.lock();
         // That its streams break is remembered: they open each time.
         if let Some(failure) = failures.get_mut(domain) {
-            failure.reason = None;
+            failure.why = None;
             failure.pause = Duration::ZERO;
             failure.until -= failure.until.saturating_duration_since(Instant::now());
             if failure.broke.is_none() {
@@ -129,7 +139,7 @@ impl Backoff {
 impl Failure {
     fn none(now: Instant) -> Self {
         Self {
-            reason: None,
+            why: None,
             until: now,
             pause: Duration::ZERO,
             broke: None,
@@ -207,9 +217,15 @@ mod tests {
         let backoff = Backoff::default();
         let gone = domain("gone.example");
         let cause = Reason::NoService("no such name".to_owned());
-        backoff.failed(&gone, cause.clone(), Instant::now(), 0.5, 0);
+        let told = Told {
+            reason: cause.clone(),
+            stream: Some(7),
+        };
+        backoff.failed(&gone, told, Instant::now(), 0.5, 0);
         let refusal = backoff.refusal(&gone, Instant::now()).unwrap();
-        assert_eq!(refusal.stanza_condition(), cause.stanza_condition());
+        let condition = refusal.reason.stanza_condition();
+        assert_eq!(condition, cause.stanza_condition());
+        assert_eq!(refusal.stream, Some(7));
     }
 
     #[test]

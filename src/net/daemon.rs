@@ -72,7 +72,15 @@ impl Daemon {
         let held = bounds::total(&bounds::rows(&config, bounds::processors()));
         let (context, settings) = prepare(config)?;
         let contacts = open_contacts(&state)?;
-        let (edge, wanted) = Edge::new(context, settings, contacts.clone(), Arc::default());
+        let addresses_of = |wanted: Port| -> Result<Vec<_>, StartError> {
+            let of_port = bound.iter().filter(|(port, _)| *port == wanted);
+            let addresses = of_port.map(|(_, listener)| listener.local_addr());
+            addresses.collect::<Result<_, _>>().map_err(StartError::Io)
+        };
+        let (s2s, gateway) = (addresses_of(Port::Partners)?, addresses_of(Port::Gateways)?);
+        let listeners = s2s.iter().chain(&gateway).copied().collect();
+        let (ledger, known) = (Arc::default(), contacts.clone());
+        let (edge, wanted) = Edge::new(context, settings, known, ledger, listeners);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = vec![
             tokio::spawn(dial::dial_all(Arc::clone(&edge), wanted)),
@@ -82,13 +90,7 @@ impl Daemon {
             Ok(listener) => tasks.push(tokio::spawn(contacts::serve(listener, contacts))),
             Err(error) => Line::new(Event::ContactsUnserved).detail(error).log(),
         }
-        let (mut s2s, mut gateway) = (Vec::new(), Vec::new());
         for (port, listener) in bound {
-            let address = listener.local_addr().map_err(StartError::Io)?;
-            match port {
-                Port::Partners => s2s.push(address),
-                Port::Gateways => gateway.push(address),
-            }
             tasks.push(tokio::spawn(accept(
                 Arc::clone(&edge),
                 listener,

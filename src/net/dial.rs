@@ -6,7 +6,9 @@
 //!                                              └► target 2 …        none left: bounce, back off
 //! ```
 
-use std::fmt::Display;
+mod side;
+mod way;
+
 use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -14,30 +16,29 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
-use tokio::sync::{SemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout_at};
 
+use self::side::Dialling;
+use self::way::Way;
 use super::connect::{ConnectSettings, connect};
-use super::driver::{Driver, Ended, Side, now};
+use super::driver::{Driver, Ended, now};
 use super::edge::{Edge, Wanted, Wish, fresh_ids, jitter};
 use super::journal::Journal;
-use super::mailbox::{Mailbox, mailbox};
+use super::mailbox::mailbox;
 use super::places::{NoPlace, Rank};
 use super::questions::SLOW;
-use super::queue::{Consumer, Parcel, Queue};
-use super::receive::PACED;
+use super::queue::{Parcel, Queue};
 use super::registry::Kind;
-use super::tls::{TlsFault, server_name};
+use super::told::Told;
 use super::transport::Transport;
-use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
-use crate::proto::auth::chain::TlsFacts;
 use crate::proto::auth::dialback::{Answer, Question, Verdict};
 use crate::proto::discover::{self, Target};
 use crate::proto::jid::{BareJid, Domain};
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
-use crate::proto::stream::{Outbound, Output, Purpose, Record};
+use crate::proto::stream::{Outbound, Place, Purpose};
 
 /// How long one address may take to answer.
 const ATTEMPT: Duration = Duration::from_secs(10);
@@ -60,14 +61,14 @@ async fn carry(edge: Arc<Edge>, wish: Wish) {
     let backoff = &edge.hub.backoff;
     loop {
         let epoch = backoff.epoch();
-        if let Err(reason) = carry_once(&edge, &pair, &queue, &user).await {
+        if let Err(why) = carry_once(&edge, &pair, &queue, &user).await {
             // What was decided here says nothing about the partner, and may soon be decided otherwise.
-            if !reason.is_own_decision() {
+            if !why.reason.is_own_decision() {
                 let now = Instant::now();
-                backoff.failed(&pair.remote, reason.clone(), now, jitter(), epoch);
+                backoff.failed(&pair.remote, why.clone(), now, jitter(), epoch);
             }
             for parcel in queue.drain() {
-                edge.hub.bounce(parcel, &reason);
+                edge.hub.bounce(parcel, &why);
             }
         }
         if edge.hub.finished(&pair) {
@@ -82,7 +83,7 @@ async fn carry_once(
     pair: &Pair,
     queue: &Arc<Queue>,
     user: &BareJid,
-) -> Result<(), Reason> {
+) -> Result<(), Told> {
     let timing = edge.context().timing;
     // The end of a pause that is nearly over is waited for.
     sleep(edge.hub.backoff.left(&pair.remote, Instant::now())).await;
@@ -107,16 +108,21 @@ async fn carry_once(
     drop(place);
     let ended = reached?.end().await?;
     let Some((id, since)) = ended.side.opened else {
-        return Err(ended.reason);
+        return Err(ended.reason.into());
+    };
+    // Its last line says why it ended.
+    let why = Told {
+        reason: ended.reason,
+        stream: Some(id),
     };
     queue.detach(id);
     // What never left goes out on the next stream; what may have left is not sent twice.
     queue.put_back(lane_of, ended.untouched);
     for parcel in ended.uncertain {
-        edge.hub.bounce(parcel, &ended.reason);
+        edge.hub.bounce(parcel, &why);
     }
     let orderly = matches!(
-        ended.reason,
+        why.reason,
         Reason::Idle
             | Reason::Finished
             | Reason::PeerClosed
@@ -130,13 +136,13 @@ async fn carry_once(
     // opens is, too, but not the next one, or it would be a loop.
     let now = Instant::now();
     if since.elapsed() < TOO_SOON && edge.hub.backoff.broke_soon(&pair.remote, now) {
-        return Err(ended.reason);
+        return Err(why);
     }
     // The next stream may break as this one did, and the one after: nothing waits for a partner that
     // takes every stream and reads none.
     let patience = edge.context().timing.silence();
     for parcel in queue.drain_older_than(Instant::now(), patience) {
-        edge.hub.bounce(parcel, &ended.reason);
+        edge.hub.bounce(parcel, &why);
     }
     Ok(())
 }
@@ -171,7 +177,8 @@ pub async fn ask(edge: Arc<Edge>, question: Question, from: IpAddr, is_familiar:
         let pair = its_question.pair.clone();
         let deadline = Instant::now() + its_edge.context().timing.establishment.min(ASKING);
         let purpose = Purpose::Ask(its_question);
-        let reached = reach(&its_edge, &pair, &purpose, deadline, side).await?;
+        let reached = reach(&its_edge, &pair, &purpose, deadline, side).await;
+        let reached = reached.map_err(|why| why.reason)?;
         reached.end().await.map(|ended| ended.reason)
     });
     let mut patience = pin!(sleep(SLOW));
@@ -227,7 +234,7 @@ async fn reach(
     purpose: &Purpose,
     deadline: Instant,
     side: impl Fn(Journal) -> Dialling,
-) -> Result<Reached, Reason> {
+) -> Result<Reached, Told> {
     // Policy is asked before anything leaves this host.
     let partner = permitted(edge, pair)?;
     if matches!(purpose, Purpose::Carry) {
@@ -235,23 +242,33 @@ async fn reach(
         let rules = &edge.context().rules;
         edge.registry.has_room(&pair.remote, rules, limit)?;
     }
+    let way = Way {
+        edge,
+        pair,
+        partner: &partner,
+    };
+    let places = timeout_at(deadline.into(), places(edge, pair, &partner)).await;
+    let places = places.unwrap_or(Err(Reason::EstablishmentTimeout));
+    let places = places.map_err(|reason| way.failed(edge.registry.number(), None, reason))?;
     let mut failure = None;
-    let places = timeout_at(deadline.into(), places(edge, pair, &partner));
-    for target in places.await.unwrap_or(Err(Reason::EstablishmentTimeout))? {
+    for target in places {
         let mut try_external = true;
         loop {
             if Instant::now() >= deadline {
-                return Err(failure.unwrap_or(Reason::EstablishmentTimeout));
+                return Err(failure.unwrap_or_else(|| Reason::EstablishmentTimeout.into()));
             }
+            let number = edge.registry.number();
             let (stream, address) = match open(edge, &target, deadline).await {
                 Ok(connected) => connected,
                 Err(reason) => {
-                    report(edge, pair, &partner, &target, &reason);
-                    failure.get_or_insert(reason);
+                    edge.ledger.count(reason.code());
+                    let why = way.failed(number, None, reason);
+                    failure.get_or_insert(why);
                     break;
                 }
             };
             let attempt = Attempt {
+                number,
                 edge,
                 pair,
                 partner: &partner,
@@ -264,19 +281,21 @@ async fn reach(
                 Outcome::Reached(reached) => return Ok(reached),
                 Outcome::Failed(reason, external_refused) => (reason, external_refused),
             };
-            report(edge, pair, &partner, &target, &reason);
+            edge.ledger.count(reason.code());
+            let met = Some((&target, address));
             // XEP-0178 §3, step 11: some end the stream when they refuse EXTERNAL; dialback needs a new one.
             let dialback = partner.methods().contains(Method::TlsDialback);
             let again = try_external && external_refused && dialback;
             // A stream that was spoken on says more than a connection that was refused.
-            failure = Some(reason);
+            failure = Some(way.failed(number, met, reason));
             if !again {
                 break;
             }
             try_external = false;
         }
     }
-    Err(failure.unwrap_or_else(|| Reason::NoService(format!("no place for {}", pair.remote))))
+    Err(failure
+        .unwrap_or_else(|| Reason::NoService(format!("no place for {}", pair.remote)).into()))
 }
 
 fn permitted(edge: &Edge, pair: &Pair) -> Result<Arc<Partner>, Reason> {
@@ -301,7 +320,6 @@ async fn places(edge: &Edge, pair: &Pair, partner: &Partner) -> Result<Vec<Targe
             Reason::DnsFailed(failure.to_string())
         };
         edge.ledger.count(failure.code());
-        tell(edge, pair, partner, &reason, &reason);
         reason
     })
 }
@@ -329,6 +347,8 @@ async fn open(
 
 /// What one attempt is about.
 struct Attempt<'a> {
+    /// Under which the log has it.
+    number: u64,
     edge: &'a Arc<Edge>,
     pair: &'a Pair,
     partner: &'a Partner,
@@ -363,8 +383,14 @@ impl Attempt<'_> {
     ) -> Result<Outcome, Reason> {
         let edge = self.edge;
         let ids = fresh_ids().map_err(|error| Reason::Transport(error.to_string()))?;
+        let here = stream.local_addr().map(|here| here.ip());
+        let place = Place {
+            address,
+            is_own: here.is_ok_and(|here| edge.is_own(here, address)),
+        };
         let mailbox = mailbox();
-        let registered = edge.registry.register(Kind::Outbound, mailbox.0.clone());
+        let (number, mail) = (self.number, mailbox.0.clone());
+        let registered = edge.registry.register_as(number, Kind::Outbound, mail);
         // A question is short, and whoever waits for its answer is counted already.
         if matches!(self.purpose, Purpose::Carry) {
             let limit = edge.settings.load().connection_limit;
@@ -385,6 +411,7 @@ impl Attempt<'_> {
             self.try_external,
             now(),
         )
+        .at(place)
         .until(self.deadline);
         let (say, word) = oneshot::channel();
         let side = Dialling {
@@ -424,145 +451,5 @@ impl Attempt<'_> {
             running.join_next().await;
             drop(place);
         });
-    }
-}
-
-fn report(edge: &Edge, pair: &Pair, partner: &Partner, target: &Target, reason: &Reason) {
-    edge.ledger.count(reason.code());
-    tell(
-        edge,
-        pair,
-        partner,
-        reason,
-        format_args!("{target}: {reason}"),
-    );
-}
-
-/// Writes a line about a step that failed, unless there were many lately.
-fn tell(edge: &Edge, pair: &Pair, partner: &Partner, reason: &Reason, detail: impl Display) {
-    let code = reason.code();
-    let Some(left_out) = edge
-        .quiet
-        .admit(Some(&partner.primary), code, Instant::now())
-    else {
-        return;
-    };
-    Line::new(Event::DialFailed)
-        .direction(Direction::Outbound)
-        .partner(&partner.primary)
-        .local(&pair.local)
-        .remote(&pair.remote)
-        .reason(code)
-        .and_more(detail, left_out)
-        .log();
-}
-
-/// What a stream of ours has come to.
-struct Dialling {
-    edge: Arc<Edge>,
-    journal: Journal,
-    /// What waits to be carried; `None` on a stream that only asks.
-    queue: Option<Arc<Queue>>,
-    /// The consumer number, and since when the stream is open.
-    opened: Option<(Consumer, Instant)>,
-    /// Who waits for an answer, on a stream that only asks.
-    told: Option<mpsc::Sender<Answer>>,
-    /// Who waits to hear what comes of the stream.
-    outcome: Option<oneshot::Sender<Word>>,
-    external_refused: bool,
-}
-
-impl Dialling {
-    fn say(&mut self, word: Word) {
-        if let Some(outcome) = self.outcome.take() {
-            // Whoever waited may have gone.
-            drop(outcome.send(word));
-        }
-    }
-}
-
-impl Side for Dialling {
-    async fn start_tls(
-        &mut self,
-        transport: Transport,
-        local: &Domain,
-        remote: &Domain,
-    ) -> Result<(Transport, TlsFacts), TlsFault> {
-        let name = server_name(remote)?;
-        let minimum = self.edge.minimum_tls(remote);
-        let settings = self.edge.settings.load_full();
-        let config = settings.tls.client(local, minimum);
-        transport
-            .connect_tls(config, name, settings.admission.handshake_bytes)
-            .await
-    }
-
-    fn place(&self) -> impl Future<Output = Option<SemaphorePermit<'_>>> + Send {
-        self.edge.turnstile.place()
-    }
-
-    async fn act(&mut self, output: Output, mailbox: &Mailbox, now: Instant) -> Result<(), Reason> {
-        match output {
-            Output::Authenticated(pair) => {
-                if let Some(queue) = &self.queue {
-                    let id = self.journal.stream();
-                    queue.attach(id);
-                    self.opened = Some((id, Instant::now()));
-                    self.edge.hub.opened(&pair, mailbox.clone());
-                    self.say(Word::Done);
-                }
-            }
-            Output::GaveUp(reason) => {
-                let word = Word::GaveUp(reason, self.external_refused);
-                self.say(word);
-            }
-            Output::Answered(answer) => {
-                self.say(Word::Done);
-                if let Some(told) = &self.told {
-                    // Whoever asked may have left, and wants one answer.
-                    told.try_send(answer).unwrap_or_default();
-                }
-            }
-            Output::Record(record) => {
-                if let Record::MethodFailed {
-                    method: Method::SaslExternal,
-                    ..
-                } = &record
-                {
-                    self.external_refused = true;
-                }
-                self.journal.record(record, &self.edge);
-            }
-            Output::Pace => {
-                self.edge.ledger.count(PACED);
-                if let Some(remote) = self.journal.remote() {
-                    let standing = self.edge.hub.standing(remote);
-                    self.edge.hub.pace(&standing, now).await;
-                }
-            }
-            Output::Send(_)
-            | Output::StartTls { .. }
-            | Output::Ask(_)
-            | Output::Pinged(_)
-            | Output::LinkUp(_)
-            | Output::Stanza(_)
-            | Output::Refused { .. }
-            | Output::Claimed(_)
-            | Output::ClaimedNobody
-            | Output::ShutWrite
-            | Output::Close(_) => {}
-        }
-        Ok(())
-    }
-
-    fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
-        let (id, _) = self.opened?;
-        Some((Arc::clone(self.queue.as_ref()?), id))
-    }
-
-    fn hand_over(&self, untouched: Vec<Parcel>) {
-        if let Some((queue, consumer)) = self.queue() {
-            queue.hand_over(consumer, lane_of, untouched);
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! What all connection tasks share, and what a reload replaces.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub struct Edge {
     pub goodbyes: Arc<Semaphore>,
     /// What was logged lately.
     pub quiet: Arc<Quiet>,
+    /// Our own listeners, as bound.
+    listeners: Vec<SocketAddr>,
     /// Whom local users have added.
     pub contacts: Contacts,
     /// What certificates partners have shown.
@@ -122,13 +125,14 @@ pub(super) const GOODBYES: usize = 64;
 const MAX_WANTED: usize = 1024;
 
 impl Edge {
-    /// An edge without connections, and what its dialler is to listen to.
+    /// An edge without connections that has these listeners, and what its dialler is to listen to.
     #[must_use]
     pub fn new(
         context: Context,
         settings: Settings,
         contacts: Contacts,
         ledger: Arc<Ledger>,
+        listeners: Vec<SocketAddr>,
     ) -> (Arc<Self>, Wanted) {
         contacts.limit_each(settings.contact_limit);
         let context = Arc::new(context);
@@ -150,6 +154,7 @@ impl Edge {
             dials: Arc::new(Places::new(of_dials(settings.dials))),
             goodbyes: Arc::new(Semaphore::new(GOODBYES)),
             quiet,
+            listeners,
             certificates: contacts.certificates(),
             contacts,
             context: watch::Sender::new(context),
@@ -175,6 +180,12 @@ impl Edge {
         Some(partner.terms.minimum_tls)
     }
 
+    /// Whether a connection from `here` to `address` ends at one of our own listeners.
+    #[must_use]
+    pub fn is_own(&self, here: IpAddr, address: SocketAddr) -> bool {
+        self.listeners.iter().any(|own| is_at(*own, here, address))
+    }
+
     /// Puts a new configuration in force: every stream judges itself again, and those that the
     /// limits leave no room for are told to end.
     pub fn replace(&self, context: Context, settings: Settings) {
@@ -190,6 +201,19 @@ impl Edge {
         self.registry.enforce(&context.rules);
         self.hub.backoff.clear();
     }
+}
+
+/// Whether a listener takes the connection from `here` to `address`.
+fn is_at(listener: SocketAddr, here: IpAddr, address: SocketAddr) -> bool {
+    let there = address.ip().to_canonical();
+    let ip = listener.ip();
+    listener.port() == address.port()
+        && if ip.is_unspecified() {
+            // Any address of this host: from itself to itself. `::` takes IPv4, too.
+            here.to_canonical() == there && (ip.is_ipv6() || there.is_ipv4())
+        } else {
+            ip.to_canonical() == there
+        }
 }
 
 fn of_dials(limits: DialLimits) -> Limits {
@@ -219,6 +243,33 @@ pub fn jitter() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_listener_is_known_by_its_address_and_one_of_all_addresses_by_where_we_come_from() {
+        for (listener, here, address, want) in [
+            ("192.0.2.7:5269", "192.0.2.7", "192.0.2.7:5269", true),
+            ("192.0.2.7:5269", "192.0.2.7", "192.0.2.7:5270", false),
+            ("192.0.2.7:5269", "192.0.2.7", "192.0.2.8:5269", false),
+            ("[::]:5269", "192.0.2.7", "192.0.2.7:5269", true),
+            ("[::]:5269", "2001:db8::7", "[2001:db8::7]:5269", true),
+            ("[::]:5269", "192.0.2.7", "198.51.100.1:5269", false),
+            ("0.0.0.0:5269", "192.0.2.7", "192.0.2.7:5269", true),
+            ("0.0.0.0:5269", "::1", "[::1]:5269", false),
+            (
+                "[::ffff:192.0.2.7]:5269",
+                "192.0.2.9",
+                "192.0.2.7:5269",
+                true,
+            ),
+        ] {
+            let got = is_at(
+                listener.parse().unwrap(),
+                here.parse().unwrap(),
+                address.parse().unwrap(),
+            );
+            assert_eq!(got, want, "{listener} {here} {address}");
+        }
+    }
 
     #[test]
     fn no_two_streams_are_named_alike_nor_by_the_same_seed() {

@@ -22,6 +22,7 @@ use super::queue::{NotQueued, Parcel, Queue};
 use super::quiet::Quiet;
 use super::routes::Routes;
 use super::stock::Stock;
+use super::told::Told;
 use super::ways::{WayIn, WayOut, WaysOut};
 use crate::ops::counters::{Accepted, Ledger};
 use crate::ops::events::{Direction, Event, Line};
@@ -176,7 +177,7 @@ impl Hub {
                 }
                 return Some(link);
             }
-            Taken::Full(parcel) => self.bounce(parcel, &Reason::QueueFull),
+            Taken::Full(parcel) => self.bounce(parcel, &Reason::QueueFull.into()),
         }
         None
     }
@@ -218,7 +219,7 @@ impl Hub {
                 .log();
         }
         if let Some(parcel) = parcel {
-            self.bounce(parcel, &reason);
+            self.bounce(parcel, &reason.into());
         }
     }
 
@@ -309,7 +310,7 @@ impl Hub {
                 let answer = refused.answer.map(|answer| *answer);
                 self.end(
                     accepted,
-                    &refused.reason,
+                    &refused.reason.into(),
                     direction,
                     (&pair, &users),
                     answer,
@@ -341,7 +342,7 @@ impl Hub {
     }
 
     /// Ends a stanza that cannot be carried: its sender is told, where it may be.
-    pub fn bounce(&self, parcel: Parcel, reason: &Reason) {
+    pub fn bounce(&self, parcel: Parcel, why: &Told) {
         let Some(accepted) = parcel.accepted else {
             // An error of ours that finds no way is not answered again.
             return;
@@ -364,20 +365,21 @@ impl Hub {
             local: local.clone(),
             remote: remote.clone(),
         };
-        let answer = bounce(stanza, reason);
+        let answer = bounce(stanza, &why.reason);
         let users = self.users_of(stanza);
-        self.end(accepted, reason, direction, (&pair, &users), answer);
+        self.end(accepted, why, direction, (&pair, &users), answer);
     }
 
     /// The end of a stanza that was not delivered: counted, written down, answered.
     fn end(
         &self,
         accepted: Accepted,
-        reason: &Reason,
+        why: &Told,
         direction: Direction,
         (pair, users): (&Pair, &Users),
         answer: Option<Validated<Stanza>>,
     ) {
+        let reason = &why.reason;
         let event = if answer.is_some() {
             accepted.bounced(reason.code());
             Event::StanzaBounced
@@ -391,15 +393,17 @@ impl Hub {
             .admit(partner.as_ref(), reason.code(), Instant::now());
         let partner = partner.unwrap_or_else(|| pair.remote.clone());
         if let Some(left_out) = line {
-            Line::new(event)
+            let line = Line::new(event)
                 .direction(direction)
                 .partner(&partner)
                 .local(&pair.local)
                 .remote(&pair.remote)
                 .users(users)
-                .reason(reason.code())
-                .and_more(reason, left_out)
-                .log();
+                .reason(reason.code());
+            match why.stream {
+                Some(stream) => line.stream(stream).and_left_out(left_out).log(),
+                None => line.and_more(reason, left_out).log(),
+            }
         }
         if let Some(answer) = answer {
             self.answer(answer);
@@ -432,7 +436,7 @@ impl Hub {
             .collect();
         for queue in absent {
             for parcel in queue.drain_older_than(Instant::now(), grace) {
-                self.bounce(parcel, &Reason::NoGateway);
+                self.bounce(parcel, &Reason::NoGateway.into());
             }
         }
     }
@@ -496,8 +500,8 @@ impl Hub {
 
     fn send_out(&self, parcel: Parcel) {
         if let Err(refused) = self.outward.send(parcel, &self.backoff) {
-            let (parcel, reason) = *refused;
-            self.bounce(parcel, &reason);
+            let (parcel, why) = *refused;
+            self.bounce(parcel, &why);
         }
     }
 
@@ -507,7 +511,9 @@ impl Hub {
         let parcel = match &way.queue {
             Some(queue) => match queue.try_push(&lane, parcel) {
                 Ok(()) => return,
-                Err(NotQueued::Full(parcel)) => return self.bounce(parcel, &Reason::QueueFull),
+                Err(NotQueued::Full(parcel)) => {
+                    return self.bounce(parcel, &Reason::QueueFull.into());
+                }
                 Err(NotQueued::Closed(parcel)) => parcel,
             },
             None => parcel,

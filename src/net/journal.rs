@@ -129,9 +129,12 @@ impl Journal {
                     self.tell(self.line(event), event.id(), &detail);
                 }
                 if let Some(fault) = fault {
+                    let is_told_at_end = self.ends_for_it(edge);
                     self.ledger.count(fault.code());
-                    let line = self.line(Event::CertificateRejected);
-                    self.tell(line, fault.code(), &fault);
+                    if !is_told_at_end {
+                        let line = self.line(Event::CertificateRejected);
+                        self.tell(line, fault.code(), &fault);
+                    }
                 }
             }
             Record::NotPinned { pair, fault } => {
@@ -205,9 +208,22 @@ impl Journal {
         if self.method.is_some() {
             // There are only so many streams of partners, and each ends once.
             line.reason(reason.code()).detail(reason).log();
+        } else if self.direction == Direction::Outbound {
+            // `dial-failed` has the words, under the number of this stream.
+            line.reason(reason.code()).log();
         } else {
             self.tell(line, reason.code(), reason);
         }
+    }
+
+    /// Whether a stream of ours ends for a bad certificate, because no other method is left.
+    fn ends_for_it(&self, edge: &Edge) -> bool {
+        let context = edge.context();
+        let remote = self
+            .remote()
+            .filter(|_| self.direction == Direction::Outbound);
+        let partner = remote.and_then(|remote| context.rules.partner_of(remote));
+        partner.is_some_and(|partner| !partner.methods().contains(Method::TlsDialback))
     }
 
     fn concerns(&mut self, pair: Pair, partner: impl Fn(&Domain) -> Option<Domain>) {

@@ -76,7 +76,7 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
     queue.put_back(|parcel| lane_of(&edge, parcel), ended.untouched);
     let next = queue.detach(registered.id());
     for parcel in ended.uncertain {
-        edge.hub.bounce(parcel, &Reason::LinkLost);
+        edge.hub.bounce(parcel, &Reason::LinkLost.into());
     }
     let left = match next {
         Some(other) => format!("stream {other} is still connected for this domain"),

@@ -36,6 +36,7 @@ pub mod routes;
 pub mod send_buffer;
 pub mod stock;
 pub mod tls;
+pub mod told;
 pub mod transport;
 pub mod turnstile;
 pub mod ways;

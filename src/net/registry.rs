@@ -61,7 +61,18 @@ impl Registry {
     /// Takes a connection in.
     #[must_use]
     pub fn register(self: &Arc<Self>, kind: Kind, mailbox: Mailbox) -> Registered {
-        let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
+        self.register_as(self.number(), kind, mailbox)
+    }
+
+    /// A number of its own for an attempt to connect, which may or may not lead to a connection.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Takes a connection in to which an attempt with this number has led.
+    #[must_use]
+    pub fn register_as(self: &Arc<Self>, id: u64, kind: Kind, mailbox: Mailbox) -> Registered {
         let live = Live {
             kind,
             mailbox,

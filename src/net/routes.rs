@@ -11,6 +11,7 @@ use super::edge::Wish;
 use super::mailbox::Mailbox;
 use super::queue::{NotQueued, Parcel, Queue};
 use super::stock::Stock;
+use super::told::Told;
 use crate::proto::auth::Pair;
 use crate::proto::policy::Reason;
 
@@ -57,12 +58,12 @@ impl Routes {
         &self,
         parcel: Parcel,
         backoff: &Backoff,
-    ) -> Result<Arc<Queue>, Box<(Parcel, Reason)>> {
+    ) -> Result<Arc<Queue>, Box<(Parcel, Told)>> {
         let pair = Pair {
             local: parcel.stanza.from.domain().clone(),
             remote: parcel.stanza.to.domain().clone(),
         };
-        let full = |parcel| Box::new((parcel, Reason::QueueFull));
+        let full = |parcel| Box::new((parcel, Reason::QueueFull.into()));
         let not_queued = |back: NotQueued| full(back.parcel());
         let mut routes = self.lock();
         if let Some(route) = routes.get(&pair) {
@@ -72,11 +73,11 @@ impl Routes {
                 Err(back) => Err(not_queued(back)),
             };
         }
-        if let Some(reason) = backoff.refusal(&pair.remote, Instant::now()) {
-            return Err(Box::new((parcel, reason)));
+        if let Some(why) = backoff.refusal(&pair.remote, Instant::now()) {
+            return Err(Box::new((parcel, why)));
         }
         if routes.len() >= MAX_ROUTES {
-            return Err(Box::new((parcel, Reason::TooManyDials)));
+            return Err(Box::new((parcel, Reason::TooManyDials.into())));
         }
         let user = parcel.stanza.from.normal_bare();
         // A route that the dialler never heard of would wait for ever.

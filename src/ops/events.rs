@@ -111,7 +111,7 @@ events! {
     StreamRefused, "stream-refused", INFO, "stream refused";
     /// A stream that was authenticated has ended.
     StreamClosed, "stream-closed", INFO, "stream closed";
-    /// A partner's certificate was judged and found bad; it rules out SASL EXTERNAL.
+    /// A partner's certificate was judged and found bad; it rules out SASL EXTERNAL. Where a stream of ours ends for it, `dial-failed` says so instead.
     CertificateRejected, "certificate-rejected", WARN, "certificate rejected";
     /// A partner showed a good certificate of an issuer that was not seen before: ask the partner, by another way than XMPP, whether it has changed its authority.
     CertificateIssuerChanged, "certificate-issuer-changed", WARN, "certificate of another issuer";
@@ -125,7 +125,7 @@ events! {
     InputIgnored, "input-ignored", DEBUG, "input ignored";
     /// We were asked, as authoritative server, whether a dialback key is ours.
     DialbackAnswered, "dialback-answered", DEBUG, "dialback key verified for a peer";
-    /// One step on the way to a partner failed; other targets may follow.
+    /// One step on the way to a partner failed; other targets may follow. Other lines about it have its `reason` and its `stream`, and not its words.
     DialFailed, "dial-failed", WARN, "partner not reached";
     /// A gateway has a link for a local domain. If there is one already, the new one takes over all stanzas for the domain, and `detail` names the other by its stream.
     LinkUp, "link-up", INFO, "gateway connected";
@@ -268,6 +268,14 @@ impl Line {
         match left_out {
             0 => self.detail(detail),
             more => self.detail(format_args!("{detail} (and {more} more like it)")),
+        }
+    }
+
+    /// How many lines like this one were left out before it, where another line has the words.
+    pub fn and_left_out(self, left_out: u64) -> Self {
+        match left_out {
+            0 => self,
+            more => self.detail(format_args!("and {more} more like it")),
         }
     }
 

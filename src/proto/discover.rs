@@ -6,6 +6,7 @@
 mod address;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use address::{Turns, is_public, special_use};
@@ -38,6 +39,14 @@ pub struct Target {
     pub port: u16,
     /// What named this place.
     pub via: Via,
+}
+
+impl Target {
+    /// Whether it is an address, and no name.
+    #[must_use]
+    pub fn is_literal(&self) -> bool {
+        self.host.parse::<IpAddr>().is_ok()
+    }
 }
 
 impl fmt::Display for Target {

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use xmpp_edge::proto::jid::Domain;
+use xmpp_edge::proto::policy::Reason;
+
 use crate::lab::{EDGE, Lab, PARTNERS};
 use crate::tree;
 
@@ -55,6 +58,40 @@ fn every_key_is_in_the_guide_and_no_other() {
         .collect();
     let default = "[default-partner]\ntype = \"public-unverified\"\nqqqqqqqqqqqqqqqq = 1\n";
     assert_eq!(read_in(default), general);
+}
+
+/// Each reason in the guide, with the error that the sender of a stanza gets.
+#[test]
+fn what_is_said_of_wrong_servers_is_what_is_answered() {
+    let reasons = [
+        Reason::NotServed {
+            domain: Domain::parse("fabrikam.example").unwrap(),
+            address: None,
+        },
+        Reason::ClientPort,
+        Reason::LeadsBack {
+            domain: Domain::parse("fabrikam.example").unwrap(),
+            address: None,
+            answers_as: None,
+        },
+    ];
+    let want = reasons.map(|reason| {
+        let (_, condition) = reason.stanza_condition();
+        (reason.code().to_owned(), condition.to_owned())
+    });
+    let guide = guide();
+    let rows = guide
+        .lines()
+        .skip_while(|line| !line.starts_with("| reason | what was met | error |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let found: Vec<_> = rows
+        .map(|row| {
+            let cell = |number| row.split('|').nth(number).unwrap().trim().replace('`', "");
+            (cell(1), cell(3))
+        })
+        .collect();
+    assert_eq!(found, want);
 }
 
 /// Whoever writes down what the guide says changes nothing.

@@ -73,6 +73,7 @@ impl ConnectFailure {
 
 impl fmt::Display for ConnectFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = ": ";
         match &self.target.via {
             Via::Fallback(Fallback::NoRecord) => write!(
                 f,
@@ -86,12 +87,13 @@ impl fmt::Display for ConnectFailure {
                 service(&self.target.host),
                 self.target.port
             )?,
+            // Each attempt names its address, and there is no other.
+            _ if self.target.is_literal() && !self.attempts.is_empty() => separator = "",
             _ => write!(f, "{}", self.target)?,
         }
         if self.has_no_address() {
             return f.write_str(": the host has no address in DNS");
         }
-        let mut separator = ": ";
         for attempt in &self.attempts {
             write!(f, "{separator}{} {}", attempt.address, attempt.fault)?;
             separator = ", ";

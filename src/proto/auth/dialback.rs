@@ -82,6 +82,8 @@ impl Answer {
         // XEP-0220 §2.5: not found where DNS knows no server, failed where none could be reached.
         let condition = match reason {
             Reason::NoService(_)
+            | Reason::NotServed { .. }
+            | Reason::LeadsBack { .. }
             | Reason::PeerError {
                 condition: Condition::HostUnknown,
                 ..

@@ -1,11 +1,13 @@
 //! Why something was refused: one enum for the wire, the counters, the operator and the docs.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use super::{Initiative, Method};
 use crate::proto::auth::cert_fault::CertFault;
 use crate::proto::auth::certificate::utc;
 use crate::proto::auth::chain::TlsVersion;
+use crate::proto::jid::Domain;
 use crate::proto::stanza::Kind;
 use crate::proto::xml;
 
@@ -142,6 +144,24 @@ pub enum Reason {
     },
     /// The other side ended the stream, or the connection, without one.
     PeerClosed,
+    /// The server that was reached says that it does not serve the partner's domain.
+    NotServed {
+        /// The domain.
+        domain: Domain,
+        /// Where the server is, if it is known.
+        address: Option<SocketAddr>,
+    },
+    /// The port that was reached is for clients.
+    ClientPort,
+    /// The way to the partner ends at this edge itself.
+    LeadsBack {
+        /// The partner's domain.
+        domain: Domain,
+        /// Where the way ends, if it is known.
+        address: Option<SocketAddr>,
+        /// The local domain in whose name was answered; `None` where the address is a listener's.
+        answers_as: Option<Domain>,
+    },
     /// Reading or writing failed.
     Transport(String),
 
@@ -346,6 +366,9 @@ impl Reason {
             Self::Replaced => ("replaced", "conflict", TIMEOUT),
             Self::PeerError { .. } => ("peer-error", "undefined-condition", TIMEOUT),
             Self::PeerClosed => ("peer-closed", "undefined-condition", TIMEOUT),
+            Self::NotServed { .. } => ("not-served", "undefined-condition", NOT_FOUND),
+            Self::ClientPort => ("client-port", "invalid-namespace", TIMEOUT),
+            Self::LeadsBack { .. } => ("leads-back", "invalid-from", NOT_FOUND),
             Self::Transport(_) => ("transport", "undefined-condition", TIMEOUT),
             Self::TlsMissing => ("tls-missing", "policy-violation", TIMEOUT),
             Self::TlsDemanded => ("tls-demanded", "policy-violation", TIMEOUT),
@@ -500,6 +523,26 @@ impl fmt::Display for Reason {
                 }
             }
             Self::PeerClosed => f.write_str("the other side closed the connection"),
+            Self::NotServed { domain, address } => write!(
+                f,
+                "the server{} does not serve {domain}: DNS or `route` leads to the wrong host",
+                At(*address)
+            ),
+            Self::ClientPort => f.write_str(
+                "that is a port for clients (jabber:client): servers are met at another, 5269 as a rule",
+            ),
+            Self::LeadsBack {
+                domain,
+                address,
+                answers_as,
+            } => {
+                write!(f, "the server{} ", At(*address))?;
+                match answers_as {
+                    Some(own) => write!(f, "answers as {own}")?,
+                    None => f.write_str("is this edge")?,
+                }
+                write!(f, ": DNS or `route` of {domain} leads back to this edge")
+            }
             Self::Transport(text) => write!(f, "the connection broke: {text}"),
             Self::TlsMissing => {
                 f.write_str("policy requires TLS and the partner does not offer STARTTLS")
@@ -543,6 +586,18 @@ impl fmt::Display for Reason {
 }
 
 impl std::error::Error for Reason {}
+
+/// Where something is, if it is known.
+struct At(Option<SocketAddr>);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => write!(f, " at {address}"),
+            None => Ok(()),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -61,16 +61,39 @@ pub(super) fn peer_error(element: &Element) -> Option<Reason> {
     if !element.is(&Ns::STREAM, "error") {
         return None;
     }
-    let condition = element
-        .children()
-        .find(|child| *child.ns() == Ns::STREAM_ERRORS && child.name() != "text")
-        .and_then(|child| Condition::from_name(child.name()))
-        .unwrap_or(Condition::UndefinedCondition);
-    let text = element
-        .child(&Ns::STREAM_ERRORS, "text")
-        .map(|text| one_line(&text.text()))
-        .unwrap_or_default();
-    Some(Reason::PeerError { condition, text })
+    let mut said = Said::default();
+    element.children().for_each(|child| said.note(child));
+    Some(said.reason())
+}
+
+/// What a stream error says, as its parts come.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    condition: Option<Condition>,
+    text: String,
+}
+
+impl Said {
+    /// Takes one part of the error.
+    pub(super) fn note(&mut self, part: &Element) {
+        // RFC 6120 §4.9.2 gives its parts a namespace of their own; some servers leave it out.
+        let left_out = [Ns::NONE, Ns::CONTENT, Ns::STREAM];
+        if *part.ns() != Ns::STREAM_ERRORS && !left_out.contains(part.ns()) {
+            return;
+        }
+        match part.name() {
+            "text" => self.text = one_line(&part.text()),
+            name => self.condition = self.condition.or_else(|| Condition::from_name(name)),
+        }
+    }
+
+    /// The error, as a reason.
+    pub(super) fn reason(&self) -> Reason {
+        Reason::PeerError {
+            condition: self.condition.unwrap_or(Condition::UndefinedCondition),
+            text: self.text.clone(),
+        }
+    }
 }
 
 /// What the other side says of itself, cut to what an operator needs: it goes into logs and answers.
@@ -101,6 +124,7 @@ fn is_error(reason: &Reason) -> bool {
         Reason::TlsNotOffered => false,
         // It was the other side that refused, and it knows.
         Reason::PeerError { .. }
+        | Reason::NotServed { .. }
         | Reason::TlsRefused
         | Reason::ExternalRefused(_)
         | Reason::DialbackRefused(_) => false,

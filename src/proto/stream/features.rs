@@ -46,7 +46,18 @@ pub(super) struct Offered {
     pub(super) starttls: bool,
     pub(super) starttls_required: bool,
     pub(super) external: bool,
+    /// Whether there are features that only clients are offered.
+    pub(super) is_for_clients: bool,
 }
+
+/// What only clients are offered: to bind a resource (RFC 6120 §7), to begin a session (RFC 3921 §3),
+/// to prove themselves as before SASL (XEP-0078 §3), to register (XEP-0077 §2).
+const FOR_CLIENTS: [&str; 4] = [
+    "urn:ietf:params:xml:ns:xmpp-bind",
+    "urn:ietf:params:xml:ns:xmpp-session",
+    "http://jabber.org/features/iq-auth",
+    "http://jabber.org/features/iq-register",
+];
 
 impl Offered {
     /// Reads features, whatever else they hold; `None` if the element is something else.
@@ -55,7 +66,9 @@ impl Offered {
             return None;
         }
         let starttls = element.child(&Ns::TLS, "starttls");
+        let is_for_clients = |feature: &Element| FOR_CLIENTS.contains(&feature.ns().as_str());
         Some(Self {
+            is_for_clients: element.children().any(is_for_clients),
             starttls: starttls.is_some(),
             starttls_required: starttls
                 .is_some_and(|starttls| starttls.child(&Ns::TLS, "required").is_some()),

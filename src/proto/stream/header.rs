@@ -8,6 +8,9 @@ use crate::proto::xml::{Dialect, Header, Ns};
 
 /// Checks what is the same for every header, in either direction (RFC 6120 §4.8).
 pub(super) fn check(header: &Header, dialect: Dialect) -> Result<(), Reason> {
+    if let Some(fault) = header.fault() {
+        return Err(Reason::Xml(fault.clone()));
+    }
     // RFC 6120 §4.9.3.10: the stream namespace, and the content namespace of this port.
     if *header.ns() != Ns::STREAM || header.name() != "stream" {
         return Err(Reason::InvalidNamespace);

@@ -26,7 +26,7 @@ mod wire;
 pub use component::Component;
 pub use id::IdSource;
 pub use inbound::Inbound;
-pub use outbound::{Outbound, Purpose};
+pub use outbound::{Outbound, Place, Purpose};
 pub use record::Record;
 
 use std::sync::Arc;
@@ -126,6 +126,9 @@ impl Timing {
     /// How long a server that we dial may take to answer with its stream header: a host that
     /// speaks another protocol says nothing.
     pub const HEADER_ANSWER: Duration = Duration::from_secs(10);
+    /// How long a server that we dial may take to say why, once it has answered with a header that is
+    /// not right: its stream error comes with the header, or not at all.
+    pub const AFTERTHOUGHT: Duration = Duration::from_secs(2);
     /// How long the other side may take to close a stream that never opened, or on which nothing was
     /// proven: long enough to read why, and no longer.
     pub const SHORT_GRACE: Duration = Duration::from_secs(1);

@@ -11,15 +11,19 @@
 //!                  └──────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! What to do with a set of features is decided by one function, `negotiation::next_step`.
+//! What to do with a set of features is decided by one function, `negotiation::next_step`. A header
+//! that is not right leads to `Doubt`: the stream ends, but what the peer says next may say why.
 
+mod doubt;
 mod negotiation;
 mod open;
 mod steps;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use self::doubt::Doubt;
 use self::negotiation::Encryption;
 use self::open::{Due, Open};
 use super::close::{Closing, peer_error};
@@ -28,9 +32,10 @@ use super::{Context, IdSource, Input, Machine, Now, Output, Record, Timing, head
 use crate::proto::auth::chain::{CertReport, TlsFacts, judge};
 use crate::proto::auth::dialback::{Question, Requested};
 use crate::proto::auth::{Authenticated, Pair};
+use crate::proto::jid::Domain;
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
 use crate::proto::xml::writer::write_close;
-use crate::proto::xml::{Dialect, Event, Limits};
+use crate::proto::xml::{Condition, Dialect, Event, Fault, Limits, Ns};
 
 /// What a stream is opened for.
 #[derive(Clone, Debug)]
@@ -39,6 +44,15 @@ pub enum Purpose {
     Carry,
     /// To ask the authoritative server about a dialback key, and nothing else.
     Ask(Question),
+}
+
+/// Where a stream of ours leads to, as the shell knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The address that was connected to.
+    pub address: SocketAddr,
+    /// Whether one of our own listeners is there.
+    pub is_own: bool,
 }
 
 /// A stream that we open.
@@ -51,6 +65,7 @@ pub struct Outbound {
     purpose: Purpose,
     /// Cleared where the partner is known to end the stream when it refuses EXTERNAL.
     try_external: bool,
+    place: Option<Place>,
     establishment: Instant,
     /// When the first stream header of the other side is due.
     header_due: Instant,
@@ -67,6 +82,8 @@ pub struct Outbound {
 enum State {
     Connecting,
     ExpectHeader(Channel),
+    /// The header that came is not right.
+    Doubt(Doubt),
     ExpectFeatures(Channel),
     ExpectProceed,
     ExpectTls,
@@ -85,6 +102,8 @@ struct Channel {
     encryption: Encryption,
     /// The id in the partner's header: dialback keys are bound to it.
     stream_id: String,
+    /// Whether that header says that stanzas of servers follow.
+    is_for_servers: bool,
     proven: Option<Authenticated<Pair>>,
 }
 
@@ -101,11 +120,12 @@ impl Outbound {
         now: Now,
     ) -> Self {
         Self {
-            wire: Wire::new(Dialect::Server, &context.unproven),
+            wire: Wire::of_answers(Dialect::Server, &context.unproven),
             ids,
             pair,
             purpose,
             try_external,
+            place: None,
             establishment: now.monotonic + context.timing.establishment,
             header_due: now.monotonic + Timing::HEADER_ANSWER.min(context.timing.establishment),
             is_done: false,
@@ -113,6 +133,15 @@ impl Outbound {
             context,
             tls: None,
             state: State::Connecting,
+        }
+    }
+
+    /// The same, and it is known where the stream leads to.
+    #[must_use]
+    pub fn at(self, place: Place) -> Self {
+        Self {
+            place: Some(place),
+            ..self
         }
     }
 
@@ -150,18 +179,75 @@ impl Outbound {
 
     fn event(&mut self, now: Now, event: Event) {
         let outcome = match event {
-            Event::Close => return self.closed_by_peer(),
+            Event::Close => return self.closed_by_peer(now),
             // What comes after our closing tag is read for the other one's sake only.
             _ if matches!(self.state, State::Closing(_)) => return,
-            Event::Header(header) => self.header(&header),
+            event if matches!(self.state, State::Doubt(_)) => self.hear(&event),
+            Event::Header(header) => self.header(now, &header),
             Event::Excess(excess) => return self.fail(now, Reason::Xml(excess.fault)),
             Event::Element(element) => match peer_error(&element) {
-                Some(reason) => Err(reason),
+                Some(reason) => Err(self.in_words(reason)),
                 None => self.element(now, &element),
             },
         };
         if let Err(reason) = outcome {
             self.begin_closing(now, reason);
+        }
+    }
+
+    /// What comes behind a header that is not right.
+    fn hear(&mut self, event: &Event) -> Result<(), Reason> {
+        match &mut self.state {
+            State::Doubt(doubt) => match doubt.hear(event) {
+                Some(reason) => Err(self.in_words(reason)),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// What an error of the partner's means to whoever runs this edge.
+    fn in_words(&self, reason: Reason) -> Reason {
+        match reason {
+            // RFC 6120 §4.9.3.6: `to` is not served there. Later in a stream's life it would be
+            // host-gone (RFC 6120 §4.9.3.5).
+            Reason::PeerError {
+                condition: Condition::HostUnknown,
+                ..
+            } if !self.is_done => Reason::NotServed {
+                domain: self.pair.remote.clone(),
+                address: self.place.map(|place| place.address),
+            },
+            reason => reason,
+        }
+    }
+
+    /// The way ends where it began, or at a server that answers in the name of one of our domains.
+    fn leads_back(&self, answers_as: Option<Domain>) -> Reason {
+        Reason::LeadsBack {
+            domain: self.pair.remote.clone(),
+            address: self.place.map(|place| place.address),
+            answers_as,
+        }
+    }
+
+    /// Where the connection ends, or cannot be read any more: what was seen before it says more.
+    fn weighed(&self, reason: Reason) -> Reason {
+        match (&self.state, reason) {
+            (
+                State::Doubt(doubt),
+                Reason::PeerClosed
+                | Reason::Transport(_)
+                | Reason::Xml(_)
+                | Reason::TooMuchUnproven
+                | Reason::EstablishmentTimeout,
+            ) => self.in_words(doubt.reason()),
+            (_, Reason::Xml(Fault::WrongContentNamespace(ns)))
+                if !self.is_done && ns == Ns::CLIENT.as_str().into() =>
+            {
+                Reason::ClientPort
+            }
+            (_, reason) => reason,
         }
     }
 
@@ -344,6 +430,7 @@ impl Outbound {
     }
 
     fn begin_closing(&mut self, now: Now, reason: Reason) {
+        let reason = self.weighed(reason);
         // After TLS our header of the new document may not have left yet.
         if !self.wire.header_sent() {
             self.send_header(Channel::default());
@@ -359,9 +446,11 @@ impl Outbound {
         self.state = State::Closing(closing);
     }
 
-    fn closed_by_peer(&mut self) {
-        if !matches!(self.state, State::Closing(_)) {
-            self.wire.send_with(write_close);
+    fn closed_by_peer(&mut self, now: Now) {
+        match self.state {
+            State::Closing(_) => {}
+            State::Doubt(_) => self.begin_closing(now, Reason::PeerClosed),
+            _ => self.wire.send_with(write_close),
         }
         self.gone(Reason::PeerClosed);
     }
@@ -376,6 +465,7 @@ impl Outbound {
     }
 
     fn gone(&mut self, reason: Reason) {
+        let reason = self.weighed(reason);
         self.give_up(&reason);
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Closing(closing) => closing.end(&mut self.wire),
@@ -389,8 +479,12 @@ impl Machine for Outbound {
     fn handle(&mut self, now: Now, input: Input<'_>) {
         match input {
             Input::Connected => {
-                if matches!(self.state, State::Connecting) {
-                    self.send_header(Channel::default());
+                let is_own = self.place.is_some_and(|place| place.is_own);
+                match self.state {
+                    // We have nothing to say to ourselves.
+                    State::Connecting if is_own => self.gone(self.leads_back(None)),
+                    State::Connecting => self.send_header(Channel::default()),
+                    _ => {}
                 }
             }
             Input::Bytes(bytes) => self.read(now, bytes),
@@ -439,6 +533,7 @@ impl Machine for Outbound {
             State::Open(open) => Some(open.deadline(&self.context.timing, self.keeps_alive())),
             State::Closing(closing) => Some(closing.deadline()),
             State::Closed => None,
+            State::Doubt(doubt) => Some(doubt.due().min(self.establishment)),
             _ if self.is_without_header() => Some(self.header_due),
             _ => Some(self.establishment),
         }

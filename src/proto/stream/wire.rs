@@ -12,6 +12,7 @@ use crate::proto::xml::{Dialect, Element, Event, Limits, Reader};
 pub(super) struct Wire {
     dialect: Dialect,
     limits: Limits,
+    new_reader: fn(Dialect, Limits) -> Reader,
     reader: Reader,
     outputs: VecDeque<Output>,
     /// Whether our header of the current document has been sent.
@@ -27,10 +28,24 @@ const MAX_IGNORED: u8 = 16;
 
 impl Wire {
     pub(super) fn new(dialect: Dialect, unproven: &Unproven) -> Self {
+        Self::with(Reader::new, dialect, unproven)
+    }
+
+    /// The same for a stream of ours: what answers it may be an error of any form.
+    pub(super) fn of_answers(dialect: Dialect, unproven: &Unproven) -> Self {
+        Self::with(Reader::of_answers, dialect, unproven)
+    }
+
+    fn with(
+        new_reader: fn(Dialect, Limits) -> Reader,
+        dialect: Dialect,
+        unproven: &Unproven,
+    ) -> Self {
         Self {
             dialect,
             limits: unproven.limits,
-            reader: Reader::new(dialect, unproven.limits),
+            new_reader,
+            reader: new_reader(dialect, unproven.limits),
             allowance: Some(unproven.bytes),
             outputs: VecDeque::new(),
             header_sent: false,
@@ -139,7 +154,7 @@ impl Wire {
         if !self.reader.is_drained() {
             return Err(Reason::PlaintextInjection);
         }
-        self.reader = Reader::new(self.dialect, self.limits);
+        self.reader = (self.new_reader)(self.dialect, self.limits);
         self.header_sent = false;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The stream header, as received.
 
-use super::{Element, Ns};
+use super::{Element, Fault, Ns};
 
 /// The start tag that opens a stream (RFC 6120 §4.7); well-formed, and otherwise unjudged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,6 +8,7 @@ pub struct Header {
     root: Element,
     default_namespace: Option<Box<str>>,
     has_declaration: bool,
+    fault: Option<Fault>,
 }
 
 impl Header {
@@ -16,7 +17,20 @@ impl Header {
             root,
             default_namespace: (*default != Ns::NONE).then(|| default.as_str().into()),
             has_declaration,
+            fault: None,
         }
+    }
+
+    /// The same, read in spite of a fault.
+    pub(crate) fn in_spite_of(self, fault: Option<Fault>) -> Self {
+        Self { fault, ..self }
+    }
+
+    /// Why nothing may be built on this header: it is read only so that an error that comes with it
+    /// can be told. Only [`Reader::of_answers`](super::Reader::of_answers) gives such headers.
+    #[must_use]
+    pub fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
     }
 
     /// The local name: `stream`, from a peer that follows the rules.

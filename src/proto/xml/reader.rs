@@ -1,7 +1,7 @@
 //! The reading end of a stream: bytes in, [`Event`]s out.
 
 use super::framer::{Framer, Token};
-use super::scope::HeaderScope;
+use super::scope::{HeaderScope, Scope};
 use super::{Dialect, Element, Excerpt, Fault, Header, Limits, Ns, declaration, tree};
 
 /// What came on the stream.
@@ -37,6 +37,8 @@ pub struct Excess {
 #[derive(Debug)]
 pub struct Reader {
     dialect: Dialect,
+    /// Whether errors are read whose prefix is not declared.
+    is_lenient: bool,
     framer: Framer,
     buffer: Vec<u8>,
     /// Where the frame that was last begun begins in the buffer.
@@ -71,6 +73,7 @@ impl Reader {
     pub fn new(dialect: Dialect, limits: Limits) -> Self {
         Self {
             dialect,
+            is_lenient: false,
             framer: Framer::new(limits),
             buffer: Vec::new(),
             frame: 0,
@@ -81,6 +84,19 @@ impl Reader {
             close_follows: false,
             fault: None,
             unreadable: None,
+        }
+    }
+
+    /// A reader for what answers a stream of ours: it also reads a `<stream:error>` whose prefix is
+    /// not declared, before a header or behind one.
+    ///
+    /// Some servers send such an error, and what they had to say would be lost behind the fault of
+    /// its form. Nothing else is read so: a root that is not an error has its [`Header::fault`].
+    #[must_use]
+    pub fn of_answers(dialect: Dialect, limits: Limits) -> Self {
+        Self {
+            is_lenient: true,
+            ..Self::new(dialect, limits)
         }
     }
 
@@ -239,13 +255,16 @@ impl Reader {
                 }
                 Token::Header { empty } => {
                     self.close_follows = empty;
-                    return self.header.open(frame, limits).map(Some);
+                    return self.header.open(frame, limits, self.is_lenient).map(Some);
                 }
                 Token::Element => {
                     let scope = &self.header.scope;
                     return match tree::element(frame, scope, self.dialect, limits) {
                         Ok(element) => Ok(Some(Event::Element(self.header.inherited(element)))),
-                        Err(fault) => self.too_complex(frame, fault).map(Some),
+                        Err(fault) => match self.undeclared_error(frame, &fault) {
+                            Some(error) => Ok(Some(Event::Element(error))),
+                            None => self.too_complex(frame, fault).map(Some),
+                        },
                     };
                 }
                 Token::Close => {
@@ -254,6 +273,19 @@ impl Reader {
                 }
             }
         }
+    }
+}
+
+impl Reader {
+    /// A stream error, in an element whose only fault is that it does not declare its prefix.
+    fn undeclared_error(&self, frame: &[u8], fault: &Fault) -> Option<Element> {
+        if !self.is_lenient || !Scope::lacks_stream_prefix(fault) {
+            return None;
+        }
+        let scope = self.header.scope.with_stream_prefix();
+        tree::element(frame, &scope, self.dialect, self.framer.limits())
+            .ok()
+            .filter(|element| element.is(&Ns::STREAM, "error"))
     }
 }
 
@@ -302,17 +334,22 @@ impl Reader {
 const KEPT_CAPACITY: usize = 16 * 1024;
 
 impl OpenHeader {
-    fn open(&mut self, frame: &[u8], limits: &Limits) -> Result<Event, Fault> {
-        let (root, name, scope) = tree::header(frame, limits)?;
+    fn open(&mut self, frame: &[u8], limits: &Limits, is_lenient: bool) -> Result<Event, Fault> {
+        let nothing = HeaderScope::default();
+        let mut in_spite_of = None;
+        let (root, name, scope) = match tree::header(frame, &nothing, limits) {
+            Err(fault) if is_lenient && Scope::lacks_stream_prefix(&fault) => {
+                in_spite_of = Some(fault);
+                tree::header(frame, &nothing.with_stream_prefix(), limits)?
+            }
+            read => read?,
+        };
         self.name = name;
         self.scope = scope;
         self.lang = root.lang().filter(|lang| is_language(lang)).map(Into::into);
         let default = self.scope.default_namespace();
-        Ok(Event::Header(Header::new(
-            root,
-            default,
-            self.has_declaration,
-        )))
+        let header = Header::new(root, default, self.has_declaration);
+        Ok(Event::Header(header.in_spite_of(in_spite_of)))
     }
 
     /// RFC 6120 §4.7.4: a stanza without a language has that of the stream it came on, and says so

@@ -14,6 +14,16 @@ pub(super) struct Binding {
 pub(super) struct HeaderScope(Vec<Binding>);
 
 impl HeaderScope {
+    /// The same, and the prefix `stream` is bound as if the header had declared it.
+    pub(super) fn with_stream_prefix(&self) -> Self {
+        let mut bindings = self.0.clone();
+        bindings.push(Binding {
+            prefix: STREAM_PREFIX.into(),
+            ns: Ns::STREAM,
+        });
+        Self(bindings)
+    }
+
     /// The default namespace of the stream.
     pub(super) fn default_namespace(&self) -> &Ns {
         find(&self.0, "").map_or(&NONE, |ns| ns)
@@ -26,6 +36,9 @@ pub(super) struct Scope<'h> {
     inner: Vec<Binding>,
     limit: usize,
 }
+
+/// The usual prefix of the stream namespace.
+const STREAM_PREFIX: &str = "stream";
 
 static NONE: Ns = Ns::NONE;
 static XML: Ns = Ns::XML;
@@ -75,6 +88,11 @@ impl<'h> Scope<'h> {
     /// The namespace of an attribute: without a prefix, none (Namespaces in XML §6.2).
     pub(super) fn of_attribute(&self, prefix: Option<&str>) -> Result<&Ns, Fault> {
         prefix.map_or(Ok(&NONE), |prefix| self.of_prefix(prefix))
+    }
+
+    /// Whether a fault is that the usual prefix of the stream namespace is used, and not declared.
+    pub(super) fn lacks_stream_prefix(fault: &Fault) -> bool {
+        *fault == Fault::UnboundPrefix(STREAM_PREFIX.into())
     }
 
     /// Whether a prefix is bound by the stream header and by nothing since.

@@ -9,14 +9,15 @@ use super::references::{attribute_value, push_text, resolve};
 use super::scope::{HeaderScope, Scope};
 use super::{Dialect, Element, Fault, Limits, Ns, strict};
 
-/// Parses the start tag of a stream; returns also its name as written, and what it declares.
+/// Parses the start tag of a stream, where `known` is in scope already; returns also its name as
+/// written, and what it declares.
 pub(super) fn header(
     frame: &[u8],
+    known: &HeaderScope,
     limits: &Limits,
 ) -> Result<(Element, String, HeaderScope), Fault> {
     let text = checked(frame)?;
-    let nothing = HeaderScope::default();
-    let mut scope = Scope::new(&nothing, limits.bindings);
+    let mut scope = Scope::new(known, limits.bindings);
     match next(&mut Reader::from_str(text))? {
         Event::Start(tag) | Event::Empty(tag) => {
             let (_, root) = start_tag(&tag, &mut scope, limits)?;

@@ -39,7 +39,8 @@ class BadCertificate(Case):
         async with world.user(self.domain) as user:
             await bounced(gateway, user.me, "remote-server-timeout", self.in_words)
             await bounced(user, gateway.me, "remote-server-timeout|remote-server-not-found", "")
-        rejected = {e["direction"] for e in edge.events(self.domain, "certificate-rejected", self.in_words)}
+        kinds = ("certificate-rejected", "dial-failed")
+        rejected = {e["direction"] for kind in kinds for e in edge.events(self.domain, kind, self.in_words)}
         check(rejected == {"inbound", "outbound"}, f"the log has the certificate rejected only {rejected}")
         check(not edge.events(self.domain, "stream-authenticated"), "a stream was authenticated")
 

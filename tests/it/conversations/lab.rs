@@ -16,7 +16,7 @@ use xmpp_edge::proto::jid::Domain;
 use xmpp_edge::proto::policy::{DomainPattern, Negotiation, Partner, Rules};
 use xmpp_edge::proto::stanza::{Remembered, Stanza, Validated, from_gateway, permit};
 use xmpp_edge::proto::stream::{
-    Context, IdSource, Input, Machine, Now, Outbound, Output, Purpose, Timing, Unproven,
+    Context, IdSource, Input, Machine, Now, Outbound, Output, Place, Purpose, Timing, Unproven,
 };
 use xmpp_edge::proto::xml::{Dialect, Element, Event, Limits, Reader};
 
@@ -47,6 +47,14 @@ pub(crate) fn at(seconds: u64) -> Now {
     Now {
         monotonic: begin + Duration::from_secs(seconds),
         wall: UnixTime::since_unix_epoch(Duration::from_secs(NOW + seconds)),
+    }
+}
+
+/// Where streams of ours lead to.
+pub(crate) fn place() -> Place {
+    Place {
+        address: "192.0.2.7:5269".parse().unwrap(),
+        is_own: false,
     }
 }
 

@@ -4,9 +4,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use xmpp_edge::proto::auth::Pair;
 use xmpp_edge::proto::auth::dialback::{Answer, Question};
+use xmpp_edge::proto::auth::handshake::LinkSecret;
 use xmpp_edge::proto::policy::{Method, Methods, Negotiation, Reason};
-use xmpp_edge::proto::stream::{Context, Inbound, Input, Machine, Outbound, Output, Purpose};
+use xmpp_edge::proto::stream::{
+    Component, Context, Inbound, Input, Machine, Outbound, Output, Purpose,
+};
 
 use super::lab;
 
@@ -84,6 +88,62 @@ fn a_bad_certificate_on_either_side_takes_away_external_and_nothing_else() {
                 assert_eq!(got, want.as_ref(), "{ours:?} {theirs:?} {certificates:?}");
             }
         }
+    }
+}
+
+/// A server that was reached by mistake has a header of its own and then an error: the error counts.
+#[test]
+fn two_edges_understand_why_there_is_no_stream() {
+    let context = |local: &str, remote: &str| lab::context(local, vec![lab::partner(remote)]);
+    let inbound = |local: &str, remote: &str| -> Box<dyn Machine> {
+        Box::new(Inbound::new(context(local, remote), lab::ids(), lab::at(0)))
+    };
+    let link: Box<dyn Machine> = Box::new(Component::new(
+        context("other.example", "third.example"),
+        lab::ids(),
+        Arc::new(LinkSecret::new(lab::LINK_SECRET.to_owned())),
+        lab::at(0),
+    ));
+    let table = [
+        (
+            inbound("other.example", "contoso.example"),
+            "not-served: the server at 192.0.2.7:5269 does not serve partner.example: DNS or `route` \
+             leads to the wrong host",
+            "unknown-local-domain",
+        ),
+        (
+            inbound("partner.example", "third.example"),
+            "peer-error: the other side ended the stream: policy-violation (contoso.example is not a \
+             partner: no entry of partners.toml covers it)",
+            "unknown-partner",
+        ),
+        // The way to the partner ends where it began.
+        (
+            inbound("contoso.example", "partner.example"),
+            "leads-back: the server at 192.0.2.7:5269 answers as contoso.example: DNS or `route` of \
+             partner.example leads back to this edge",
+            "unknown-local-domain",
+        ),
+        (
+            link,
+            "peer-error: the other side ended the stream: invalid-namespace (not a stream of this \
+             port: wrong root element or content namespace)",
+            "invalid-namespace",
+        ),
+    ];
+    for (receiver, ours, theirs) in table {
+        let dialling = context("contoso.example", "partner.example");
+        let mut meeting = Meeting::with(
+            [Arc::clone(&dialling), dialling],
+            GOOD,
+            lab::pair("contoso.example", "partner.example"),
+            Purpose::Carry,
+            receiver,
+        );
+        meeting.run();
+        let [mine, other] = meeting.ended.map(|reason| reason.expect("an end"));
+        assert_eq!(format!("{}: {mine}", mine.code()), ours);
+        assert_eq!(other.code(), theirs, "{other}");
     }
 }
 
@@ -169,13 +229,25 @@ impl Meeting {
         let [ours, theirs] = &contexts;
         let (local, remote) = (&ours.rules.local()[0], &theirs.rules.local()[0]);
         let pair = lab::pair(local.as_str(), remote.as_str());
+        let receiver = Inbound::new(Arc::clone(theirs), lab::ids(), lab::at(0));
+        Self::with(contexts, certificates, pair, purpose, Box::new(receiver))
+    }
+
+    /// The first opens a stream for a pair, and reaches whoever it may be.
+    fn with(
+        contexts: [Arc<Context>; 2],
+        certificates: [&str; 2],
+        pair: Pair,
+        purpose: Purpose,
+        receiver: Box<dyn Machine>,
+    ) -> Self {
         let now = lab::at(0);
-        let mut opener = Outbound::new(Arc::clone(ours), lab::ids(), pair, purpose, true, now);
+        let ours = Arc::clone(&contexts[0]);
+        let mut opener = Outbound::new(ours, lab::ids(), pair, purpose, true, now).at(lab::place());
         opener.handle(now, Input::Connected);
-        let receiver = Inbound::new(Arc::clone(theirs), lab::ids(), now);
         let certificates = certificates.map(|name| &*name.to_owned().leak());
         Self {
-            machines: [Box::new(opener), Box::new(receiver)],
+            machines: [Box::new(opener), receiver],
             contexts,
             certificates,
             inputs: VecDeque::new(),

@@ -45,7 +45,7 @@ const RULES: [&str; 4] = [
     "third.example",
 ];
 
-const PIECES: [&str; 34] = [
+const PIECES: [&str; 38] = [
     "<?xml version='1.0'?>",
     "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' xmlns:stream='http://etherx.jabber.org/streams' from='partner.example' to='contoso.example' id='s' version='1.0'>",
     "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' xmlns:stream='http://etherx.jabber.org/streams' from='second.example' to='eu.contoso.example' id='t' version='1.0'>",
@@ -80,10 +80,14 @@ const PIECES: [&str; 34] = [
     "</stream:stream>",
     " ",
     "<",
+    "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' from='other.example' version='1.0'>",
+    "<stream:stream id='s' version='1.0'>",
+    "<stream:error><host-unknown/></stream:error>",
+    "<stream:error>",
 ];
 
 /// What brings a stream far: without these, random happenings seldom leave its beginning.
-const OPENINGS: [&[&str]; 6] = [
+const OPENINGS: [&[&str]; 8] = [
     &[],
     &["1", "7", "tls", "1", "10", "1"],
     &["1", "17", "answer"],
@@ -91,6 +95,9 @@ const OPENINGS: [&[&str]; 6] = [
     // A stanza too early, in the clear and under TLS.
     &["1", "24"],
     &["1", "7", "tls", "1", "24"],
+    // A header that is not right, and one that declares nothing.
+    &["34"],
+    &["35"],
 ];
 
 fn happening() -> impl Strategy<Value = Happening> {

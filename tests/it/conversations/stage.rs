@@ -11,7 +11,7 @@ use xmpp_edge::proto::auth::dialback::Question;
 use xmpp_edge::proto::auth::handshake::LinkSecret;
 use xmpp_edge::proto::policy::Reason;
 use xmpp_edge::proto::stream::{
-    Component, Context, Inbound, Input, Machine, Outbound, Output, Purpose, Record,
+    Component, Context, Inbound, Input, Machine, Outbound, Output, Place, Purpose, Record,
 };
 use xmpp_edge::proto::xml::{Dialect, Element};
 
@@ -84,6 +84,10 @@ impl<'s> Stage<'s> {
                 let context = Arc::clone(&context);
                 let machine =
                     Outbound::new(context, lab::ids(), pair.clone(), purpose, external, now);
+                let machine = machine.at(Place {
+                    is_own: script.fact("place") == Some("own"),
+                    ..lab::place()
+                });
                 (Box::new(machine), Dialect::Server)
             }
             "component" => {

@@ -97,6 +97,16 @@ fn every_reason() -> Vec<Reason> {
             text: text(),
         },
         Reason::PeerClosed,
+        Reason::NotServed {
+            domain: Domain::parse("fabrikam.example").unwrap(),
+            address: Some("192.0.2.7:5269".parse().unwrap()),
+        },
+        Reason::ClientPort,
+        Reason::LeadsBack {
+            domain: Domain::parse("fabrikam.example").unwrap(),
+            address: Some("192.0.2.7:5269".parse().unwrap()),
+            answers_as: Some(Domain::parse("contoso.example").unwrap()),
+        },
         Reason::Transport(text()),
         Reason::TlsMissing,
         Reason::TlsDemanded,

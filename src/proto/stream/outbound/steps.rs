@@ -5,18 +5,48 @@ use std::sync::Arc;
 use super::super::close::one_line;
 use super::super::features::Offered;
 use super::super::{Now, Output, Record, header};
+use super::doubt::{Doubt, is_for_servers, is_root_for_clients};
 use super::negotiation::{Step, next_step};
 use super::{Channel, Outbound, Purpose, State};
 use crate::proto::auth::dialback::{Answer, Message, Question, Requested, read, request};
 use crate::proto::auth::{Pair, external};
+use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Reason};
 use crate::proto::xml::{Dialect, Element, Header, Ns};
 
 impl Outbound {
-    pub(super) fn header(&mut self, header: &Header) -> Result<(), Reason> {
+    pub(super) fn header(&mut self, now: Now, header: &Header) -> Result<(), Reason> {
         let State::ExpectHeader(channel) = std::mem::replace(&mut self.state, State::Closed) else {
             return Err(Reason::InvalidNamespace);
         };
+        // Whatever it says besides, the port is the wrong one.
+        if is_root_for_clients(header) {
+            return Err(Reason::ClientPort);
+        }
+        if let Some(own) = self.own_domain(header) {
+            return Err(self.leads_back(Some(own)));
+        }
+        self.state = match self.stream_id(header) {
+            Ok(stream_id) => State::ExpectFeatures(Channel {
+                stream_id: stream_id.to_owned(),
+                is_for_servers: is_for_servers(header),
+                ..channel
+            }),
+            Err(fault) => State::Doubt(Doubt::new(now, header, fault)),
+        };
+        Ok(())
+    }
+
+    /// The local domain in whose name a header answers. A server that only mistakes `from` for `to`
+    /// answers to the partner.
+    fn own_domain(&self, header: &Header) -> Option<Domain> {
+        let domain = |name| header::domain(header, name).ok().flatten();
+        let is_turned = domain("to").is_some_and(|to| to == self.pair.remote);
+        domain("from").filter(|from| self.context.rules.is_local(from) && !is_turned)
+    }
+
+    /// The id of the stream, from a header that is an answer to ours.
+    fn stream_id<'h>(&self, header: &'h Header) -> Result<&'h str, Reason> {
         header::check(header, Dialect::Server)?;
         header::check_version(header)?;
         // RFC 6120 §4.7.1: an answer in another name is not an answer to us.
@@ -24,16 +54,10 @@ impl Outbound {
             return Err(Reason::HeaderChanged("from"));
         }
         // RFC 6120 §4.7.3: the receiving entity gives the stream its id.
-        let stream_id = header
+        header
             .attribute("id")
             .filter(|id| !id.is_empty())
-            .ok_or(Reason::MissingStreamId)?
-            .to_owned();
-        self.state = State::ExpectFeatures(Channel {
-            stream_id,
-            ..channel
-        });
-        Ok(())
+            .ok_or(Reason::MissingStreamId)
     }
 
     pub(super) fn element(&mut self, now: Now, element: &Element) -> Result<(), Reason> {
@@ -76,6 +100,9 @@ impl Outbound {
     }
 
     fn features(&mut self, now: Now, channel: Channel, offered: Offered) -> Result<(), Reason> {
+        if offered.is_for_clients && !channel.is_for_servers {
+            return Err(Reason::ClientPort);
+        }
         if let Some(proof) = channel.proven.clone() {
             return self.open(now, proof);
         }

@@ -128,6 +128,59 @@ fn addresses_are_what_the_attributes_mean_and_nothing_that_looks_like_them() {
     assert_eq!(header.attribute("id"), Some(" to='evil.example' "));
 }
 
+/// Some servers send their error so; nothing else is read in this way.
+#[test]
+fn an_answer_may_be_an_error_whose_prefix_nobody_declares() {
+    let read = |text: &str| {
+        let mut reader = Reader::of_answers(Dialect::Server, Limits::UNAUTHENTICATED);
+        reader.feed(text.as_bytes());
+        let mut events = Vec::new();
+        loop {
+            match reader.next() {
+                Ok(Some(event)) => events.push(event),
+                Ok(None) => return (events, None),
+                Err(fault) => return (events, Some(fault)),
+            }
+        }
+    };
+    let undeclared = Fault::UnboundPrefix("stream".into());
+    let error = "<stream:error><host-unknown/></stream:error>";
+    // As the root.
+    let (events, fault) = read(error);
+    assert_eq!(fault, None);
+    let [Event::Header(root), Event::Element(condition), Event::Close] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    assert_eq!((root.name(), root.fault()), ("error", Some(&undeclared)));
+    assert_eq!(condition.name(), "host-unknown");
+    // Behind a header with the same fault, or with none.
+    let whole = "<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:server'>";
+    for (header, has_fault) in [("<stream:stream id='1'>", true), (whole, false)] {
+        let (events, fault) = read(&format!("{header}{error}"));
+        assert_eq!(fault, None, "{header}");
+        let [Event::Header(root), Event::Element(element)] = events.as_slice() else {
+            panic!("{events:?}");
+        };
+        assert_eq!(root.fault().is_some(), has_fault);
+        assert!(element.is(&Ns::STREAM, "error"));
+        // No other element is read so, nor another prefix, nor an error inside of something.
+        for other in [
+            "<stream:features/>",
+            "<db:result/>",
+            "<message><stream:error/></message>",
+            "<streams:error/>",
+        ] {
+            let (events, fault) = read(&format!("{header}{other}"));
+            assert_eq!(events.len(), 1, "{other}");
+            assert!(fault.is_some(), "{other}");
+        }
+    }
+    // Other readers know no such leniency.
+    let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+    reader.feed(error.as_bytes());
+    assert_eq!(reader.next(), Err(undeclared));
+}
+
 #[test]
 fn an_error_without_its_prefix_can_still_be_shown() {
     let open = "<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:server'>";
