@@ -132,6 +132,8 @@ impl Backoff {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Domain, Failure>> {
+        #[cfg(test)]
+        crate::ops::counted::shared_lock();
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -88,5 +88,7 @@ impl Gate {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    #[cfg(test)]
+    crate::ops::counted::shared_lock();
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

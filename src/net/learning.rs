@@ -212,6 +212,8 @@ impl Learning {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
+        #[cfg(test)]
+        crate::ops::counted::shared_lock();
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

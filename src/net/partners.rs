@@ -97,6 +97,8 @@ impl Partners {
     /// How a partner's domain stands.
     #[must_use]
     pub fn standing(&self, remote: &Domain, context: &Arc<Context>, now: Instant) -> Standing {
+        #[cfg(test)]
+        crate::ops::counted::shared_lock();
         let rules = &context.rules;
         let entry = rules.partner_of(remote).cloned();
         let counters = match &entry {

@@ -79,6 +79,8 @@ impl Quiet {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Windows) -> T) -> T {
+        #[cfg(test)]
+        crate::ops::counted::shared_lock();
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

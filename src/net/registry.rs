@@ -157,6 +157,8 @@ impl Registry {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Live>> {
+        #[cfg(test)]
+        crate::ops::counted::shared_lock();
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -142,6 +142,8 @@ impl Routes {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Pair, Route>> {
+        #[cfg(test)]
+        crate::ops::counted::shared_lock();
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -38,6 +38,8 @@ impl Ledger {
     /// lock, counting does not.
     #[must_use]
     pub fn partner(&self, primary: &Domain) -> Arc<PartnerCounters> {
+        #[cfg(test)]
+        crate::ops::counted::shared_lock();
         let mut partners = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(partners.entry(primary.clone()).or_default())
     }
@@ -313,6 +315,8 @@ impl ReasonTable {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, u64>> {
+        #[cfg(test)]
+        crate::ops::counted::shared_lock();
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,6 +3,8 @@
 //! [`logging`] is where lines go, [`events`] which lines there are, [`counters`] the proof that no
 //! stanza is lost, [`systemd`] and [`signals`] the conversation with the outside.
 
+#[cfg(test)]
+pub(crate) mod counted;
 pub mod counters;
 pub mod events;
 pub mod logging;

@@ -5,6 +5,8 @@ mod admission;
 mod budget;
 pub mod contact;
 mod conversations;
+#[cfg(test)]
+pub(crate) mod counted;
 mod dial_limits;
 mod difference;
 mod direction;
@@ -103,6 +105,8 @@ pub struct StanzaFacts<'a> {
 
 /// The one place where policy decides: may this pair talk, in this way, and may this stanza pass?
 pub fn evaluate<'r>(facts: Facts<'_>, rules: &'r Rules) -> Decision<&'r Arc<Partner>> {
+    #[cfg(test)]
+    counted::evaluation();
     match decide(facts, rules) {
         Ok(partner) => Decision::Allow(partner),
         Err(reason) => Decision::Refuse(reason),
@@ -112,6 +116,8 @@ pub fn evaluate<'r>(facts: Facts<'_>, rules: &'r Rules) -> Decision<&'r Arc<Part
 /// The second half of [`evaluate`], where the pair was allowed and its entry is known: may this stanza
 /// pass under the partner's terms?
 pub fn evaluate_stanza(stanza: &StanzaFacts<'_>, partner: &Partner) -> Decision<()> {
+    #[cfg(test)]
+    counted::evaluation();
     match judge_stanza(stanza, &partner.terms) {
         Ok(()) => Decision::Allow(()),
         Err(reason) => Decision::Refuse(reason),

@@ -90,6 +90,8 @@ impl Rules {
     /// `[default-partner]`, which covers everybody but ourselves.
     #[must_use]
     pub fn partner_of(&self, domain: &Domain) -> Option<&Arc<Partner>> {
+        #[cfg(test)]
+        super::counted::look_up();
         let index = self.exact.get(domain).or_else(|| {
             let parent = Domain::parse(domain.parent()?).ok()?;
             self.wildcard.get(&parent)

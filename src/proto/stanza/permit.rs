@@ -81,6 +81,12 @@ pub fn permit_under(
     rules: &Rules,
     annotate: bool,
 ) -> Result<Validated<Stanza>, Refused> {
+    // What is on its way when a reload takes a method away belongs to a stream that is ending.
+    if let Some(method) = addressed.method()
+        && !partner.methods().contains(method)
+    {
+        return Err(refusal(&addressed, Reason::MethodNotAllowed(method)));
+    }
     let direction = addressed.direction();
     let facts = StanzaFacts {
         direction,

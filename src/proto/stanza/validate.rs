@@ -95,7 +95,6 @@ pub enum Refusal {
 pub fn from_partner(
     element: Element,
     proven: &[Authenticated<Pair>],
-    rules: &Rules,
 ) -> Result<Addressed, Refusal> {
     let (stanza, index, pair) = addressed(element, proven)?;
     let (local, remote) = (stanza.to.domain(), stanza.from.domain());
@@ -104,7 +103,9 @@ pub fn from_partner(
         ..Facts::of_pair(local, remote)
     };
     valid_here(&stanza, &stanza.to, "to", facts)?;
-    accepted(&stanza, facts, rules)?;
+    // The pair was allowed when it was proven, and is judged again after each reload.
+    well_formed(&stanza)
+        .map_err(|what| refusal(&stanza, Some(facts), Reason::MalformedStanza(what)))?;
     Ok(Addressed {
         stanza,
         direction: Direction::Inbound,
@@ -210,7 +211,11 @@ pub fn from_gateway(
     }
     let facts = Facts::of_pair(proven, remote);
     valid_here(&stanza, &stanza.from, "from", facts)?;
-    accepted(&stanza, facts, rules)?;
+    well_formed(&stanza)
+        .map_err(|what| refusal(&stanza, Some(facts), Reason::MalformedStanza(what)))?;
+    if let Decision::Refuse(reason) = evaluate(facts, rules) {
+        return Err(refusal(&stanza, Some(facts), reason));
+    }
     Ok(Addressed {
         stanza,
         direction: Direction::Outbound,
@@ -382,17 +387,6 @@ fn to_nobody(kind: Kind, from: Jid, element: Element, link: &Domain, reason: Rea
             ..Users::of(&stanza)
         }),
         reason,
-    }
-}
-
-/// The rules of the kind, then whether the two domains may talk at all.
-fn accepted(stanza: &Stanza, facts: Facts<'_>, rules: &Rules) -> Result<(), Refusal> {
-    if let Err(what) = well_formed(stanza) {
-        return Err(refusal(stanza, Some(facts), Reason::MalformedStanza(what)));
-    }
-    match evaluate(facts, rules) {
-        Decision::Allow(_) => Ok(()),
-        Decision::Refuse(reason) => Err(refusal(stanza, Some(facts), reason)),
     }
 }
 

@@ -101,7 +101,7 @@ impl World {
                 Dialect::Component,
                 |element| {
                     let proven: &[Authenticated<Pair>] = std::slice::from_ref(&pair);
-                    from_partner(element, proven, &context.rules).ok()
+                    from_partner(element, proven).ok()
                 },
             ),
             stricter: self::context(&anchors, &PARTNERS[..1]),

@@ -188,7 +188,7 @@ fn addressed(direction: Direction, element: Element, proven_by: &Rules) -> Addre
                 unpinned: None,
             };
             let proof = external::prove(pair, &report).unwrap();
-            from_partner(element, &[proof], proven_by).unwrap()
+            from_partner(element, &[proof]).unwrap()
         }
         Direction::Outbound => {
             let digest = handshake::digest("s", "secret");

@@ -127,7 +127,7 @@ fn relay(bytes: &[u8], proof: &Authenticated<Pair>, rules: &Rules) -> (Duration,
             let Event::Element(element) = event else {
                 panic!("{event:?}");
             };
-            let stanza = from_partner(element, &proven, rules).unwrap();
+            let stanza = from_partner(element, &proven).unwrap();
             let stanza = permit(stanza, Remembered::default(), rules, true).unwrap();
             write_element(Dialect::Component, &stanza.element, &mut out);
         }

@@ -70,7 +70,7 @@ fn addressed(direction: Direction, text: &str, rules: &Rules) -> Result<Addresse
                 shown: None,
                 unpinned: None,
             };
-            from_partner(element, &[external::prove(pair, &report).unwrap()], rules)
+            from_partner(element, &[external::prove(pair, &report).unwrap()])
         }
         Outbound => {
             let digest = handshake::digest("id", "secret");

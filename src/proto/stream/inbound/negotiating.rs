@@ -180,7 +180,7 @@ impl Negotiating {
             return Err(Reason::NotAuthorized);
         }
         self.last_stanza = cx.now.monotonic;
-        match from_partner(element, &self.proven, &cx.context.rules) {
+        match from_partner(element, &self.proven) {
             Ok(stanza) => cx.wire.push(Output::Stanza(stanza)),
             Err(refusal) => self.refused(cx, refusal)?,
         }
