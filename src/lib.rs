@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Read first: [`proto`] (the vocabulary and the contract of a machine), then
-//! `proto::stream::inbound` (what happens on the wire), then `net::driver` (how it is pumped).
+//! `proto::stream::inbound` (what happens on the wire), then `net::session::driver` (how it is pumped).
 //!
 //! **The dependency rule.** Arrows run one way: `proto` uses nothing of ours; `ops` and
 //! `store` use `proto`; `config` uses `proto` and `ops`; `net` uses these four; `cli` uses all. Decisions

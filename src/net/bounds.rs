@@ -4,17 +4,17 @@
 //! A bound is what the worst that fits into the limits takes, not what is usual. Whoever adds a buffer,
 //! a queue, a map or a cache gives it a bound, and a row here.
 
-use super::backoff::Backoff;
-use super::driver::OUT_BYTES;
-use super::edge::GOODBYES;
-use super::learning;
-use super::questions::MOST_SLOW;
-use super::quiet::Quiet;
-use super::resolve::CACHE_BYTES;
-use super::routes::Routes;
-use super::send_buffer::CHUNK;
-use super::transport::READ_BYTES;
 use crate::config::Config;
+use crate::net::edge::GOODBYES;
+use crate::net::guard::verifications::MOST_SLOW;
+use crate::net::io::resolve::CACHE_BYTES;
+use crate::net::io::transport::READ_BYTES;
+use crate::net::live::log_limiter::LogLimiter;
+use crate::net::relay::backoff::Backoff;
+use crate::net::relay::learning;
+use crate::net::relay::routes::Routes;
+use crate::net::session::driver::OUT_BYTES;
+use crate::net::session::send_buffer::CHUNK;
 use crate::ops::logging;
 use crate::proto::policy::contact::Halves;
 use crate::proto::policy::{Admission, Conversations, Sent};
@@ -135,7 +135,7 @@ pub fn rows(config: &Config, processors: usize) -> Vec<Row> {
         one(Users, "halves of contacts", Halves::BYTES),
         one(Users, "contacts on their way to the disk", learning::BYTES),
         one(Edge, "lines of the log that wait", logging::QUEUE_BYTES),
-        one(Edge, "lines that were written lately", Quiet::BYTES),
+        one(Edge, "lines that were written lately", LogLimiter::BYTES),
         one(Edge, "answers of name servers", CACHE_BYTES),
         row(
             Edge,

@@ -12,17 +12,17 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::bounds;
-use super::contacts;
-use super::dial;
-use super::drained::Left;
-use super::edge::{Edge, LinkSettings, Settings};
-use super::listen::{Port, accept};
-use super::questions::Questions;
-use super::registry::Kind;
-use super::resolve::DnsResolver;
-use super::tls::{Credential, LinkTls, TlsConfigs};
 use crate::config::{Config, Transport};
+use crate::net::accept::{Port, accept};
+use crate::net::bounds;
+use crate::net::contacts;
+use crate::net::drained::Left;
+use crate::net::edge::{Edge, LinkSettings, Settings};
+use crate::net::guard::verifications::Questions;
+use crate::net::io::resolve::DnsResolver;
+use crate::net::io::tls::{Credential, LinkTls, TlsConfigs};
+use crate::net::live::registry::Kind;
+use crate::net::session::outbound;
 use crate::ops::events::{Event, Line};
 use crate::ops::systemd::Listeners;
 use crate::proto::auth::handshake::LinkSecret;
@@ -83,7 +83,7 @@ impl Daemon {
         let (edge, wanted) = Edge::new(context, settings, known, ledger, listeners);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = vec![
-            tokio::spawn(dial::dial_all(Arc::clone(&edge), wanted)),
+            tokio::spawn(outbound::dial_all(Arc::clone(&edge), wanted)),
             tokio::spawn(sweep(Arc::clone(&edge))),
         ];
         match contacts::listen(&state) {

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::edge::Edge;
-use super::registry::Kind;
+use crate::net::edge::Edge;
+use crate::net::live::registry::Kind;
 use crate::ops::events::{Event, Line};
 
 /// What was there when the edge waited no longer.

@@ -8,18 +8,17 @@ use arc_swap::ArcSwap;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use super::admission::Door;
-use super::hub::Hub;
-use super::places::{Limits, Places};
-use super::questions::Questions;
-use super::queue::Queue;
-use super::quiet::Quiet;
-use super::registry::Registry;
-use super::resolve::DnsResolver;
-use super::tls::{LinkTls, TlsConfigs};
-use super::turnstile::Turnstile;
+use crate::net::guard::admission::Door;
+use crate::net::guard::handshakes::HandshakeLimiter;
+use crate::net::guard::places::{Limits, Places};
+use crate::net::guard::verifications::Questions;
+use crate::net::io::resolve::DnsResolver;
+use crate::net::io::tls::{LinkTls, TlsConfigs};
+use crate::net::live::log_limiter::LogLimiter;
+use crate::net::live::registry::Registry;
+use crate::net::relay::hub::Hub;
+use crate::net::relay::routes::Wish;
 use crate::ops::counters::Ledger;
-use crate::proto::auth::Pair;
 use crate::proto::auth::chain::TlsVersion;
 use crate::proto::auth::handshake::LinkSecret;
 use crate::proto::jid::{BareJid, Domain};
@@ -41,13 +40,13 @@ pub struct Edge {
     /// The count of connections to the gateway's port that have proven nothing yet.
     pub link_door: Arc<Door>,
     /// Bounds what the handshakes of strangers may compute at once.
-    pub turnstile: Turnstile,
+    pub handshakes: HandshakeLimiter,
     /// Bounds the partners that are dialled at once.
     pub dials: Arc<Places<BareJid>>,
     /// Bounds the streams of ours that have failed and still say goodbye.
     pub goodbyes: Arc<Semaphore>,
     /// What was logged lately.
-    pub quiet: Arc<Quiet>,
+    pub log_limiter: Arc<LogLimiter>,
     /// Our own listeners, as bound.
     listeners: Vec<SocketAddr>,
     /// Whom local users have added.
@@ -104,17 +103,6 @@ pub struct LinkSettings {
     pub client_names: Vec<Domain>,
 }
 
-/// A pair wants a stream.
-#[derive(Debug)]
-pub struct Wish {
-    /// Which pair.
-    pub pair: Pair,
-    /// What waits for it.
-    pub queue: Arc<Queue>,
-    /// The local user whose stanza is the first.
-    pub user: BareJid,
-}
-
 /// The pairs that want a stream.
 pub type Wanted = mpsc::Receiver<Wish>;
 
@@ -137,11 +125,11 @@ impl Edge {
         contacts.limit_each(settings.contact_limit);
         let context = Arc::new(context);
         let (wish, wanted) = mpsc::channel(MAX_WANTED);
-        let quiet = Arc::<Quiet>::default();
+        let log_limiter = Arc::<LogLimiter>::default();
         let edge = Self {
             hub: Hub::new(
                 Arc::clone(&ledger),
-                Arc::clone(&quiet),
+                Arc::clone(&log_limiter),
                 Arc::clone(&context),
                 contacts.clone(),
                 wish,
@@ -150,10 +138,10 @@ impl Edge {
             registry: Arc::default(),
             door: Arc::default(),
             link_door: Arc::default(),
-            turnstile: Turnstile::default(),
+            handshakes: HandshakeLimiter::default(),
             dials: Arc::new(Places::new(of_dials(settings.dials))),
             goodbyes: Arc::new(Semaphore::new(GOODBYES)),
-            quiet,
+            log_limiter,
             listeners,
             certificates: contacts.certificates(),
             contacts,

@@ -25,9 +25,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use xmpp_edge::net::edge::Wish;
-use xmpp_edge::net::hub::Hub;
-use xmpp_edge::net::ways::WaysOut;
+use xmpp_edge::net::relay::hub::Hub;
+use xmpp_edge::net::relay::routes::Wish;
+use xmpp_edge::net::relay::ways::WaysOut;
 use xmpp_edge::ops::counters::Ledger;
 use xmpp_edge::proto::auth::handshake::{self, LinkSecret};
 use xmpp_edge::proto::policy::Rules;

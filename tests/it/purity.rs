@@ -17,6 +17,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("proto", &[]),
 ];
 
+/// The folders and files of `net`, and which of the others each may use: only such as stand below it.
+const NET: &[&str] = &[
+    "daemon", "bounds", "drained", "contacts", "accept", "session", "edge", "relay", "live",
+    "guard", "io",
+];
+
 /// What the core does not know: waiting, I/O, clocks, randomness, the environment.
 const IMPURE: &[&str] = &[
     ".await",
@@ -81,6 +87,31 @@ fn modules_use_only_what_they_may() {
 }
 
 #[test]
+fn arrows_inside_net_run_one_way() {
+    let place = |name: &str| NET.iter().position(|wing| *wing == name);
+    let mut faults = Vec::new();
+    for file in tree::files("src/net", "rs") {
+        let own = file.path.trim_start_matches("src/net/");
+        let own = own.split('/').next().unwrap().trim_end_matches(".rs");
+        if own == "mod" {
+            continue;
+        }
+        let Some(own_place) = place(own) else {
+            faults.push(format!("{}: `{own}` is not in the table", file.path));
+            continue;
+        };
+        for used in code(&file.text).split("crate::net::").skip(1) {
+            let end = used.find(|c: char| !c.is_alphanumeric() && c != '_');
+            let used = &used[..end.unwrap_or(used.len())];
+            if used != own && place(used).is_none_or(|place| place < own_place) {
+                faults.push(format!("{}: `{own}` uses `{used}`", file.path));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
 fn the_table_has_no_circle() {
     for (index, (module, allowed)) in MAY_USE.iter().enumerate() {
         for used in *allowed {
@@ -136,7 +167,7 @@ fn the_scanner_sees_every_way_to_name_a_module() {
             config::{Config, partners::{Raw, Shape}},
             proto,
         };
-        use crate::net::hub;
+        use crate::net::relay::hub;
         // crate::cli is only mentioned
         /// [`crate::store`] too
         fn f() { crate::ops::log(); super::super::tls::close(); \"xmpp_edge::decision\" }

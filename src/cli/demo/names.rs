@@ -90,7 +90,7 @@ fn answer(request: &Message, zone: &Zone) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::resolve::DnsResolver;
+    use crate::net::io::resolve::DnsResolver;
     use crate::proto::jid::Domain;
 
     #[tokio::test]

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use super::sockets::BindFault;
 use crate::config::{DialbackFileError, SecretError};
-use crate::net::resolve::ResolverSetupError;
-use crate::net::tls::TlsSetupError;
+use crate::net::io::resolve::ResolverSetupError;
+use crate::net::io::tls::TlsSetupError;
 use crate::proto::words;
 use crate::store::StoreError;
 

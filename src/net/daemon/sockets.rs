@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
 use crate::config::Config;
-use crate::net::listen::Port;
+use crate::net::accept::Port;
 use crate::ops::events::{Event, Line};
 use crate::ops::systemd::Listeners;
 use crate::proto::words;

@@ -62,7 +62,7 @@ mod tests {
         }
         assert_eq!(budget.take(start), Duration::from_millis(100));
         assert_eq!(budget.take(start), Duration::from_millis(200));
-        // Quiet for as long as it takes, and the whole burst is there again.
+        // LogLimiter for as long as it takes, and the whole burst is there again.
         let later = start + BURST + Duration::from_millis(200);
         for _ in 0..50 {
             assert_eq!(budget.take(later), Duration::ZERO);

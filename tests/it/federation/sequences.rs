@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use xmpp_edge::net::gate::Gate;
-use xmpp_edge::net::learning::{Learning, Next, Taken};
-use xmpp_edge::net::partners::Partners;
-use xmpp_edge::net::queue::Parcel;
+use xmpp_edge::net::relay::learning::{Learning, Next, Taken};
+use xmpp_edge::net::relay::partners::Partners;
+use xmpp_edge::net::relay::queue::Parcel;
+use xmpp_edge::net::relay::stanza_policy::StanzaPolicy;
 use xmpp_edge::ops::counters::Ledger;
 use xmpp_edge::proto::auth::chain::{Anchors, CertReport};
 use xmpp_edge::proto::auth::dialback_key::DialbackSecret;
@@ -291,7 +291,7 @@ proptest! {
         let directory = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let contacts = Contacts::open(&directory.path().join("state")).unwrap().contacts;
-        let (gate, learning) = (Gate::new(contacts.clone()), Learning::new(contacts));
+        let (gate, learning) = (StanzaPolicy::new(contacts.clone()), Learning::new(contacts));
         // Streams and links were admitted when everybody was.
         let open_doors = context(&Policy { known: true, ..first.clone() });
         let table = Partners::new(Arc::new(Ledger::new()));

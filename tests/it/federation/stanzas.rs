@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use xmpp_edge::net::registry::Kind;
+use xmpp_edge::net::live::registry::Kind;
 
 use super::stage::Stage;
 use super::wire::Wire;

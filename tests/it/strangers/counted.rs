@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::UnixTime;
 use xmpp_edge::config::Config;
 use xmpp_edge::net::daemon::Daemon;
-use xmpp_edge::net::registry::Kind;
+use xmpp_edge::net::live::registry::Kind;
 use xmpp_edge::ops::systemd::Listeners;
 
 use super::honest::prove_on;

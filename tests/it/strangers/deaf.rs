@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
-use xmpp_edge::net::queue::LANE_BYTES;
+use xmpp_edge::net::relay::queue::LANE_BYTES;
 
 use super::honest::prove;
 use super::{lab, partner};

@@ -1,0 +1,161 @@
+//! Connects to one target: both address families, staggered, the first connection wins (RFC 8305).
+
+mod failure;
+mod race;
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpSocket, TcpStream};
+
+pub use failure::{Attempt, AttemptFault, ConnectFailure, Family};
+
+use crate::net::io::resolve::{DnsResolver, LookupFault};
+use crate::proto::discover::{Target, Via, special_use};
+use race::Race;
+
+/// How connections are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectSettings {
+    /// How long one address may take.
+    pub attempt_timeout: Duration,
+    /// How long one target may take, its lookups included.
+    pub overall_timeout: Duration,
+    /// Whether names in DNS may lead to loopback, link-local or private addresses.
+    pub allow_private_addresses: bool,
+    /// How long the other side may acknowledge nothing, once connected: see [`tune`].
+    pub silence: Duration,
+}
+
+impl Default for ConnectSettings {
+    fn default() -> Self {
+        Self {
+            attempt_timeout: Duration::from_secs(10),
+            overall_timeout: Duration::from_secs(30),
+            allow_private_addresses: false,
+            silence: Duration::from_secs(120),
+        }
+    }
+}
+
+/// Connects to a target, and gives the address that answered first; the other attempts are ended.
+///
+/// # Errors
+/// [`ConnectFailure`], with every lookup and attempt.
+pub async fn connect(
+    resolver: &DnsResolver,
+    target: &Target,
+    settings: ConnectSettings,
+) -> Result<(TcpStream, SocketAddr), ConnectFailure> {
+    let host = target.host.as_str();
+    let literal = host.parse::<IpAddr>().ok();
+    let of_family = |wanted: Family| match literal {
+        Some(address) if Family::of(address) == wanted => Some(Ok(vec![address])),
+        // The other family of a literal: there is none, and none is missing.
+        Some(_) => Some(Ok(Vec::new())),
+        None => None,
+    };
+    let ipv6 = async {
+        match of_family(Family::V6) {
+            Some(known) => known,
+            None => resolver.ipv6(host).await,
+        }
+    };
+    let ipv4 = async {
+        match of_family(Family::V4) {
+            Some(known) => known,
+            None => resolver.ipv4(host).await,
+        }
+    };
+    // A route is the administrator's own word, and may lead inside.
+    let anywhere = settings.allow_private_addresses || matches!(target.via, Via::Route);
+    let attempt =
+        move |address: SocketAddr| open(address, settings.attempt_timeout, settings.silence);
+    connect_with(
+        target,
+        ipv6,
+        ipv4,
+        anywhere,
+        settings.overall_timeout,
+        attempt,
+    )
+    .await
+}
+
+/// Sets what every socket needs: no delay for small writes, little that is taken over and not sent,
+/// and an end to connections whose other side has vanished without a word.
+///
+/// `silence` is how long nothing may be acknowledged, neither what was written nor the probes of a
+/// connection on which nothing is said. The system counts a reader that keeps its window shut as
+/// gone, too.
+///
+/// # Errors
+/// What the system says.
+pub fn tune(stream: &TcpStream, silence: Duration) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    // Several probes within that time: one that is lost ends nothing. The system counts in seconds.
+    let keepalive = TcpKeepalive::new()
+        .with_time((silence / 2).max(SECOND))
+        .with_interval((silence / 8).max(SECOND));
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_user_timeout(Some(silence))?;
+    socket.set_tcp_notsent_lowat(UNSENT)
+}
+
+/// How much the system takes over beyond what the other side has room for, in bytes. What it has
+/// taken counts as delivered, and megabytes of it would be lost with a connection that breaks.
+const UNSENT: u32 = 128 << 10;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+type Addresses = Result<Vec<IpAddr>, LookupFault>;
+
+async fn open(
+    address: SocketAddr,
+    limit: Duration,
+    silence: Duration,
+) -> Result<TcpStream, AttemptFault> {
+    let connecting = async {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        let stream = socket.connect(address).await?;
+        tune(&stream, silence)?;
+        Ok(stream)
+    };
+    match tokio::time::timeout(limit, connecting).await {
+        Ok(result) => result.map_err(|error: io::Error| AttemptFault::of(&error)),
+        Err(_) => Err(AttemptFault::TimedOut),
+    }
+}
+
+/// The same with the lookups and the way to connect given.
+async fn connect_with<S, C>(
+    target: &Target,
+    ipv6: impl Future<Output = Addresses>,
+    ipv4: impl Future<Output = Addresses>,
+    anywhere: bool,
+    overall: Duration,
+    attempt: impl Fn(SocketAddr) -> C,
+) -> Result<(S, SocketAddr), ConnectFailure>
+where
+    S: Send + 'static,
+    C: Future<Output = Result<S, AttemptFault>> + Send + 'static,
+{
+    let admit = move |address| if anywhere { None } else { special_use(address) };
+    let mut race = Race::new(target.port, admit, attempt);
+    let won = tokio::time::timeout(overall, race.run(ipv6, ipv4)).await;
+    match won {
+        Ok(Some(won)) => Ok(won),
+        Ok(None) => Err(race.lost(target, false)),
+        Err(_) => Err(race.lost(target, true)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! A connection, in the clear or under TLS, that is read and written by one task.
+
+mod metered;
+
+use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+use self::metered::Metered;
+use crate::net::io::tls::{self, TlsFault};
+use crate::proto::auth::chain::TlsFacts;
+
+pub use self::metered::HandshakeTooLong;
+
+/// One connection.
+#[derive(Debug)]
+pub enum Transport {
+    /// As TCP carries it.
+    Clear(TcpStream),
+    /// Under TLS.
+    Tls(Box<TlsStream<Metered>>),
+    /// Lost in a handshake that failed.
+    Gone,
+}
+
+/// What a connection did.
+#[derive(Debug)]
+pub enum Progress {
+    /// Something was read.
+    Read,
+    /// The other side will send no more.
+    End,
+    /// This many bytes were taken over for writing.
+    Written(usize),
+    /// Everything written has left.
+    Flushed,
+}
+
+/// What is wanted of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Bytes to write.
+    pub write: &'a [u8],
+    /// Whether what was written is to be flushed.
+    pub flush: bool,
+    /// Whether there is room for what the other side says.
+    pub read: bool,
+}
+
+/// How much is read at once.
+pub const READ_BYTES: usize = 16 << 10;
+
+impl Transport {
+    /// Resolves with the first thing that happens; loses nothing if it is dropped.
+    ///
+    /// What is read goes to `sink` at once, so a quiet connection holds no buffer.
+    pub async fn progress(
+        &mut self,
+        wanted: Wanted<'_>,
+        mut sink: impl FnMut(&[u8]),
+    ) -> io::Result<Progress> {
+        poll_fn(|cx| self.poll_progress(cx, wanted, &mut sink)).await
+    }
+
+    fn poll_progress(
+        &mut self,
+        cx: &mut Context<'_>,
+        wanted: Wanted<'_>,
+        sink: &mut impl FnMut(&[u8]),
+    ) -> Poll<io::Result<Progress>> {
+        if !wanted.write.is_empty() {
+            if let Poll::Ready(done) = self.poll_write(cx, wanted.write) {
+                return Poll::Ready(match done? {
+                    0 => Err(io::ErrorKind::WriteZero.into()),
+                    written => Ok(Progress::Written(written)),
+                });
+            }
+        } else if wanted.flush
+            && let Poll::Ready(done) = self.poll_flush(cx)
+        {
+            return Poll::Ready(done.map(|()| Progress::Flushed));
+        }
+        if !wanted.read {
+            return Poll::Pending;
+        }
+        let mut scratch = [MaybeUninit::<u8>::uninit(); READ_BYTES];
+        let mut buffer = ReadBuf::uninit(&mut scratch);
+        ready!(self.poll_read(cx, &mut buffer))?;
+        if buffer.filled().is_empty() {
+            return Poll::Ready(Ok(Progress::End));
+        }
+        sink(buffer.filled());
+        Poll::Ready(Ok(Progress::Read))
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Clear(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Gone => Poll::Ready(gone()),
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Clear(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Gone => Poll::Ready(gone()),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Clear(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Gone => Poll::Ready(gone()),
+        }
+    }
+
+    /// Says goodbye: `close_notify` under TLS, then FIN.
+    pub async fn shutdown(&mut self) -> io::Result<()> {
+        match self {
+            Self::Clear(stream) => stream.shutdown().await,
+            Self::Tls(stream) => stream.shutdown().await,
+            Self::Gone => gone(),
+        }
+    }
+
+    /// Starts TLS as the receiving side, with a handshake of so many bytes at most.
+    ///
+    /// # Errors
+    /// [`TlsFault`] names what the handshake broke on.
+    pub async fn accept_tls(
+        self,
+        config: Arc<ServerConfig>,
+        handshake_bytes: usize,
+    ) -> Result<(Self, TlsFacts), TlsFault> {
+        let stream = self.into_clear()?;
+        let mut stream = TlsAcceptor::from(config)
+            .accept(Metered::new(stream, handshake_bytes))
+            .await
+            .map_err(|error| TlsFault::of(&error))?;
+        stream.get_mut().0.free();
+        let facts = tls::facts(stream.get_ref().1).ok_or(TlsFault::Closed)?;
+        Ok((Self::Tls(Box::new(TlsStream::Server(stream))), facts))
+    }
+
+    /// Starts TLS as the initiating side, with a handshake of so many bytes at most.
+    ///
+    /// # Errors
+    /// [`TlsFault`] names what the handshake broke on.
+    pub async fn connect_tls(
+        self,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+        handshake_bytes: usize,
+    ) -> Result<(Self, TlsFacts), TlsFault> {
+        let stream = self.into_clear()?;
+        let mut stream = TlsConnector::from(config)
+            .connect(name, Metered::new(stream, handshake_bytes))
+            .await
+            .map_err(|error| TlsFault::of(&error))?;
+        stream.get_mut().0.free();
+        let facts = tls::facts(stream.get_ref().1).ok_or(TlsFault::Closed)?;
+        Ok((Self::Tls(Box::new(TlsStream::Client(stream))), facts))
+    }
+
+    fn into_clear(self) -> Result<TcpStream, TlsFault> {
+        match self {
+            Self::Clear(stream) => Ok(stream),
+            Self::Tls(_) | Self::Gone => Err(TlsFault::Closed),
+        }
+    }
+}
+
+fn gone<T>() -> io::Result<T> {
+    Err(io::ErrorKind::NotConnected.into())
+}

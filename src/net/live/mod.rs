@@ -1,0 +1,6 @@
+//! What is known of each connection, and how to reach it; and what was said of it lately.
+
+pub mod log_limiter;
+pub mod mailbox;
+pub mod registry;
+pub mod told;

@@ -1,0 +1,558 @@
+//! Where streams and links meet: which queue a stanza goes to, and what becomes of it if none will do.
+//!
+//! Inward there is one queue a local domain (its gateway takes from it), outward one a pair (its
+//! stream takes from it). A stanza that cannot be carried is answered with the truth.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
+
+use crate::net::live::log_limiter::LogLimiter;
+use crate::net::live::mailbox::Mailbox;
+use crate::net::live::told::Told;
+use crate::net::relay::backoff::Backoff;
+use crate::net::relay::learning::{Learning, Next, Taken};
+use crate::net::relay::partners::{Partners, Standing};
+use crate::net::relay::queue::{NotQueued, Parcel, Queue};
+use crate::net::relay::routes::{Routes, Wish};
+use crate::net::relay::stanza_policy::StanzaPolicy;
+use crate::net::relay::stock::Stock;
+use crate::net::relay::ways::{WayIn, WayOut, WaysOut};
+use crate::ops::counters::{Accepted, Ledger};
+use crate::ops::events::{Direction, Event, Line};
+use crate::proto::auth::Pair;
+use crate::proto::jid::Domain;
+use crate::proto::policy::Reason;
+use crate::proto::policy::contact::Link;
+use crate::proto::stanza::{Addressed, Kind, Stanza, Users, Validated, bounce};
+use crate::proto::stream::Context;
+use crate::proto::xml::{Dialect, Ns};
+use crate::store::{Contacts, StoreError};
+
+/// The meeting point.
+#[derive(Debug)]
+pub struct Hub {
+    ledger: Arc<Ledger>,
+    context: ArcSwap<Context>,
+    partners: Partners,
+    gate: StanzaPolicy,
+    learning: Learning,
+    log_limiter: Arc<LogLimiter>,
+    /// Whether the bodies of messages are logged.
+    bodies: AtomicBool,
+    addresses: AtomicBool,
+    /// Set when the edge stops.
+    hurry: watch::Sender<bool>,
+    /// Set when there is no more time: nobody can be told anything any more.
+    is_over: AtomicBool,
+    /// Partners that are not to be tried now.
+    pub backoff: Backoff,
+    inward: Mutex<HashMap<Domain, Arc<Queue>>>,
+    outward: Routes,
+    /// The room for all that waits.
+    pub stock: Arc<Stock>,
+}
+
+impl Hub {
+    /// A hub whose wishes for streams go to `wanted`.
+    #[must_use]
+    pub fn new(
+        ledger: Arc<Ledger>,
+        log_limiter: Arc<LogLimiter>,
+        context: Arc<Context>,
+        contacts: Contacts,
+        wanted: mpsc::Sender<Wish>,
+    ) -> Self {
+        let stock = Arc::<Stock>::default();
+        Self {
+            context: ArcSwap::new(context),
+            partners: Partners::new(Arc::clone(&ledger)),
+            ledger,
+            gate: StanzaPolicy::new(contacts.clone()),
+            learning: Learning::new(contacts),
+            log_limiter,
+            bodies: AtomicBool::new(false),
+            addresses: AtomicBool::new(false),
+            hurry: watch::Sender::new(false),
+            is_over: AtomicBool::new(false),
+            backoff: Backoff::default(),
+            inward: Mutex::default(),
+            outward: Routes::new(wanted, Arc::clone(&stock)),
+            stock,
+        }
+    }
+
+    /// Other rules hold from here on.
+    pub fn replace(&self, context: Arc<Context>) {
+        self.context.store(context);
+    }
+
+    /// How a partner's domain stands now: looked up once, and then carried.
+    #[must_use]
+    pub fn standing(&self, remote: &Domain) -> Standing {
+        self.partners
+            .standing(remote, &self.context.load(), Instant::now())
+    }
+
+    /// The way of a pair's stanzas to the gateway.
+    #[must_use]
+    pub fn way_in(&self, pair: &Pair) -> WayIn {
+        WayIn {
+            standing: self.standing(&pair.remote),
+            inbox: self.inbox(&pair.local),
+            pair: pair.clone(),
+        }
+    }
+
+    /// A partner's stanza; waits while that partner's lane to the gateway is full, or while the
+    /// partner is ahead of its rate.
+    pub async fn from_partner(&self, addressed: Addressed, way: &mut WayIn, now: Instant) {
+        // When there is no more time, what was read counts as never read.
+        if self.is_over.load(Relaxed) || self.is_pong(&addressed) {
+            return;
+        }
+        self.renew(&mut way.standing, &way.pair.remote);
+        let accepted = way.standing.counters.accept(Direction::Inbound);
+        if let Some(parcel) = self.judge(addressed, accepted, &way.standing, now) {
+            way.inbox.push(&way.standing.state.account, parcel).await;
+            self.tell_of_absence(&way.pair.local, &way.inbox);
+        }
+        self.pace(&way.standing, now).await;
+    }
+
+    fn renew(&self, standing: &mut Standing, remote: &Domain) {
+        let context = self.context.load();
+        if !standing.is_of(&context) {
+            *standing = self.partners.standing(remote, &context, Instant::now());
+        }
+    }
+
+    /// Takes a stanza from the budget of a partner, and waits while the partner is ahead of its
+    /// rate: what was read passes, and what was not waits with the sender.
+    pub async fn pace(&self, standing: &Standing, now: Instant) {
+        let Some(entry) = &standing.entry else {
+            return;
+        };
+        let pause = standing.state.take(entry.terms.stanza_rate, now);
+        if !pause.is_zero() {
+            let mut hurry = self.hurry.subscribe();
+            tokio::select! {
+                () = sleep(pause) => {}
+                _ = hurry.wait_for(|hurry| *hurry) => {}
+            }
+        }
+    }
+
+    /// A gateway's stanza; never waits, because neither a slow partner nor a slow disk must hold up
+    /// the link. Where it begins a change of a contact, the caller lets [`Hub::settle`] run for the
+    /// two users that are returned.
+    #[must_use = "the contact of these two users is to be settled"]
+    pub fn from_gateway(
+        &self,
+        addressed: Addressed,
+        ways: &mut WaysOut,
+        now: Instant,
+    ) -> Option<Link> {
+        if self.is_over.load(Relaxed) {
+            return None;
+        }
+        let way = ways.of(addressed.to.domain(), |remote| self.standing(remote));
+        self.renew(&mut way.standing, addressed.to.domain());
+        let accepted = way.standing.counters.accept(Direction::Outbound);
+        let parcel = self.judge(addressed, accepted, &way.standing, now)?;
+        let entry = way.standing.entry.as_ref();
+        let decides = entry.is_some_and(|entry| entry.terms.asks_for_contacts());
+        match self.learning.take(parcel, decides) {
+            Taken::Goes(parcel) | Taken::Waits(Some(parcel)) => self.send_by(parcel, way),
+            Taken::Waits(None) => {}
+            Taken::Begins(link, parcel) => {
+                if let Some(parcel) = parcel {
+                    self.send_by(parcel, way);
+                }
+                return Some(link);
+            }
+            Taken::Full(parcel) => self.bounce(parcel, &Reason::QueueFull.into()),
+        }
+        None
+    }
+
+    /// Sees the changes of a contact through, and sends on what waits for them.
+    pub async fn settle(&self, link: Link) {
+        while let Some(next) = self.learning.next(&link).await {
+            match next {
+                Next::Carry(parcel) => self.send_out(parcel),
+                Next::Kept => {}
+                Next::NotKept(error, pair, parcel) => self.not_kept(&error, &pair, parcel),
+            }
+        }
+    }
+
+    /// A contact was not kept. The subscription is bounced where it decides what may pass: its
+    /// answer would be refused, so better the user knows now.
+    fn not_kept(&self, error: &StoreError, pair: &Pair, parcel: Option<Parcel>) {
+        let reason = match error {
+            StoreError::AccountFull(limit) => Reason::TooManyContacts(*limit),
+            error => Reason::ContactNotKept(error.to_string()),
+        };
+        let users = parcel.as_ref().map(|parcel| self.users_of(&parcel.stanza));
+        let users = users.unwrap_or_default();
+        let partner = self.partner(&pair.remote);
+        self.ledger.count(reason.code());
+        let line = self
+            .log_limiter
+            .admit(partner.as_ref(), reason.code(), Instant::now());
+        let partner = partner.unwrap_or_else(|| pair.remote.clone());
+        if let Some(left_out) = line {
+            Line::new(Event::ContactNotKept)
+                .partner(&partner)
+                .local(&pair.local)
+                .remote(&pair.remote)
+                .users(&users)
+                .reason(reason.code())
+                .and_more(&reason, left_out)
+                .log();
+        }
+        if let Some(parcel) = parcel {
+            self.bounce(parcel, &reason.into());
+        }
+    }
+
+    /// The edge is stopping: nothing is slowed any more.
+    pub fn hurry(&self) {
+        self.hurry.send_replace(true);
+    }
+
+    /// Whether the bodies of messages are logged from here on; says so where they are.
+    pub fn log_bodies(&self, are_logged: bool) {
+        self.bodies.store(are_logged, Relaxed);
+        if are_logged {
+            Line::new(Event::BodiesLogged).log();
+        }
+    }
+
+    /// Whether lines about refused stanzas name the users from here on; says so where they do.
+    pub fn log_addresses(&self, are_logged: bool) {
+        self.addresses.store(are_logged, Relaxed);
+        if are_logged {
+            Line::new(Event::AddressesLogged).log();
+        }
+    }
+
+    /// The users of a refused stanza, where the log is to name them.
+    #[must_use]
+    pub fn told(&self, users: Users) -> Users {
+        if self.addresses.load(Relaxed) {
+            users
+        } else {
+            Users::default()
+        }
+    }
+
+    fn users_of(&self, stanza: &Stanza) -> Users {
+        if self.addresses.load(Relaxed) {
+            Users::of(stanza)
+        } else {
+            Users::default()
+        }
+    }
+
+    fn log_body(&self, stanza: &Stanza, direction: Direction, pair: &Pair) {
+        for body in stanza.element.children() {
+            if stanza.kind == Kind::Message && body.is(&Ns::CONTENT, "body") {
+                Line::new(Event::MessageBody)
+                    .direction(direction)
+                    .partner(&self.partner_of(&pair.remote))
+                    .local(&pair.local)
+                    .remote(&pair.remote)
+                    .detail(format_args!(
+                        "from {} to {}: {}",
+                        stanza.from,
+                        stanza.to,
+                        body.text()
+                    ))
+                    .log();
+            }
+        }
+    }
+
+    /// Policy's word on a stanza: a parcel to be carried, or the end of it.
+    fn judge(
+        &self,
+        addressed: Addressed,
+        accepted: Accepted,
+        standing: &Standing,
+        now: Instant,
+    ) -> Option<Parcel> {
+        let direction = addressed.direction();
+        let pair = Pair {
+            local: addressed.local().domain().clone(),
+            remote: addressed.remote().domain().clone(),
+        };
+        let users = self.users_of(&addressed);
+        match self.gate.judge(addressed, standing, now) {
+            Ok(stanza) => {
+                if self.bodies.load(Relaxed) {
+                    self.log_body(&stanza, direction, &pair);
+                }
+                let dialect = match direction {
+                    Direction::Inbound => Dialect::Component,
+                    Direction::Outbound => Dialect::Server,
+                };
+                Some(Parcel::accepted(stanza.write(dialect), accepted, now))
+            }
+            Err(refused) => {
+                let answer = refused.answer.map(|answer| *answer);
+                self.end(
+                    accepted,
+                    &refused.reason.into(),
+                    direction,
+                    (&pair, &users),
+                    answer,
+                );
+                None
+            }
+        }
+    }
+
+    /// What the edge itself says to a sender, on either side.
+    pub fn answer(&self, stanza: Validated<Stanza>) {
+        if self.stock.is_half_full() {
+            // As with a full lane: an error is lost, no stanza.
+            return self.ledger.count(Reason::QueueFull.code());
+        }
+        if self.context.load().rules.is_local(stanza.to.domain()) {
+            let lane = self.account_of(stanza.from.domain());
+            let local = stanza.to.domain().clone();
+            let queue = self.inbox(&local);
+            // As many as were accepted, so bounded with them; a full lane loses an error, no stanza.
+            let parcel = Parcel::own(stanza.write(Dialect::Component));
+            if queue.try_push(&lane, parcel).is_err() {
+                self.ledger.count(Reason::QueueFull.code());
+            }
+            self.tell_of_absence(&local, &queue);
+        } else {
+            self.send_out(Parcel::own(stanza.write(Dialect::Server)));
+        }
+    }
+
+    /// Ends a stanza that cannot be carried: its sender is told, where it may be.
+    pub fn bounce(&self, parcel: Parcel, why: &Told) {
+        let Some(accepted) = parcel.accepted else {
+            // An error of ours that finds no way is not answered again.
+            return;
+        };
+        if self.is_over.load(Relaxed) {
+            return accepted.dropped(Reason::Shutdown.code());
+        }
+        let stanza = &parcel.stanza;
+        let inward = self.context.load().rules.is_local(stanza.to.domain());
+        let (local, remote, direction) = if inward {
+            (stanza.to.domain(), stanza.from.domain(), Direction::Inbound)
+        } else {
+            (
+                stanza.from.domain(),
+                stanza.to.domain(),
+                Direction::Outbound,
+            )
+        };
+        let pair = Pair {
+            local: local.clone(),
+            remote: remote.clone(),
+        };
+        let answer = bounce(stanza, &why.reason);
+        let users = self.users_of(stanza);
+        self.end(accepted, why, direction, (&pair, &users), answer);
+    }
+
+    /// The end of a stanza that was not delivered: counted, written down, answered.
+    fn end(
+        &self,
+        accepted: Accepted,
+        why: &Told,
+        direction: Direction,
+        (pair, users): (&Pair, &Users),
+        answer: Option<Validated<Stanza>>,
+    ) {
+        let reason = &why.reason;
+        let event = if answer.is_some() {
+            accepted.bounced(reason.code());
+            Event::StanzaBounced
+        } else {
+            accepted.dropped(reason.code());
+            Event::StanzaDropped
+        };
+        let partner = self.partner(&pair.remote);
+        let line = self
+            .log_limiter
+            .admit(partner.as_ref(), reason.code(), Instant::now());
+        let partner = partner.unwrap_or_else(|| pair.remote.clone());
+        if let Some(left_out) = line {
+            let line = Line::new(event)
+                .direction(direction)
+                .partner(&partner)
+                .local(&pair.local)
+                .remote(&pair.remote)
+                .users(users)
+                .reason(reason.code());
+            match why.stream {
+                Some(stream) => line.stream(stream).and_left_out(left_out).log(),
+                None => line.and_more(reason, left_out).log(),
+            }
+        }
+        if let Some(answer) = answer {
+            self.answer(answer);
+        }
+    }
+
+    /// The queue to a local domain's gateway.
+    #[must_use]
+    pub fn inbox(&self, local: &Domain) -> Arc<Queue> {
+        let mut inward = lock(&self.inward);
+        let queue = inward
+            .entry(local.clone())
+            .or_insert_with(|| Arc::new(Queue::sharing(Arc::clone(&self.stock))));
+        Arc::clone(queue)
+    }
+
+    /// Says that stanzas wait for a gateway that is not there, where that has just begun.
+    pub fn tell_of_absence(&self, local: &Domain, inbox: &Queue) {
+        if inbox.is_newly_unattended() && !self.is_over.load(Relaxed) {
+            Line::new(Event::GatewayAwaited).local(local).log();
+        }
+    }
+
+    /// Bounces what has waited too long for a gateway that is not there.
+    pub fn sweep(&self, grace: Duration) {
+        let absent: Vec<_> = lock(&self.inward)
+            .values()
+            .filter(|queue| !queue.has_consumer())
+            .cloned()
+            .collect();
+        for queue in absent {
+            for parcel in queue.drain_older_than(Instant::now(), grace) {
+                self.bounce(parcel, &Reason::NoGateway.into());
+            }
+        }
+    }
+
+    /// A pair's stream is open: pings find it.
+    pub fn opened(&self, pair: &Pair, stream: Mailbox) {
+        self.backoff.succeeded(&pair.remote);
+        self.outward.opened(pair, stream);
+    }
+
+    /// Gives a pair's way out up, unless something waits for it again; whether it is gone.
+    #[must_use]
+    pub fn finished(&self, pair: &Pair) -> bool {
+        self.outward.finished(pair)
+    }
+
+    /// Whether nothing waits in any queue.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.ledger.total().queued == 0
+    }
+
+    /// Ends everything that still waits, when there is no more time. What a connection gives back
+    /// afterwards waits again, and needs another call.
+    pub fn abandon(&self) {
+        self.is_over.store(true, Relaxed);
+        let inward: Vec<_> = lock(&self.inward).values().cloned().collect();
+        for parcel in inward
+            .iter()
+            .chain(&self.outward.queues())
+            .flat_map(|queue| queue.drain())
+            .chain(self.learning.drain())
+        {
+            if let Some(accepted) = parcel.accepted {
+                accepted.dropped(Reason::Shutdown.code());
+            }
+        }
+    }
+
+    /// The partner that a domain belongs to, by its primary one; `None` if it is nobody's.
+    #[must_use]
+    pub fn partner(&self, remote: &Domain) -> Option<Domain> {
+        let context = self.context.load();
+        let partner = context.rules.partner_of(remote)?;
+        Some(partner.primary.clone())
+    }
+
+    /// The name under which a domain is written down: the partner's primary one.
+    #[must_use]
+    pub fn partner_of(&self, remote: &Domain) -> Domain {
+        self.partner(remote).unwrap_or_else(|| remote.clone())
+    }
+
+    /// Who has a place of its own in a queue: see [`Rules::account_of`].
+    ///
+    /// [`Rules::account_of`]: crate::proto::policy::Rules::account_of
+    #[must_use]
+    pub fn account_of(&self, remote: &Domain) -> Domain {
+        self.context.load().rules.account_of(remote)
+    }
+
+    fn send_out(&self, parcel: Parcel) {
+        if let Err(refused) = self.outward.send(parcel, &self.backoff) {
+            let (parcel, why) = *refused;
+            self.bounce(parcel, &why);
+        }
+    }
+
+    /// As [`Hub::send_out`], where the queue of the stanza before may be known.
+    fn send_by(&self, parcel: Parcel, way: &mut WayOut) {
+        let lane = parcel.stanza.to.domain().clone();
+        let parcel = match &way.queue {
+            Some(queue) => match queue.try_push(&lane, parcel) {
+                Ok(()) => return,
+                Err(NotQueued::Full(parcel)) => {
+                    return self.bounce(parcel, &Reason::QueueFull.into());
+                }
+                Err(NotQueued::Closed(parcel)) => parcel,
+            },
+            None => parcel,
+        };
+        way.queue = None;
+        match self.outward.send(parcel, &self.backoff) {
+            Ok(queue) => way.queue = Some(queue),
+            Err(refused) => {
+                let (parcel, reason) = *refused;
+                self.bounce(parcel, &reason);
+            }
+        }
+    }
+
+    /// The answer to the ping that a stream of ours waits for goes to that stream. Any other is an
+    /// iq like all others.
+    fn is_pong(&self, stanza: &Stanza) -> bool {
+        let (Kind::Iq, Some("result" | "error")) = (stanza.kind, stanza.stanza_type()) else {
+            return false;
+        };
+        let Some(id) = stanza.element.attribute("id") else {
+            return false;
+        };
+        // We ask as a domain.
+        if stanza.to.local().is_some() {
+            return false;
+        }
+        let pair = Pair {
+            local: stanza.to.domain().clone(),
+            remote: stanza.from.domain().clone(),
+        };
+        self.outward.pong(&pair, id)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    #[cfg(test)]
+    crate::ops::counted::shared_lock();
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

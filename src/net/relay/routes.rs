@@ -1,0 +1,160 @@
+//! The ways out: for each pair a queue, and the stream that takes from it once there is one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use crate::net::live::mailbox::Mailbox;
+use crate::net::live::told::Told;
+use crate::net::relay::backoff::Backoff;
+use crate::net::relay::queue::{NotQueued, Parcel, Queue};
+use crate::net::relay::stock::Stock;
+use crate::proto::auth::Pair;
+use crate::proto::jid::BareJid;
+use crate::proto::policy::Reason;
+
+/// How many pairs may have a way out, open or wanted, at the same time.
+pub const MAX_ROUTES: usize = 8192;
+
+/// The pairs that have a way out. A pair without one gets it with its first stanza: the dialler is
+/// told, and gives the way up when its stream has ended.
+#[derive(Debug)]
+pub struct Routes {
+    routes: Mutex<HashMap<Pair, Route>>,
+    /// Pairs that need a stream; the dialler listens.
+    wanted: mpsc::Sender<Wish>,
+    stock: Arc<Stock>,
+}
+
+/// A pair wants a stream.
+#[derive(Debug)]
+pub struct Wish {
+    /// Which pair.
+    pub pair: Pair,
+    /// What waits for it.
+    pub queue: Arc<Queue>,
+    /// The local user whose stanza is the first.
+    pub user: BareJid,
+}
+
+#[derive(Debug)]
+struct Route {
+    queue: Arc<Queue>,
+    /// The open stream, once there is one.
+    stream: Option<Mailbox>,
+}
+
+impl Routes {
+    /// What they take in memory at most, in bytes, without what waits: two names and a queue each.
+    pub const BYTES: usize = MAX_ROUTES * (2 << 10);
+
+    /// Without any; wishes for streams go to `wanted`, and what waits shares the room of `stock`.
+    #[must_use]
+    pub fn new(wanted: mpsc::Sender<Wish>, stock: Arc<Stock>) -> Self {
+        Self {
+            routes: Mutex::default(),
+            wanted,
+            stock,
+        }
+    }
+
+    /// Puts a stanza on its way; returns where the next one for this pair may be put.
+    ///
+    /// # Errors
+    /// The stanza, and why it cannot be carried: the partner failed a moment ago, or too much is
+    /// waiting for it.
+    pub fn send(
+        &self,
+        parcel: Parcel,
+        backoff: &Backoff,
+    ) -> Result<Arc<Queue>, Box<(Parcel, Told)>> {
+        let pair = Pair {
+            local: parcel.stanza.from.domain().clone(),
+            remote: parcel.stanza.to.domain().clone(),
+        };
+        let full = |parcel| Box::new((parcel, Reason::QueueFull.into()));
+        let not_queued = |back: NotQueued| full(back.parcel());
+        let mut routes = self.lock();
+        if let Some(route) = routes.get(&pair) {
+            let queue = Arc::clone(&route.queue);
+            return match queue.try_push(&pair.remote, parcel) {
+                Ok(()) => Ok(queue),
+                Err(back) => Err(not_queued(back)),
+            };
+        }
+        if let Some(why) = backoff.refusal(&pair.remote, Instant::now()) {
+            return Err(Box::new((parcel, why)));
+        }
+        if routes.len() >= MAX_ROUTES {
+            return Err(Box::new((parcel, Reason::TooManyDials.into())));
+        }
+        let user = parcel.stanza.from.normal_bare();
+        // A route that the dialler never heard of would wait for ever.
+        let Ok(place) = self.wanted.try_reserve() else {
+            return Err(full(parcel));
+        };
+        let queue = Arc::new(Queue::sharing(Arc::clone(&self.stock)));
+        let outcome = queue.try_push(&pair.remote, parcel);
+        place.send(Wish {
+            pair: pair.clone(),
+            queue: Arc::clone(&queue),
+            user,
+        });
+        let route = Route {
+            queue: Arc::clone(&queue),
+            stream: None,
+        };
+        routes.insert(pair, route);
+        outcome.map(|()| queue).map_err(not_queued)
+    }
+
+    /// A pair's stream is open.
+    pub fn opened(&self, pair: &Pair, stream: Mailbox) {
+        if let Some(route) = self.lock().get_mut(pair) {
+            route.stream = Some(stream);
+        }
+    }
+
+    /// Gives a pair's way out up, unless something waits for it again; whether it is gone.
+    #[must_use]
+    pub fn finished(&self, pair: &Pair) -> bool {
+        let mut routes = self.lock();
+        match routes.get_mut(pair) {
+            // Whoever has put stanzas in before may know the queue still.
+            Some(route) if !route.queue.close_if_empty() => {
+                route.stream = None;
+                false
+            }
+            _ => {
+                routes.remove(pair);
+                true
+            }
+        }
+    }
+
+    /// Tells the pair's stream that its ping was answered; false if it waits for no such answer.
+    #[must_use]
+    pub fn pong(&self, pair: &Pair, id: &str) -> bool {
+        let routes = self.lock();
+        let stream = routes.get(pair).and_then(|route| route.stream.as_ref());
+        stream.is_some_and(|stream| stream.pong(id))
+    }
+
+    /// Every queue.
+    #[must_use]
+    pub fn queues(&self) -> Vec<Arc<Queue>> {
+        let routes = self.lock();
+        routes
+            .values()
+            .map(|route| Arc::clone(&route.queue))
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Pair, Route>> {
+        #[cfg(test)]
+        crate::ops::counted::shared_lock();
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,433 @@
+//! One task a connection: it pumps bytes and outputs between a socket and a machine.
+//!
+//! ```text
+//!   socket ──read──► machine ──outputs──► Side (hub, dialback, log)
+//!      ▲                │ Send
+//!      └──write── out ◄─┘◄── queue (only while open, and only when the last batch has left)
+//! ```
+//!
+//! The driver decides nothing. It owns the order: what a machine puts out before `StartTls` or
+//! `Close` is written first, and what comes out of the queue is counted as delivered only when
+//! the socket has taken the last byte of it.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustls::pki_types::UnixTime;
+use tokio::sync::{SemaphorePermit, watch};
+use tokio::time::{sleep_until, timeout, timeout_at};
+
+use crate::net::io::tls::TlsFault;
+use crate::net::io::transport::{Progress, Transport, Wanted};
+use crate::net::live::mailbox::{Command, Incoming, Mailbox};
+use crate::net::relay::queue::{Consumer, Parcel, Queue};
+use crate::net::session::send_buffer::SendBuffer;
+use crate::proto::auth::chain::TlsFacts;
+use crate::proto::jid::Domain;
+use crate::proto::policy::Reason;
+use crate::proto::stream::{Context, Input, Machine, Now, Output};
+use crate::proto::words;
+
+/// What a kind of stream does with the outputs that are not bytes.
+pub trait Side: Send {
+    /// Starts TLS on a connection whose every byte has been written.
+    fn start_tls(
+        &mut self,
+        transport: Transport,
+        local: &Domain,
+        remote: &Domain,
+    ) -> impl Future<Output = Result<(Transport, TlsFacts), TlsFault>> + Send;
+
+    /// A place to judge the other side's certificate in.
+    fn place(&self) -> impl Future<Output = Option<SemaphorePermit<'_>>> + Send {
+        std::future::ready(None)
+    }
+
+    /// Acts on an output at `now`; waiting here slows this stream's reading, and nothing else.
+    ///
+    /// # Errors
+    /// Why the stream is to end: a limit of the edge is reached.
+    fn act(
+        &mut self,
+        output: Output,
+        mailbox: &Mailbox,
+        now: Instant,
+    ) -> impl Future<Output = Result<(), Reason>> + Send;
+
+    /// Where this stream takes stanzas from, once it is open.
+    fn queue(&self) -> Option<(Arc<Queue>, Consumer)>;
+
+    /// Another connection takes over the queue: these stanzas were taken from it, and nothing of
+    /// them is written.
+    fn hand_over(&self, untouched: Vec<Parcel>);
+}
+
+/// A connection, its machine, and what is on the way between them.
+#[derive(Debug)]
+pub struct Driver<M, S> {
+    machine: M,
+    side: S,
+    transport: Transport,
+    mailbox: (Mailbox, Incoming),
+    context: watch::Receiver<Arc<Context>>,
+    outbox: SendBuffer,
+    stall: Duration,
+    /// Whether it was told to end without a goodbye.
+    is_aborted: bool,
+}
+
+/// How a stream ended.
+#[derive(Debug)]
+pub struct Ended<S> {
+    /// Why.
+    pub reason: Reason,
+    /// The side, with what it has learned.
+    pub side: S,
+    /// What the other side asked for, proven or not.
+    pub asked: Option<Domain>,
+    /// Stanzas that were partly written, or written and not seen to leave: nobody knows.
+    pub uncertain: Vec<Parcel>,
+    /// Stanzas of which no byte was written.
+    pub untouched: Vec<Parcel>,
+}
+
+/// A gateway may read nothing for this long, or be gone without a word, before its link is given up.
+pub const WRITE_STALL: Duration = Duration::from_secs(60);
+/// How much may wait to be written before reading pauses, in bytes. What one read makes us answer
+/// comes on top of it.
+pub const OUT_BYTES: usize = 256 << 10;
+/// How long the last bytes and the goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// Shorter than this, a pause in reading is not worth a word.
+const NOTICEABLE: Duration = Duration::from_millis(1);
+
+/// Both clocks, now.
+#[must_use]
+pub fn now() -> Now {
+    let wall = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Now {
+        monotonic: Instant::now(),
+        wall: UnixTime::since_unix_epoch(wall),
+    }
+}
+
+impl<M: Machine + Send, S: Side> Driver<M, S> {
+    /// A connection that is there, and the machine that is to speak on it.
+    #[must_use]
+    pub fn new(
+        transport: Transport,
+        machine: M,
+        side: S,
+        mailbox: (Mailbox, Incoming),
+        context: watch::Receiver<Arc<Context>>,
+    ) -> Self {
+        Self {
+            machine,
+            side,
+            transport,
+            mailbox,
+            context,
+            outbox: SendBuffer::default(),
+            stall: WRITE_STALL,
+            is_aborted: false,
+        }
+    }
+
+    /// How long the other side may read nothing before the stream is given up.
+    #[must_use]
+    pub fn with_stall(self, stall: Duration) -> Self {
+        Self { stall, ..self }
+    }
+
+    /// Runs the stream to its end.
+    pub async fn run(mut self) -> Ended<S> {
+        self.machine.handle(now(), Input::Connected);
+        let reason = loop {
+            match self.drain().await {
+                Ok(Some(reason)) => break reason,
+                Ok(None) => {}
+                Err(reason) => {
+                    self.machine.handle(now(), Input::End(reason.clone()));
+                    // The connection went down with the handshake.
+                    return self.ended(reason);
+                }
+            }
+            self.wait().await;
+            if self.is_aborted {
+                return self.ended(Reason::Shutdown);
+            }
+        };
+        self.goodbye(&reason).await;
+        self.ended(reason)
+    }
+
+    /// Acts on all outputs; the reason, if the stream is over.
+    async fn drain(&mut self) -> Result<Option<Reason>, Reason> {
+        let (mut held, mut begun) = (Duration::ZERO, Instant::now());
+        while let Some(output) = self.machine.poll_output() {
+            match output {
+                Output::Send(bytes) => self.outbox.append(bytes),
+                Output::StartTls { local, remote } => {
+                    self.start_tls(&local, &remote).await?;
+                    begun = Instant::now();
+                }
+                Output::ShutWrite => {
+                    self.shut_write().await;
+                    begun = Instant::now();
+                }
+                Output::Pinged(id) => self.mailbox.1.await_pong(id),
+                Output::Close(reason) => return Ok(Some(reason)),
+                other => {
+                    let acted = self.act(other, begun).await;
+                    let ended = Instant::now();
+                    held += ended.duration_since(begun);
+                    begun = ended;
+                    if let Err(reason) = acted {
+                        self.machine.handle(now(), Input::End(reason));
+                    }
+                }
+            }
+        }
+        if held >= NOTICEABLE {
+            self.machine.handle(now(), Input::Held(held));
+        }
+        Ok(None)
+    }
+
+    /// Acts on an output. What waits to be written is written meanwhile: a partner that is ahead of
+    /// its rate still gets the answers to what it sent before.
+    async fn act(&mut self, output: Output, now: Instant) -> Result<(), Reason> {
+        let mut acting = pin!(self.side.act(output, &self.mailbox.0, now));
+        loop {
+            let wanted = Wanted {
+                write: self.outbox.unwritten(),
+                flush: true,
+                read: false,
+            };
+            tokio::select! {
+                biased;
+                acted = &mut acting => return acted,
+                progress = self.transport.progress(wanted, |_| {}), if !self.outbox.is_idle() => {
+                    match progress {
+                        Ok(Progress::Written(count)) => self.outbox.written(count),
+                        Ok(Progress::Flushed) => self.outbox.flushed(),
+                        Ok(Progress::Read | Progress::End) => {}
+                        // The next look at the connection finds the same, and ends the stream.
+                        Err(_) => return acting.await,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Says the last word to a peer that has proven nothing; no longer than the machine waits for it.
+    async fn shut_write(&mut self) {
+        let deadline = self.machine.deadline().unwrap_or_else(Instant::now).into();
+        let last = async {
+            self.write_all().await?;
+            self.transport.shutdown().await
+        };
+        if let Ok(Err(error)) | Err(error) = timeout_at(deadline, last)
+            .await
+            .map_err(std::io::Error::from)
+        {
+            tracing::trace!(%error, "the last word did not get through");
+        }
+    }
+
+    async fn start_tls(&mut self, local: &Domain, remote: &Domain) -> Result<(), Reason> {
+        let deadline = self.machine.deadline().unwrap_or_else(Instant::now).into();
+        match timeout_at(deadline, self.write_all()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(failed(&TlsFault::of(&error))),
+            Err(_) => return Err(failed(&TlsFault::TimedOut)),
+        }
+        // The handshake consumes the connection; a failed one leaves none.
+        let clear = std::mem::replace(&mut self.transport, Transport::Gone);
+        let upgrade = timeout_at(deadline, self.side.start_tls(clear, local, remote));
+        let outcome = tokio::select! {
+            outcome = upgrade => outcome.unwrap_or(Err(TlsFault::TimedOut)),
+            // A peer that stalls here must not make the edge's own stop wait.
+            reason = self.mailbox.1.end() => return Err(reason),
+        };
+        let (transport, facts) = outcome.map_err(|fault| failed(&fault))?;
+        self.transport = transport;
+        // Judging a hostile chain costs as much as a handshake, and is bounded with them.
+        let place = self.side.place().await;
+        self.machine.handle(now(), Input::TlsUp(facts));
+        drop(place);
+        Ok(())
+    }
+
+    /// Waits for the next thing to happen, and tells the machine.
+    async fn wait(&mut self) {
+        let queue = self.side.queue();
+        let taken_over = taken_over(queue.clone());
+        let queue = queue.filter(|_| self.machine.is_open() && self.outbox.is_idle());
+        let stalled = self.outbox.stalled_at(self.stall);
+        let deadline = self.machine.deadline();
+        let machine = &mut self.machine;
+        let wanted = Wanted {
+            write: self.outbox.unwritten(),
+            flush: !self.outbox.is_idle(),
+            read: self.outbox.len() < OUT_BYTES,
+        };
+        let mut context = self.context.clone();
+        // What comes after a reload is judged by the new rules, whichever of the two is seen first.
+        let read = |bytes: &[u8]| {
+            if context.has_changed().unwrap_or_default() {
+                let new = Arc::clone(&context.borrow_and_update());
+                machine.handle(now(), Input::Context(new));
+            }
+            machine.handle(now(), Input::Bytes(bytes));
+        };
+        tokio::select! {
+            progress = self.transport.progress(wanted, read) => {
+                match progress {
+                    Ok(Progress::Read) => {}
+                    Ok(Progress::End) => self.machine.handle(now(), Input::Eof),
+                    Ok(Progress::Written(count)) => self.outbox.written(count),
+                    Ok(Progress::Flushed) => self.outbox.flushed(),
+                    Err(error) => {
+                        let fault = TlsFault::of(&error);
+                        let reason = match fault {
+                            TlsFault::Io { .. } | TlsFault::Closed | TlsFault::TimedOut => {
+                                Reason::Transport(words::of_error(&error))
+                            }
+                            fault => Reason::TlsFailed { code: fault.code(), detail: fault.to_string() },
+                        };
+                        self.machine.handle(now(), Input::End(reason));
+                    }
+                }
+            }
+            command = self.mailbox.1.next() => match command {
+                Command::Answer(answer) => self.machine.handle(now(), Input::Answer(*answer)),
+                Command::Pong(id) => self.machine.handle(now(), Input::Pong(&id)),
+                Command::Probe => self.machine.handle(now(), Input::Probe),
+                Command::Abort => self.is_aborted = true,
+                Command::End(reason) => self.machine.handle(now(), Input::End(*reason)),
+            },
+            Ok(()) = self.context.changed() => {
+                let context = Arc::clone(&self.context.borrow_and_update());
+                self.machine.handle(now(), Input::Context(context));
+            }
+            () = taken_over => self.hand_over(),
+            parcels = take(queue) => self.deliver(parcels),
+            () = at(deadline) => self.machine.handle(now(), Input::Tick),
+            () = at(stalled) => {
+                let reason = Reason::Transport("the other side does not read".to_owned());
+                self.machine.handle(now(), Input::End(reason));
+            }
+        }
+    }
+
+    fn deliver(&mut self, parcels: Vec<Parcel>) {
+        for parcel in parcels {
+            let begin = self.outbox.end();
+            self.machine.handle(now(), Input::Deliver(&parcel.stanza));
+            while let Some(output) = self.machine.poll_output() {
+                // An open machine answers a delivery with bytes and with nothing else.
+                if let Output::Send(bytes) = output {
+                    self.outbox.append(bytes);
+                }
+            }
+            self.outbox.carries(begin, parcel);
+        }
+    }
+
+    fn hand_over(&mut self) {
+        let untouched = self.outbox.take_back();
+        self.side.hand_over(untouched);
+    }
+
+    async fn write_all(&mut self) -> std::io::Result<()> {
+        while !self.outbox.is_idle() {
+            let wanted = Wanted {
+                write: self.outbox.unwritten(),
+                flush: true,
+                read: false,
+            };
+            tokio::select! {
+                progress = self.transport.progress(wanted, |_| {}) => match progress? {
+                    Progress::Written(count) => self.outbox.written(count),
+                    Progress::Flushed => self.outbox.flushed(),
+                    Progress::Read | Progress::End => {}
+                },
+                () = taken_over(self.side.queue()) => self.hand_over(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left and closes; a dead connection is not mourned for long.
+    async fn goodbye(&mut self, reason: &Reason) {
+        let mailbox = self.mailbox.0.clone();
+        let farewell = async {
+            // Nothing more gets through it.
+            if matches!(reason, Reason::Transport(_)) {
+                return Err(std::io::ErrorKind::NotConnected.into());
+            }
+            self.write_all().await?;
+            // Nothing is left to be handed over, so who takes over waits no longer.
+            self.hand_over();
+            self.transport.shutdown().await
+        };
+        let farewell = async {
+            tokio::select! {
+                () = mailbox.aborted() => Err(std::io::ErrorKind::ConnectionAborted.into()),
+                done = farewell => done,
+            }
+        };
+        if let Ok(Err(error)) | Err(error) = timeout(GOODBYE, farewell)
+            .await
+            .map_err(std::io::Error::from)
+        {
+            tracing::trace!(%error, "the connection ended without a goodbye");
+        }
+    }
+
+    fn ended(self, reason: Reason) -> Ended<S> {
+        let (uncertain, untouched) = self.outbox.leftovers();
+        Ended {
+            reason,
+            asked: self.machine.asked().cloned(),
+            side: self.side,
+            uncertain,
+            untouched,
+        }
+    }
+}
+
+fn failed(fault: &TlsFault) -> Reason {
+    Reason::TlsFailed {
+        code: fault.code(),
+        detail: fault.to_string(),
+    }
+}
+
+async fn taken_over(queue: Option<(Arc<Queue>, Consumer)>) {
+    match queue {
+        Some((queue, consumer)) => queue.taken_over(consumer).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn take(queue: Option<(Arc<Queue>, Consumer)>) -> Vec<Parcel> {
+    match queue {
+        Some((queue, consumer)) => queue.take(consumer).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+use std::collections::VecDeque;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::net::live::mailbox::mailbox;
+use crate::net::relay::queue::tests::parcel;
+
+/// A machine that does what it is told, and notes what it is told of.
+#[derive(Default)]
+struct Puppet {
+    outputs: VecDeque<Output>,
+    /// What to do when these bytes have come.
+    on: Vec<(&'static [u8], Vec<Output>)>,
+    read: Vec<u8>,
+    open: bool,
+}
+
+impl Machine for Puppet {
+    fn handle(&mut self, _now: Now, input: Input<'_>) {
+        match input {
+            Input::Bytes(bytes) => self.read.extend_from_slice(bytes),
+            Input::Deliver(stanza) => {
+                let text = stanza.element.attribute("id").unwrap().as_bytes();
+                self.outputs.push_back(Output::Send(text.to_vec()));
+            }
+            Input::Eof => self.outputs.push_back(Output::Close(Reason::PeerClosed)),
+            Input::End(reason) => self.outputs.push_back(Output::Close(reason)),
+            _ => {}
+        }
+        if let Some((_, outputs)) = self.on.pop_if(|(bytes, _)| self.read.ends_with(bytes)) {
+            self.outputs.extend(outputs);
+        }
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn is_open(&self) -> bool {
+        self.open
+    }
+}
+
+#[derive(Default)]
+struct Stands {
+    queue: Option<(Arc<Queue>, Consumer)>,
+}
+
+impl Side for Stands {
+    async fn start_tls(
+        &mut self,
+        transport: Transport,
+        _local: &Domain,
+        _remote: &Domain,
+    ) -> Result<(Transport, TlsFacts), TlsFault> {
+        drop(transport);
+        Err(TlsFault::Closed)
+    }
+
+    async fn act(
+        &mut self,
+        _output: Output,
+        _mailbox: &Mailbox,
+        _now: Instant,
+    ) -> Result<(), Reason> {
+        Ok(())
+    }
+
+    fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
+        self.queue.clone()
+    }
+
+    fn hand_over(&self, untouched: Vec<Parcel>) {
+        if let Some((queue, consumer)) = &self.queue {
+            queue.hand_over(*consumer, lane, untouched);
+        }
+    }
+}
+
+fn lane(_: &Parcel) -> Domain {
+    Domain::parse("partner.example").unwrap()
+}
+
+/// A driver that runs, its mailbox, and the other end of its connection.
+async fn driven<S: Side + 'static>(
+    puppet: Puppet,
+    side: S,
+) -> (tokio::task::JoinHandle<Ended<S>>, Mailbox, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let (mailbox, receiver) = mailbox();
+    let (_, context) = watch::channel(Arc::new(Context {
+        rules: crate::proto::policy::Rules::default(),
+        anchors: Arc::default(),
+        dialback: crate::proto::auth::dialback_key::DialbackSecret::new(&[0; 32]).unwrap(),
+        timing: crate::proto::stream::Timing {
+            establishment: WRITE_STALL,
+            inactivity: WRITE_STALL,
+            keep_alive: WRITE_STALL,
+        },
+        unproven: crate::proto::stream::Unproven::default(),
+        max_stanza_bytes: 1,
+        max_stanza_depth: 64,
+        pairs_per_stream: 64,
+        annotate: false,
+    }));
+    let transport = Transport::Clear(ours.unwrap());
+    let driver = Driver::new(
+        transport,
+        puppet,
+        side,
+        (mailbox.clone(), receiver),
+        context,
+    );
+    let (theirs, _) = theirs.unwrap();
+    (tokio::spawn(driver.run()), mailbox, theirs)
+}
+
+#[tokio::test]
+async fn everything_before_the_end_is_written_and_then_the_connection_closes() {
+    let goodbye = vec![
+        Output::Send(b"one ".to_vec()),
+        Output::Send(b"two".to_vec()),
+        Output::Close(Reason::Finished),
+        Output::Send(b"never".to_vec()),
+    ];
+    let puppet = Puppet {
+        on: vec![(b"bye", goodbye)],
+        ..Puppet::default()
+    };
+    let (driver, _mailbox, mut other) = driven(puppet, Stands::default()).await;
+    other.write_all(b"bye").await.unwrap();
+    let mut heard = String::new();
+    other.read_to_string(&mut heard).await.unwrap();
+    assert_eq!(heard, "one two");
+    assert_eq!(driver.await.unwrap().reason, Reason::Finished);
+}
+
+#[tokio::test]
+async fn everything_before_tls_is_written_in_the_clear() {
+    let domain = Domain::parse("partner.example").unwrap();
+    let proceed = vec![
+        Output::Send(b"proceed".to_vec()),
+        Output::StartTls {
+            local: domain.clone(),
+            remote: domain,
+        },
+        Output::Send(b"never".to_vec()),
+    ];
+    let puppet = Puppet {
+        on: vec![(b"starttls", proceed)],
+        ..Puppet::default()
+    };
+    let (driver, _mailbox, mut other) = driven(puppet, Stands::default()).await;
+    other.write_all(b"starttls").await.unwrap();
+    let mut heard = String::new();
+    other.read_to_string(&mut heard).await.unwrap();
+    assert_eq!(heard, "proceed");
+    let ended = driver.await.unwrap();
+    assert!(matches!(ended.reason, Reason::TlsFailed { .. }));
+}
+
+#[tokio::test]
+async fn what_is_queued_goes_out_once_the_stream_is_open() {
+    let queue = Arc::new(Queue::default());
+    let lane = Domain::parse("partner.example").unwrap();
+    queue.attach(7);
+    assert!(queue.try_push(&lane, parcel("m1")).is_ok());
+    let puppet = Puppet {
+        open: true,
+        ..Puppet::default()
+    };
+    let side = Stands {
+        queue: Some((Arc::clone(&queue), 7)),
+    };
+    let (driver, mailbox, mut other) = driven(puppet, side).await;
+    let mut heard = [0; 2];
+    other.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"m1");
+    assert!(queue.try_push(&lane, parcel("m2")).is_ok());
+    other.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"m2");
+    mailbox.end(Reason::Shutdown);
+    let ended = driver.await.unwrap();
+    assert_eq!(ended.reason, Reason::Shutdown);
+    assert!(ended.uncertain.is_empty() && ended.untouched.is_empty());
+}
+
+/// A side that keeps its stream waiting.
+struct Slow;
+
+impl Side for Slow {
+    async fn start_tls(
+        &mut self,
+        transport: Transport,
+        _local: &Domain,
+        _remote: &Domain,
+    ) -> Result<(Transport, TlsFacts), TlsFault> {
+        drop(transport);
+        Err(TlsFault::Closed)
+    }
+
+    async fn act(
+        &mut self,
+        _output: Output,
+        _mailbox: &Mailbox,
+        _now: Instant,
+    ) -> Result<(), Reason> {
+        std::future::pending().await
+    }
+
+    fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
+        None
+    }
+
+    fn hand_over(&self, _untouched: Vec<Parcel>) {}
+}
+
+#[tokio::test]
+async fn what_is_answered_is_written_before_the_next_element_is_paid_for() {
+    let answers = vec![
+        Output::Send(b"one".to_vec()),
+        Output::Pace,
+        Output::Send(b"two".to_vec()),
+    ];
+    let puppet = Puppet {
+        on: vec![(b"ask", answers)],
+        ..Puppet::default()
+    };
+    let (_driver, _mailbox, mut other) = driven(puppet, Slow).await;
+    other.write_all(b"ask").await.unwrap();
+    let mut heard = [0; 64];
+    let count = other.read(&mut heard).await.unwrap();
+    assert_eq!(&heard[..count], b"one");
+}
+
+#[tokio::test]
+async fn who_is_told_to_go_at_once_says_no_goodbye() {
+    let goodbye = vec![
+        Output::Send(vec![b'x'; 32 << 20]),
+        Output::Close(Reason::Finished),
+    ];
+    let puppet = Puppet {
+        on: vec![(b"bye", goodbye)],
+        ..Puppet::default()
+    };
+    let (driver, mailbox, mut other) = driven(puppet, Stands::default()).await;
+    other.write_all(b"bye").await.unwrap();
+    // Nobody reads the last words.
+    let mut first = [0; 1];
+    other.read_exact(&mut first).await.unwrap();
+    let begun = Instant::now();
+    mailbox.abort();
+    driver.await.unwrap();
+    assert!(begun.elapsed() < GOODBYE / 2);
+}

@@ -1,0 +1,285 @@
+//! A gateway's link: the shell around [`Component`].
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::net::edge::{Edge, fresh_ids};
+use crate::net::guard::admission::Admitted;
+use crate::net::io::tls::{TlsFault, check_names};
+use crate::net::io::transport::Transport;
+use crate::net::live::mailbox::{Mailbox, mailbox};
+use crate::net::live::registry::Kind;
+use crate::net::relay::queue::{Consumer, Parcel, Queue};
+use crate::net::relay::ways::WaysOut;
+use crate::net::session::driver::{Driver, Side, now};
+use crate::ops::events::{Direction, Event, Line};
+use crate::proto::auth::Pair;
+use crate::proto::auth::chain::TlsFacts;
+use crate::proto::jid::Domain;
+use crate::proto::policy::Reason;
+use crate::proto::stanza::Users;
+use crate::proto::stream::{Component, Output};
+use crate::proto::xml::Fault;
+
+/// Serves a connection that a gateway opened, to its end.
+pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admitted: Admitted) {
+    let Ok(ids) = fresh_ids() else {
+        edge.ledger.count("no-randomness");
+        return;
+    };
+    let mailbox = mailbox();
+    let registered = edge.registry.register(Kind::Link, mailbox.0.clone());
+    let line = |event| {
+        Line::new(event)
+            .stream(registered.id())
+            .peer_address(address)
+    };
+    let transport = match secure(&edge, stream).await {
+        Ok(transport) => transport,
+        Err((code, detail)) => {
+            edge.ledger.count(code);
+            refused(&edge, line(Event::LinkRefused), address, code, &detail);
+            return;
+        }
+    };
+    let secret = Arc::clone(&edge.settings.load().link.secret);
+    let machine = Component::new(edge.context(), ids, secret, now());
+    let context = edge.context.subscribe();
+    let side = Serving {
+        edge: Arc::clone(&edge),
+        id: registered.id(),
+        address,
+        admitted,
+        taken: None,
+        ways: WaysOut::default(),
+    };
+    let driver = Driver::new(transport, machine, side, mailbox, context);
+    let ended = Box::pin(driver.run()).await;
+    let reason = ended.reason;
+    edge.ledger.count(reason.code());
+    let Some((domain, queue)) = ended.side.taken else {
+        let code = reason.code();
+        let mut line = line(Event::LinkRefused);
+        if let Some(asked) = &ended.asked {
+            line = line.claimed(asked.as_str());
+        }
+        let is_plain = edge.settings.load().link.tls.is_none();
+        refused(&edge, line, address, code, &in_words(&reason, is_plain));
+        return;
+    };
+    // What never left waits for the next link; what may have left is not sent twice.
+    queue.put_back(|parcel| lane_of(&edge, parcel), ended.untouched);
+    let next = queue.detach(registered.id());
+    for parcel in ended.uncertain {
+        edge.hub.bounce(parcel, &Reason::LinkLost.into());
+    }
+    let left = match next {
+        Some(other) => format!("stream {other} is still connected for this domain"),
+        None => "no gateway is left for this domain".to_owned(),
+    };
+    line(Event::LinkDown)
+        .local(&domain)
+        .reason(reason.code())
+        .detail(format_args!("{reason}; {left}"))
+        .log();
+    edge.hub.tell_of_absence(&domain, &queue);
+}
+
+/// Writes that somebody was refused, unless too many were lately.
+fn refused(edge: &Edge, line: Line, from: SocketAddr, code: &'static str, detail: &dyn Display) {
+    let now = Instant::now();
+    if let Some(left_out) = edge.log_limiter.admit_stranger(None, from.ip(), code, now) {
+        line.reason(code).and_more(detail, left_out).log();
+    }
+}
+
+/// Why a gateway was refused. What it does wrong is mended in its own configuration, so that is named.
+fn in_words(reason: &Reason, is_plain: bool) -> String {
+    match reason {
+        Reason::Xml(Fault::TlsHello) if is_plain => {
+            "the gateway began with TLS, and the link is in the clear here (plaintext = true under \
+             [gateway]): switch TLS off in the gateway, or put [gateway.tls] in the place of \
+             plaintext = true"
+                .to_owned()
+        }
+        Reason::InvalidNamespace => {
+            "the gateway opened another stream than one of components (jabber:component:accept): it \
+             may be set up as a client, or as a server"
+                .to_owned()
+        }
+        Reason::UnknownLocalDomain(domain) => format!(
+            "the gateway asked for {domain}, which is not among the domains of edge.toml"
+        ),
+        reason => reason.to_string(),
+    }
+}
+
+/// Mutual TLS before the first byte of XML, where the link has TLS.
+async fn secure(edge: &Edge, stream: TcpStream) -> Result<Transport, (&'static str, String)> {
+    let settings = edge.settings.load_full();
+    let transport = Transport::Clear(stream);
+    let Some(tls) = &settings.link.tls else {
+        return Ok(transport);
+    };
+    let patience = edge.context().timing.establishment;
+    let (config, refused) = tls.for_one();
+    let handshake = transport.accept_tls(config, settings.admission.handshake_bytes);
+    let outcome = timeout(patience, handshake)
+        .await
+        .unwrap_or(Err(TlsFault::TimedOut));
+    let (transport, facts) = outcome.map_err(|fault| (fault.code(), refused.in_words(&fault)))?;
+    check_names(&facts, &settings.link.client_names).map_err(|names| ("gateway-name", names))?;
+    Ok(transport)
+}
+
+fn lane_of(edge: &Edge, parcel: &Parcel) -> Domain {
+    edge.hub.account_of(parcel.stanza.from.domain())
+}
+
+/// What becomes of a gateway's stanzas.
+struct Serving {
+    edge: Arc<Edge>,
+    id: u64,
+    address: SocketAddr,
+    admitted: Admitted,
+    /// The domain this link serves, and the queue it takes from, once it has proven itself.
+    taken: Option<(Domain, Arc<Queue>)>,
+    ways: WaysOut,
+}
+
+impl Serving {
+    /// A stanza was refused; its sender was told.
+    fn refused(&self, reason: &Reason, (pair, users): (Option<&Pair>, &Users)) {
+        let code = reason.code();
+        self.edge.ledger.count(code);
+        let Some((domain, _)) = &self.taken else {
+            return;
+        };
+        // What users inside get wrong, they may get wrong often, and about any number of domains.
+        let partner = pair.and_then(|pair| self.edge.hub.partner(&pair.remote));
+        let about = partner.as_ref().unwrap_or(domain);
+        let Some(left_out) = self
+            .edge
+            .log_limiter
+            .admit(Some(about), code, Instant::now())
+        else {
+            return;
+        };
+        let mut line = Line::new(Event::StanzaBounced)
+            .direction(Direction::Outbound)
+            .stream(self.id)
+            .local(domain)
+            .users(users)
+            .reason(code);
+        if let Some(pair) = pair {
+            line = line.remote(&pair.remote);
+            if let Some(partner) = &partner {
+                line = line.partner(partner);
+            }
+        }
+        line.and_more(reason, left_out).log();
+    }
+}
+
+impl Side for Serving {
+    async fn start_tls(
+        &mut self,
+        _transport: Transport,
+        _local: &Domain,
+        _remote: &Domain,
+    ) -> Result<(Transport, TlsFacts), TlsFault> {
+        // XEP-0114 knows no STARTTLS: TLS was there before the stream, or is not at all.
+        Err(TlsFault::Closed)
+    }
+
+    async fn act(
+        &mut self,
+        output: Output,
+        _mailbox: &Mailbox,
+        now: Instant,
+    ) -> Result<(), Reason> {
+        match output {
+            Output::Stanza(stanza) => {
+                let begun = self.edge.hub.from_gateway(stanza, &mut self.ways, now);
+                if let Some(link) = begun {
+                    let edge = Arc::clone(&self.edge);
+                    tokio::spawn(async move { edge.hub.settle(link).await });
+                }
+            }
+            Output::LinkUp(domain) => {
+                self.admitted.prove(None);
+                let queue = self.edge.hub.inbox(&domain);
+                let before = queue.attach(self.id);
+                let waited = queue.attended();
+                self.taken = Some(((*domain).clone(), queue));
+                let line = Line::new(Event::LinkUp)
+                    .stream(self.id)
+                    .peer_address(self.address)
+                    .local(&domain);
+                match before {
+                    None => line,
+                    Some(other) => line.detail(format_args!(
+                        "this link takes over all stanzas for the domain from stream {other}, \
+                         which stays connected and may still send"
+                    )),
+                }
+                .log();
+                if let Some(waited) = waited {
+                    Line::new(Event::GatewayBack)
+                        .stream(self.id)
+                        .local(&domain)
+                        .detail(format_args!(
+                            "{} stanzas waited, for {} s; {} had waited for too long before",
+                            waited.waiting,
+                            waited.since.elapsed().as_secs(),
+                            waited.given_up
+                        ))
+                        .log();
+                }
+            }
+            Output::Refused {
+                reason,
+                pair,
+                users,
+                answer,
+            } => {
+                // Only what could not be answered on the link itself, which is closing.
+                if let Some(answer) = answer {
+                    self.edge.hub.answer(*answer);
+                }
+                let users = self.edge.hub.told(*users);
+                self.refused(&reason, (pair.as_deref(), &users));
+            }
+            Output::Record(_)
+            | Output::Send(_)
+            | Output::StartTls { .. }
+            | Output::Claimed(_)
+            | Output::ClaimedNobody
+            | Output::ShutWrite
+            | Output::Ask(_)
+            | Output::Answered(_)
+            | Output::GaveUp(_)
+            | Output::Pinged(_)
+            | Output::Pace
+            | Output::Authenticated(_)
+            | Output::Close(_) => {}
+        }
+        Ok(())
+    }
+
+    fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
+        let (_, queue) = self.taken.as_ref()?;
+        Some((Arc::clone(queue), self.id))
+    }
+
+    fn hand_over(&self, untouched: Vec<Parcel>) {
+        if let Some((_, queue)) = &self.taken {
+            queue.hand_over(self.id, |parcel| lane_of(&self.edge, parcel), untouched);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! A partner's stream: the shell around [`Inbound`].
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::net::TcpStream;
+use tokio::sync::SemaphorePermit;
+
+use crate::net::edge::{Edge, fresh_ids};
+use crate::net::guard::admission::Admitted;
+use crate::net::io::tls::TlsFault;
+use crate::net::io::transport::Transport;
+use crate::net::live::mailbox::{Mailbox, mailbox};
+use crate::net::live::registry::{Kind, Registered};
+use crate::net::relay::queue::{Consumer, Parcel, Queue};
+use crate::net::relay::ways::WayIn;
+use crate::net::session::driver::{Driver, Side, now};
+use crate::net::session::journal::Journal;
+use crate::net::session::outbound;
+use crate::proto::auth::chain::TlsFacts;
+use crate::proto::auth::dialback::Answer;
+use crate::proto::jid::Domain;
+use crate::proto::policy::{Proven, Reason};
+use crate::proto::stream::{Inbound, Output, Record};
+
+/// Serves a connection that a partner opened, to its end.
+pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admitted: Admitted) {
+    let Ok(ids) = fresh_ids() else {
+        edge.ledger.count("no-randomness");
+        return;
+    };
+    let mailbox = mailbox();
+    let registered = edge.registry.register(Kind::Inbound, mailbox.0.clone());
+    let ledger = Arc::clone(&edge.ledger);
+    let log_limiter = Arc::clone(&edge.log_limiter);
+    let journal = Journal::inbound(ledger, log_limiter, registered.id(), address);
+    let machine = Inbound::new(edge.context(), ids, now());
+    let context = edge.context.subscribe();
+    let side = Receiving {
+        edge,
+        journal,
+        admitted,
+        registered,
+        ways: Vec::new(),
+    };
+    let stall = side.edge.context().timing.establishment;
+    let driver =
+        Driver::new(Transport::Clear(stream), machine, side, mailbox, context).with_stall(stall);
+    let ended = Box::pin(driver.run()).await;
+    ended.side.journal.end(&ended.reason);
+}
+
+/// The counter of elements that are no stanzas, and are held to the partner's rate like stanzas.
+pub const PACED: &str = "paced-elements";
+
+/// What becomes of a partner's stanzas and questions.
+struct Receiving {
+    edge: Arc<Edge>,
+    journal: Journal,
+    admitted: Admitted,
+    registered: Registered,
+    /// The ways of the pairs that are proven, in their order. What is no stanza is charged to the
+    /// first.
+    ways: Vec<WayIn>,
+}
+
+impl Receiving {
+    /// Takes something that is no stanza, or was refused, from the budget of the partner.
+    async fn pace(&self, way: Option<&WayIn>, now: Instant) {
+        if let Some(way) = way.or_else(|| self.ways.first()) {
+            self.edge.hub.pace(&way.standing, now).await;
+        }
+    }
+}
+
+impl Side for Receiving {
+    async fn start_tls(
+        &mut self,
+        transport: Transport,
+        local: &Domain,
+        remote: &Domain,
+    ) -> Result<(Transport, TlsFacts), TlsFault> {
+        let minimum = self.edge.minimum_tls(remote);
+        let settings = self.edge.settings.load_full();
+        let config = settings.tls.server(local, minimum);
+        let handshake = transport.accept_tls(config, settings.admission.handshake_bytes);
+        self.edge.handshakes.pass(handshake).await
+    }
+
+    fn place(&self) -> impl Future<Output = Option<SemaphorePermit<'_>>> + Send {
+        self.edge.handshakes.place()
+    }
+
+    async fn act(&mut self, output: Output, mailbox: &Mailbox, now: Instant) -> Result<(), Reason> {
+        match output {
+            Output::Claimed(pair) => {
+                let account = self.edge.context().rules.account_of(&pair.remote);
+                let limits = self.edge.settings.load().admission;
+                self.admitted.claim(Some(account), &limits)?;
+            }
+            Output::ClaimedNobody => {
+                let limits = self.edge.settings.load().admission;
+                self.admitted.claim(None, &limits)?;
+            }
+            Output::Stanza(stanza) => {
+                // A stanza belongs to a pair that was proven before.
+                if let Some(way) = self.ways.get_mut(stanza.pair()) {
+                    self.edge.hub.from_partner(stanza, way, now).await;
+                }
+            }
+            Output::Refused {
+                reason,
+                pair,
+                users,
+                answer,
+            } => {
+                let users = self.edge.hub.told(*users);
+                let between = (pair.as_deref(), &users);
+                self.journal
+                    .stanza_refused(&reason, between, answer.is_some());
+                if let Some(answer) = answer {
+                    self.edge.hub.answer(*answer);
+                }
+                let way = self
+                    .ways
+                    .iter()
+                    .find(|way| Some(&way.pair) == pair.as_deref());
+                self.pace(way, now).await;
+            }
+            Output::Pace => {
+                self.edge.ledger.count(PACED);
+                self.pace(None, now).await;
+            }
+            Output::Authenticated(pair) => {
+                // Who comes is there: it may be dialled again at once.
+                self.edge.hub.backoff.succeeded(&pair.remote);
+                let is_first = self.ways.is_empty();
+                self.ways.push(self.edge.hub.way_in(&pair));
+                if is_first {
+                    let rules = &self.edge.context().rules;
+                    self.registered.probe_older(&pair.remote, rules);
+                }
+                let rules = &self.edge.context().rules;
+                let account = rules.account_of(&pair.remote);
+                self.admitted.prove(Some(Proven {
+                    partner: &account,
+                    is_listed: rules.listed_as(&pair.remote).is_some(),
+                }));
+                let limit = self.edge.settings.load().connection_limit;
+                self.registered.claim(&pair.remote, rules, limit)?;
+            }
+            Output::Record(record) => {
+                // Only a partner that we dialled can know a key of ours.
+                if let Record::DialbackAnswered { valid: true, .. } = record {
+                    self.admitted.vouch();
+                }
+                self.journal.record(record, &self.edge);
+            }
+            Output::Ask(question) => {
+                let asked = self.admitted.ask(&self.edge.settings.load().admission);
+                if let Err(reason) = asked {
+                    // Who has proven nothing may ask on another stream, later. Where a pair is proven,
+                    // the stream lives on, and only this one is not asked about.
+                    if self.ways.is_empty() {
+                        return Err(reason);
+                    }
+                    self.edge.ledger.count(reason.code());
+                    let answer = Answer::unreachable(question, &reason);
+                    mailbox.answer(answer);
+                    return Ok(());
+                }
+                let from = self.admitted.address();
+                let is_familiar = self.admitted.is_familiar();
+                let (edge, mailbox) = (Arc::clone(&self.edge), mailbox.clone());
+                tokio::spawn(async move {
+                    // A stream that has ended meanwhile needs no answer, and must not go on asking:
+                    // who comes and goes would keep everybody else's questions waiting.
+                    tokio::select! {
+                        () = mailbox.closed() => {}
+                        answer = outbound::ask(edge, question, from, is_familiar) => mailbox.answer(answer),
+                    }
+                });
+            }
+            Output::Send(_)
+            | Output::ShutWrite
+            | Output::StartTls { .. }
+            | Output::Answered(_)
+            | Output::GaveUp(_)
+            | Output::Pinged(_)
+            | Output::LinkUp(_)
+            | Output::Close(_) => {}
+        }
+        Ok(())
+    }
+
+    fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
+        None
+    }
+
+    fn hand_over(&self, _untouched: Vec<Parcel>) {}
+}

@@ -1,0 +1,456 @@
+//! Reaching a partner: policy, then places, then one stream after the other until one opens.
+//!
+//! ```text
+//!   wanted pair ─► policy ─► route or SRV ─► target 1 ─► connect ─► negotiate ─► open ─► carry
+//!                                              │ any failure, TLS and stream included
+//!                                              └► target 2 …        none left: bounce, back off
+//! ```
+
+mod side;
+mod way;
+
+use std::future::pending;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout_at};
+
+use self::side::Dialling;
+use self::way::Way;
+use crate::net::edge::{Edge, Wanted, fresh_ids, jitter};
+use crate::net::guard::places::{NoPlace, Rank};
+use crate::net::guard::verifications::SLOW;
+use crate::net::io::connect::{ConnectSettings, connect};
+use crate::net::io::transport::Transport;
+use crate::net::live::mailbox::mailbox;
+use crate::net::live::registry::Kind;
+use crate::net::live::told::Told;
+use crate::net::relay::queue::{Parcel, Queue};
+use crate::net::relay::routes::Wish;
+use crate::net::session::driver::{Driver, Ended, now};
+use crate::net::session::journal::Journal;
+use crate::proto::auth::Pair;
+use crate::proto::auth::dialback::{Answer, Question, Verdict};
+use crate::proto::discover::{self, Target};
+use crate::proto::jid::{BareJid, Domain};
+use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
+use crate::proto::stream::{Outbound, Place, Purpose};
+
+/// How long one address may take to answer.
+const ATTEMPT: Duration = Duration::from_secs(10);
+/// How long a question may take in all, once it has a place: longer than any server takes that is
+/// there, and no longer than those who ask wait for an answer.
+const ASKING: Duration = Duration::from_secs(20);
+/// A stream that breaks this soon after it opened counts as a failure, or it would be a loop.
+const TOO_SOON: Duration = Duration::from_secs(2);
+
+/// Opens streams for the pairs that want one, for as long as the edge runs.
+pub async fn dial_all(edge: Arc<Edge>, mut wanted: Wanted) {
+    while let Some(wish) = wanted.recv().await {
+        tokio::spawn(carry(Arc::clone(&edge), wish));
+    }
+}
+
+/// Carries a pair's stanzas until nothing waits any more.
+async fn carry(edge: Arc<Edge>, wish: Wish) {
+    let Wish { pair, queue, user } = wish;
+    let backoff = &edge.hub.backoff;
+    loop {
+        let epoch = backoff.epoch();
+        if let Err(why) = carry_once(&edge, &pair, &queue, &user).await {
+            // What was decided here says nothing about the partner, and may soon be decided otherwise.
+            if !why.reason.is_own_decision() {
+                let now = Instant::now();
+                backoff.failed(&pair.remote, why.clone(), now, jitter(), epoch);
+            }
+            for parcel in queue.drain() {
+                edge.hub.bounce(parcel, &why);
+            }
+        }
+        if edge.hub.finished(&pair) {
+            return;
+        }
+    }
+}
+
+/// One stream's life; an error if none could be opened, or streams break as soon as they open.
+async fn carry_once(
+    edge: &Arc<Edge>,
+    pair: &Pair,
+    queue: &Arc<Queue>,
+    user: &BareJid,
+) -> Result<(), Told> {
+    let timing = edge.context().timing;
+    // The end of a pause that is nearly over is waited for.
+    sleep(edge.hub.backoff.left(&pair.remote, Instant::now())).await;
+    let soon = tokio::time::Instant::now() + timing.establishment;
+    let account = edge.hub.account_of(&pair.remote);
+    let place = edge
+        .dials
+        .enter(user, &account, Rank::First, soon)
+        .await
+        .map_err(|NoPlace| Reason::TooManyDials)?;
+    let side = |journal| Dialling {
+        edge: Arc::clone(edge),
+        journal,
+        queue: Some(Arc::clone(queue)),
+        opened: None,
+        told: None,
+        outcome: None,
+        external_refused: false,
+    };
+    let deadline = Instant::now() + timing.whole_way();
+    let reached = reach(edge, pair, &Purpose::Carry, deadline, side).await;
+    drop(place);
+    let ended = reached?.end().await?;
+    let Some((id, since)) = ended.side.opened else {
+        return Err(ended.reason.into());
+    };
+    // Its last line says why it ended.
+    let why = Told {
+        reason: ended.reason,
+        stream: Some(id),
+    };
+    queue.detach(id);
+    // What never left goes out on the next stream; what may have left is not sent twice.
+    queue.put_back(lane_of, ended.untouched);
+    for parcel in ended.uncertain {
+        edge.hub.bounce(parcel, &why);
+    }
+    let orderly = matches!(
+        why.reason,
+        Reason::Idle
+            | Reason::Finished
+            | Reason::PeerClosed
+            | Reason::PolicyChanged(_)
+            | Reason::CertificateExpired(_)
+    );
+    if orderly {
+        return Ok(());
+    }
+    // RFC 6120 §4.9.3.16: a stream that was open is opened again at once. One that breaks as soon as it
+    // opens is, too, but not the next one, or it would be a loop.
+    let now = Instant::now();
+    if since.elapsed() < TOO_SOON && edge.hub.backoff.broke_soon(&pair.remote, now) {
+        return Err(why);
+    }
+    // The next stream may break as this one did, and the one after: nothing waits for a partner that
+    // takes every stream and reads none.
+    let patience = edge.context().timing.silence();
+    for parcel in queue.drain_older_than(Instant::now(), patience) {
+        edge.hub.bounce(parcel, &why);
+    }
+    Ok(())
+}
+
+/// The one lane of a pair's queue.
+fn lane_of(parcel: &Parcel) -> Domain {
+    parcel.stanza.to.domain().clone()
+}
+
+/// Asks the authoritative server of a partner's domain about a dialback key, for whoever connected
+/// from where that partner has proven itself before, or for a stranger.
+pub async fn ask(edge: Arc<Edge>, question: Question, from: IpAddr, is_familiar: bool) -> Answer {
+    let account = edge.context().rules.account_of(&question.pair.remote);
+    let questions = Arc::clone(&edge.settings.load().questions);
+    let Ok(mut place) = questions.enter(&account, from, is_familiar).await else {
+        return Answer::unreachable(question, &Reason::TooManyPending);
+    };
+    let (told, mut answers) = mpsc::channel(1);
+    let (its_edge, its_question) = (Arc::clone(&edge), question.clone());
+    // Ends with whoever asks, but once the answer is there the stream is closed without hurry.
+    let mut reaching = JoinSet::new();
+    reaching.spawn(async move {
+        let side = |journal| Dialling {
+            edge: Arc::clone(&its_edge),
+            journal,
+            queue: None,
+            opened: None,
+            told: Some(told.clone()),
+            outcome: None,
+            external_refused: false,
+        };
+        let pair = its_question.pair.clone();
+        let deadline = Instant::now() + its_edge.context().timing.establishment.min(ASKING);
+        let purpose = Purpose::Ask(its_question);
+        let reached = reach(&its_edge, &pair, &purpose, deadline, side).await;
+        let reached = reached.map_err(|why| why.reason)?;
+        reached.end().await.map(|ended| ended.reason)
+    });
+    let mut patience = pin!(sleep(SLOW));
+    let mut given_up = None;
+    let answer = loop {
+        let is_slow = given_up.is_some();
+        let over = async {
+            match &mut given_up {
+                Some(given_up) => drop(given_up.await),
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(answer) = answers.recv() => break answer,
+            ended = reaching.join_next() => break match ended {
+                Some(Ok(Ok(reason) | Err(reason))) => Answer::unreachable(question, &reason),
+                Some(Err(_)) | None => Answer::unreachable(question, &Reason::Shutdown),
+            },
+            () = over => return Answer::unreachable(question, &Reason::TooManyPending),
+            () = &mut patience, if !is_slow => given_up = Some(place.is_slow()),
+        }
+    };
+    if *answer.verdict() == Verdict::Valid {
+        place.has_proven();
+    }
+    // The place is free when the stream has closed, too: it holds a descriptor until then.
+    tokio::spawn(async move {
+        while reaching.join_next().await.is_some() {}
+        drop(place);
+    });
+    answer
+}
+
+/// A stream that has opened, or whose question was answered. It ends when this is dropped.
+struct Reached(JoinSet<Ended<Dialling>>);
+
+impl Reached {
+    /// Waits for the end of the stream.
+    async fn end(mut self) -> Result<Ended<Dialling>, Reason> {
+        match self.0.join_next().await {
+            Some(Ok(ended)) => Ok(ended),
+            Some(Err(_)) | None => Err(Reason::Shutdown),
+        }
+    }
+}
+
+/// Tries one place after the other until a stream has opened, or its question is answered; all of
+/// it until `deadline`.
+async fn reach(
+    edge: &Arc<Edge>,
+    pair: &Pair,
+    purpose: &Purpose,
+    deadline: Instant,
+    side: impl Fn(Journal) -> Dialling,
+) -> Result<Reached, Told> {
+    // Policy is asked before anything leaves this host.
+    let partner = permitted(edge, pair)?;
+    if matches!(purpose, Purpose::Carry) {
+        let limit = edge.settings.load().connection_limit;
+        let rules = &edge.context().rules;
+        edge.registry.has_room(&pair.remote, rules, limit)?;
+    }
+    let way = Way {
+        edge,
+        pair,
+        partner: &partner,
+    };
+    let places = timeout_at(deadline.into(), places(edge, pair, &partner)).await;
+    let places = places.unwrap_or(Err(Reason::EstablishmentTimeout));
+    let places = places.map_err(|reason| way.failed(edge.registry.number(), None, reason))?;
+    let mut failure = None;
+    for target in places {
+        let mut try_external = true;
+        loop {
+            if Instant::now() >= deadline {
+                return Err(failure.unwrap_or_else(|| Reason::EstablishmentTimeout.into()));
+            }
+            let number = edge.registry.number();
+            let (stream, address) = match open(edge, &target, deadline).await {
+                Ok(connected) => connected,
+                Err(reason) => {
+                    edge.ledger.count(reason.code());
+                    let why = way.failed(number, None, reason);
+                    failure.get_or_insert(why);
+                    break;
+                }
+            };
+            let attempt = Attempt {
+                number,
+                edge,
+                pair,
+                partner: &partner,
+                purpose,
+                try_external,
+                deadline,
+            };
+            let (reason, external_refused) = match attempt.negotiate(stream, address, &side).await?
+            {
+                Outcome::Reached(reached) => return Ok(reached),
+                Outcome::Failed(reason, external_refused) => (reason, external_refused),
+            };
+            edge.ledger.count(reason.code());
+            let met = Some((&target, address));
+            // XEP-0178 §3, step 11: some end the stream when they refuse EXTERNAL; dialback needs a new one.
+            let dialback = partner.methods().contains(Method::TlsDialback);
+            let again = try_external && external_refused && dialback;
+            // A stream that was spoken on says more than a connection that was refused.
+            failure = Some(way.failed(number, met, reason));
+            if !again {
+                break;
+            }
+            try_external = false;
+        }
+    }
+    Err(failure
+        .unwrap_or_else(|| Reason::NoService(format!("no place for {}", pair.remote)).into()))
+}
+
+fn permitted(edge: &Edge, pair: &Pair) -> Result<Arc<Partner>, Reason> {
+    let context = edge.context();
+    let facts = Facts::of_pair(&pair.local, &pair.remote);
+    match evaluate(facts, &context.rules) {
+        Decision::Allow(partner) => Ok(Arc::clone(partner)),
+        Decision::Refuse(reason) => Err(reason),
+    }
+}
+
+/// Where the partner may be found: the configured route, or what DNS says.
+async fn places(edge: &Edge, pair: &Pair, partner: &Partner) -> Result<Vec<Target>, Reason> {
+    if !partner.route.is_empty() {
+        return Ok(discover::route(&partner.route));
+    }
+    let resolver = Arc::clone(&edge.settings.load().resolver);
+    resolver.targets(&pair.remote).await.map_err(|failure| {
+        let reason = if failure.is_no_such_service() {
+            Reason::NoService(failure.to_string())
+        } else {
+            Reason::DnsFailed(failure.to_string())
+        };
+        edge.ledger.count(failure.code());
+        reason
+    })
+}
+
+async fn open(
+    edge: &Edge,
+    target: &Target,
+    deadline: Instant,
+) -> Result<(TcpStream, SocketAddr), Reason> {
+    let settings = edge.settings.load_full();
+    let left = deadline.saturating_duration_since(Instant::now());
+    let limits = ConnectSettings {
+        attempt_timeout: ATTEMPT,
+        overall_timeout: edge.context().timing.establishment.min(left),
+        allow_private_addresses: settings.allow_private_addresses,
+        silence: edge.context().timing.silence(),
+    };
+    connect(&settings.resolver, target, limits)
+        .await
+        .map_err(|failure| {
+            edge.ledger.count(failure.code());
+            failure.reason()
+        })
+}
+
+/// What one attempt is about.
+struct Attempt<'a> {
+    /// Under which the log has it.
+    number: u64,
+    edge: &'a Arc<Edge>,
+    pair: &'a Pair,
+    partner: &'a Partner,
+    purpose: &'a Purpose,
+    try_external: bool,
+    deadline: Instant,
+}
+
+/// How an attempt went.
+enum Outcome {
+    /// The stream has opened, or its question was answered.
+    Reached(Reached),
+    /// Neither; and whether the partner has refused EXTERNAL.
+    Failed(Reason, bool),
+}
+
+/// What a stream says of itself, once.
+#[derive(Debug)]
+enum Word {
+    Done,
+    GaveUp(Reason, bool),
+}
+
+impl Attempt<'_> {
+    /// Speaks on a connection until it is known what comes of it. The goodbye of a stream that has
+    /// failed goes on beside.
+    async fn negotiate(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        side: impl Fn(Journal) -> Dialling,
+    ) -> Result<Outcome, Reason> {
+        let edge = self.edge;
+        let ids = fresh_ids().map_err(|error| Reason::Transport(error.to_string()))?;
+        let here = stream.local_addr().map(|here| here.ip());
+        let place = Place {
+            address,
+            is_own: here.is_ok_and(|here| edge.is_own(here, address)),
+        };
+        let mailbox = mailbox();
+        let (number, mail) = (self.number, mailbox.0.clone());
+        let registered = edge.registry.register_as(number, Kind::Outbound, mail);
+        // A question is short, and whoever waits for its answer is counted already.
+        if matches!(self.purpose, Purpose::Carry) {
+            let limit = edge.settings.load().connection_limit;
+            registered.claim(&self.pair.remote, &edge.context().rules, limit)?;
+        }
+        let journal = Journal::outbound(
+            Arc::clone(&edge.ledger),
+            Arc::clone(&edge.log_limiter),
+            registered.id(),
+            address,
+            (self.pair.clone(), self.partner.primary.clone()),
+        );
+        let machine = Outbound::new(
+            edge.context(),
+            ids,
+            self.pair.clone(),
+            self.purpose.clone(),
+            self.try_external,
+            now(),
+        )
+        .at(place)
+        .until(self.deadline);
+        let (say, word) = oneshot::channel();
+        let side = Dialling {
+            outcome: Some(say),
+            ..side(journal)
+        };
+        let transport = Transport::Clear(stream);
+        let driver = Driver::new(transport, machine, side, mailbox, edge.context.subscribe())
+            .with_stall(edge.context().timing.establishment);
+        let mut running = JoinSet::new();
+        running.spawn(async move {
+            let ended = Box::pin(driver.run()).await;
+            ended.side.journal.end(&ended.reason);
+            drop(registered);
+            ended
+        });
+        match word.await {
+            Ok(Word::Done) => Ok(Outcome::Reached(Reached(running))),
+            Ok(Word::GaveUp(reason, external_refused)) => {
+                self.say_goodbye(running);
+                Ok(Outcome::Failed(reason, external_refused))
+            }
+            // It ended without a word: the handshake of TLS took the connection with it.
+            Err(_) => {
+                let ended = Reached(running).end().await?;
+                Ok(Outcome::Failed(ended.reason, ended.side.external_refused))
+            }
+        }
+    }
+
+    /// Lets a failed stream end in its own time, where not too many do so already.
+    fn say_goodbye(&self, mut running: JoinSet<Ended<Dialling>>) {
+        let Ok(place) = Arc::clone(&self.edge.goodbyes).try_acquire_owned() else {
+            return;
+        };
+        tokio::spawn(async move {
+            running.join_next().await;
+            drop(place);
+        });
+    }
+}

@@ -1,0 +1,131 @@
+//! The shell's side of a stream that we open.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{SemaphorePermit, mpsc, oneshot};
+
+use super::{Word, lane_of};
+use crate::net::edge::Edge;
+use crate::net::io::tls::{TlsFault, server_name};
+use crate::net::io::transport::Transport;
+use crate::net::live::mailbox::Mailbox;
+use crate::net::relay::queue::{Consumer, Parcel, Queue};
+use crate::net::session::driver::Side;
+use crate::net::session::inbound::PACED;
+use crate::net::session::journal::Journal;
+use crate::proto::auth::chain::TlsFacts;
+use crate::proto::auth::dialback::Answer;
+use crate::proto::jid::Domain;
+use crate::proto::policy::{Method, Reason};
+use crate::proto::stream::{Output, Record};
+
+/// What a stream of ours has come to.
+pub(super) struct Dialling {
+    pub(super) edge: Arc<Edge>,
+    pub(super) journal: Journal,
+    /// What waits to be carried; `None` on a stream that only asks.
+    pub(super) queue: Option<Arc<Queue>>,
+    /// The consumer number, and since when the stream is open.
+    pub(super) opened: Option<(Consumer, Instant)>,
+    /// Who waits for an answer, on a stream that only asks.
+    pub(super) told: Option<mpsc::Sender<Answer>>,
+    /// Who waits to hear what comes of the stream.
+    pub(super) outcome: Option<oneshot::Sender<Word>>,
+    pub(super) external_refused: bool,
+}
+
+impl Dialling {
+    fn say(&mut self, word: Word) {
+        if let Some(outcome) = self.outcome.take() {
+            // Whoever waited may have gone.
+            drop(outcome.send(word));
+        }
+    }
+}
+
+impl Side for Dialling {
+    async fn start_tls(
+        &mut self,
+        transport: Transport,
+        local: &Domain,
+        remote: &Domain,
+    ) -> Result<(Transport, TlsFacts), TlsFault> {
+        let name = server_name(remote)?;
+        let minimum = self.edge.minimum_tls(remote);
+        let settings = self.edge.settings.load_full();
+        let config = settings.tls.client(local, minimum);
+        transport
+            .connect_tls(config, name, settings.admission.handshake_bytes)
+            .await
+    }
+
+    fn place(&self) -> impl Future<Output = Option<SemaphorePermit<'_>>> + Send {
+        self.edge.handshakes.place()
+    }
+
+    async fn act(&mut self, output: Output, mailbox: &Mailbox, now: Instant) -> Result<(), Reason> {
+        match output {
+            Output::Authenticated(pair) => {
+                if let Some(queue) = &self.queue {
+                    let id = self.journal.stream();
+                    queue.attach(id);
+                    self.opened = Some((id, Instant::now()));
+                    self.edge.hub.opened(&pair, mailbox.clone());
+                    self.say(Word::Done);
+                }
+            }
+            Output::GaveUp(reason) => {
+                let word = Word::GaveUp(reason, self.external_refused);
+                self.say(word);
+            }
+            Output::Answered(answer) => {
+                self.say(Word::Done);
+                if let Some(told) = &self.told {
+                    // Whoever asked may have left, and wants one answer.
+                    told.try_send(answer).unwrap_or_default();
+                }
+            }
+            Output::Record(record) => {
+                if let Record::MethodFailed {
+                    method: Method::SaslExternal,
+                    ..
+                } = &record
+                {
+                    self.external_refused = true;
+                }
+                self.journal.record(record, &self.edge);
+            }
+            Output::Pace => {
+                self.edge.ledger.count(PACED);
+                if let Some(remote) = self.journal.remote() {
+                    let standing = self.edge.hub.standing(remote);
+                    self.edge.hub.pace(&standing, now).await;
+                }
+            }
+            Output::Send(_)
+            | Output::StartTls { .. }
+            | Output::Ask(_)
+            | Output::Pinged(_)
+            | Output::LinkUp(_)
+            | Output::Stanza(_)
+            | Output::Refused { .. }
+            | Output::Claimed(_)
+            | Output::ClaimedNobody
+            | Output::ShutWrite
+            | Output::Close(_) => {}
+        }
+        Ok(())
+    }
+
+    fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
+        let (id, _) = self.opened?;
+        Some((Arc::clone(self.queue.as_ref()?), id))
+    }
+
+    fn hand_over(&self, untouched: Vec<Parcel>) {
+        if let Some((queue, consumer)) = self.queue() {
+            queue.hand_over(consumer, lane_of, untouched);
+        }
+    }
+}

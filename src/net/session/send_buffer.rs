@@ -1,0 +1,215 @@
+//! Bytes on their way to a socket, and the stanzas that they carry.
+//!
+//! ```text
+//!   append ─► [chunk] [chunk] [chunk] ─► unwritten ─► socket
+//!                                         └─ a chunk is freed with its last byte
+//! ```
+//!
+//! Positions count the bytes of the whole stream. A stanza is delivered when the socket has taken its
+//! last byte and was flushed; it is untouched while the socket has taken none of its bytes.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::net::relay::queue::Parcel;
+
+/// The largest chunk, in bytes: so much of what is written may not be freed yet.
+pub const CHUNK: usize = 64 << 10;
+/// The smallest chunk that is made for more than one piece, in bytes.
+const SMALLEST: usize = 4 << 10;
+
+/// What waits to be written on one connection. An idle one holds no memory.
+#[derive(Debug, Default)]
+pub struct SendBuffer {
+    chunks: VecDeque<Vec<u8>>,
+    /// How much of the first chunk the socket has taken.
+    start: usize,
+    /// The position up to which the socket has taken everything.
+    written: u64,
+    /// The position behind the last byte.
+    end: u64,
+    /// Whether something was appended since the buffer was last flushed empty.
+    dirty: bool,
+    /// When the socket last took something.
+    progress: Option<Instant>,
+    carried: VecDeque<Carried>,
+}
+
+/// A stanza, and the positions of its bytes.
+#[derive(Debug)]
+struct Carried {
+    begin: u64,
+    end: u64,
+    parcel: Parcel,
+}
+
+impl SendBuffer {
+    /// Appends bytes.
+    pub fn append(&mut self, bytes: Vec<u8>) {
+        if !self.dirty {
+            self.progress = Some(Instant::now());
+        }
+        self.dirty = true;
+        self.end += bytes.len() as u64;
+        if self.chunks.is_empty() && bytes.capacity() <= CHUNK {
+            if !bytes.is_empty() {
+                self.chunks.push_back(bytes);
+            }
+        } else {
+            self.copy(&bytes);
+        }
+    }
+
+    fn copy(&mut self, mut rest: &[u8]) {
+        if let Some(last) = self.chunks.back_mut() {
+            let (fits, more) = rest.split_at(rest.len().min(last.capacity() - last.len()));
+            last.extend_from_slice(fits);
+            rest = more;
+        }
+        while !rest.is_empty() {
+            // As large as what waits already: few chunks, and half of them used.
+            let size = self.len().max(rest.len()).clamp(SMALLEST, CHUNK);
+            let (fits, more) = rest.split_at(rest.len().min(size));
+            let mut chunk = Vec::with_capacity(size);
+            chunk.extend_from_slice(fits);
+            self.chunks.push_back(chunk);
+            rest = more;
+        }
+    }
+
+    /// The position behind the last byte: where the next stanza begins.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The bytes from `begin` to the end carry this stanza.
+    pub fn carries(&mut self, begin: u64, parcel: Parcel) {
+        let end = self.end;
+        self.carried.push_back(Carried { begin, end, parcel });
+    }
+
+    /// What is to be written next. Empty only if everything is written.
+    #[must_use]
+    pub fn unwritten(&self) -> &[u8] {
+        let first = self.chunks.front().map(Vec::as_slice).unwrap_or_default();
+        first.get(self.start..).unwrap_or_default()
+    }
+
+    /// How many bytes are not written.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let held: usize = self.chunks.iter().map(Vec::len).sum();
+        held - self.start
+    }
+
+    /// Whether everything is written; it may not be flushed yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// How much memory the bytes take, whether they are written or not.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.chunks.iter().map(Vec::capacity).sum()
+    }
+
+    /// Whether everything is written and flushed.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        !self.dirty
+    }
+
+    /// When the other side has read nothing for so long.
+    #[must_use]
+    pub fn stalled_at(&self, stall: Duration) -> Option<Instant> {
+        let waiting = self.progress.filter(|_| self.dirty);
+        waiting.map(|since| since + stall)
+    }
+
+    /// The socket has taken so many bytes of [`SendBuffer::unwritten`].
+    pub fn written(&mut self, count: usize) {
+        self.start += count;
+        self.written += count as u64;
+        self.progress = Some(Instant::now());
+        if self.chunks.front().is_some_and(|it| self.start >= it.len()) {
+            self.chunks.pop_front();
+            self.start = 0;
+        }
+    }
+
+    /// Everything written has left: the stanzas in it are delivered.
+    pub fn flushed(&mut self) {
+        let written = self.written;
+        while let Some(carried) = self.carried.pop_front_if(|it| it.end <= written) {
+            carried.parcel.delivered();
+        }
+        if self.is_empty() {
+            self.chunks = VecDeque::new();
+            self.carried = VecDeque::new();
+            self.dirty = false;
+        }
+    }
+
+    /// Takes out the stanzas of which no byte is written, with their bytes: another connection is to
+    /// carry them. Everything else stays.
+    #[must_use]
+    pub fn take_back(&mut self) -> Vec<Parcel> {
+        let begun = self
+            .carried
+            .partition_point(|carried| carried.begin < self.written);
+        let untouched = self.carried.split_off(begun);
+        let Some(first) = untouched.front() else {
+            return Vec::new();
+        };
+        // What stands before the first of them stays where it is: nothing of it is copied.
+        let mut behind = self.cut(first.begin);
+        let mut at = first.begin;
+        let mut parcels = Vec::with_capacity(untouched.len());
+        for Carried { begin, end, parcel } in untouched {
+            let kept = behind.by_ref().take(position(begin - at)).collect();
+            self.append_own(kept);
+            behind.by_ref().take(position(end - begin)).for_each(drop);
+            at = end;
+            parcels.push(parcel);
+        }
+        self.append_own(behind.collect());
+        parcels
+    }
+
+    /// Cuts off, and returns, what stands behind a position that is not written yet.
+    fn cut(&mut self, at: u64) -> std::vec::IntoIter<u8> {
+        let mut keep = position(at - self.written) + self.start;
+        let mut rest = Vec::new();
+        for chunk in &mut self.chunks {
+            rest.extend(chunk.drain(keep.min(chunk.len())..));
+            keep -= keep.min(chunk.len());
+        }
+        self.chunks.retain(|chunk| !chunk.is_empty());
+        self.end = at;
+        rest.into_iter()
+    }
+
+    fn append_own(&mut self, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            self.append(bytes);
+        }
+    }
+
+    /// At the end of the connection: the stanzas that were begun, and those that were not.
+    #[must_use]
+    pub fn leftovers(mut self) -> (Vec<Parcel>, Vec<Parcel>) {
+        let untouched = self.take_back();
+        let begun = self.carried.into_iter().map(|carried| carried.parcel);
+        (begun.collect(), untouched)
+    }
+}
+
+/// A distance between two positions in the buffer, whose bytes are all in memory.
+fn position(distance: u64) -> usize {
+    usize::try_from(distance).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests;
