@@ -227,6 +227,10 @@ impl Reached {
     }
 }
 
+/// Why there is no stream, where the time was up before one was begun.
+const NO_DNS: Reason = Reason::EstablishmentTimeout("the answer of DNS");
+const NO_CONNECTION: Reason = Reason::EstablishmentTimeout("a connection");
+
 /// Tries one place after the other until a stream has opened, or its question is answered; all of
 /// it until `deadline`.
 async fn reach(
@@ -249,14 +253,14 @@ async fn reach(
         partner: &partner,
     };
     let places = timeout_at(deadline.into(), places(edge, pair, &partner)).await;
-    let places = places.unwrap_or(Err(Reason::EstablishmentTimeout));
+    let places = places.unwrap_or(Err(NO_DNS));
     let places = places.map_err(|reason| way.failed(edge.registry.number(), None, reason))?;
     let mut failure = None;
     for target in places {
         let mut try_external = true;
         loop {
             if Instant::now() >= deadline {
-                return Err(failure.unwrap_or_else(|| Reason::EstablishmentTimeout.into()));
+                return Err(failure.unwrap_or_else(|| NO_CONNECTION.into()));
             }
             let number = edge.registry.number();
             let (stream, address) = match open(edge, &target, deadline).await {

@@ -1,5 +1,6 @@
 //! Why something was refused: one enum for the wire, the counters, the operator and the docs.
 
+mod kinds;
 mod words;
 
 use std::net::SocketAddr;
@@ -105,8 +106,8 @@ pub enum Reason {
     TooManyDials,
     /// The other side sent no stream header in time.
     HeaderTimeout,
-    /// The stream was not ready in time.
-    EstablishmentTimeout,
+    /// The stream was not ready in time; what was awaited when the time was up.
+    EstablishmentTimeout(&'static str),
     /// A stanza was begun, and not finished in time.
     StanzaUnfinished,
     /// A ping found no answer.
@@ -241,49 +242,6 @@ impl Reason {
         }
     }
 
-    /// Which of our limits on a stream was reached, if it was one that the other side can keep to:
-    /// the application condition of the stream error (RFC 6120 §4.9.4).
-    #[must_use]
-    pub fn limit(&self) -> Option<&'static str> {
-        match self {
-            Self::Xml(fault) => fault.limit(),
-            Self::TooManyStrangers(_)
-            | Self::TooMuchUnproven
-            | Self::TooManyAttempts
-            | Self::TooManyPartnerStreams(_) => Some(self.code()),
-            _ => None,
-        }
-    }
-
-    /// Whether this was decided on this side alone, and says nothing about the other.
-    #[must_use]
-    pub fn is_own_decision(&self) -> bool {
-        matches!(
-            self,
-            Self::UnknownLocalDomain(_)
-                | Self::UnknownPartner { .. }
-                | Self::PolicyChanged(_)
-                | Self::TooManyStreams
-                | Self::TooManyPartnerStreams(_)
-                | Self::TooManyDials
-        )
-    }
-
-    /// Whether this is a partner's terms or `[access]` keeping a stanza from passing: then the
-    /// answer depends on the stanza, and may say less than the reason.
-    #[must_use]
-    pub fn is_stanza_policy(&self) -> bool {
-        matches!(
-            self,
-            Self::KindNotAllowed(_)
-                | Self::NamespaceNotAllowed(_)
-                | Self::NotAContact
-                | Self::UnaskedAnswer
-                | Self::ConversationNotAllowed(_)
-                | Self::AccessDenied
-        )
-    }
-
     /// Code, stream condition, stanza condition: the table behind the three methods above.
     fn row(&self) -> (&'static str, &'static str, (&'static str, &'static str)) {
         const TIMEOUT: (&str, &str) = ("wait", "remote-server-timeout");
@@ -344,7 +302,9 @@ impl Reason {
             Self::TlsNotOffered => ("tls-not-offered", "policy-violation", TIMEOUT),
             Self::TooManyDials => ("too-many-dials", "resource-constraint", CONSTRAINT),
             Self::HeaderTimeout => ("header-timeout", "connection-timeout", TIMEOUT),
-            Self::EstablishmentTimeout => ("establishment-timeout", "connection-timeout", TIMEOUT),
+            Self::EstablishmentTimeout(_) => {
+                ("establishment-timeout", "connection-timeout", TIMEOUT)
+            }
             Self::StanzaUnfinished => ("stanza-unfinished", "connection-timeout", TIMEOUT),
             Self::PingTimeout => ("ping-timeout", "connection-timeout", TIMEOUT),
             Self::Idle => ("idle", "connection-timeout", TIMEOUT),

@@ -278,7 +278,10 @@ impl Machine for Component {
                 }
                 match self.state {
                     State::Closing(..) => self.gone(Reason::PeerClosed),
-                    _ => self.fail(now, Reason::EstablishmentTimeout),
+                    State::ExpectHeader => {
+                        self.fail(now, Reason::EstablishmentTimeout("the stream header"));
+                    }
+                    _ => self.fail(now, Reason::EstablishmentTimeout("the handshake")),
                 }
             }
             Input::Deliver(stanza) => {

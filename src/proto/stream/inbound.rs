@@ -181,6 +181,17 @@ impl Inbound {
         expiry.look(now).map(Reason::CertificateExpired)
     }
 
+    /// What the partner, or its authoritative server, still owes until something is proven.
+    fn waiting_for(&self) -> &'static str {
+        match &self.state {
+            State::ExpectHeader(state) => state.waiting_for(),
+            State::Negotiating(open) => open.waiting_for(),
+            State::Nameless(_) => "<starttls/>",
+            State::ExpectTls(_) => "the end of the TLS handshake",
+            State::Closing(..) | State::Closed => "the closing tag",
+        }
+    }
+
     /// When a stanza that was begun must be whole: whoever has proven a pair may send much, but
     /// not keep it here in pieces.
     fn stanza_due(&self) -> Option<Instant> {
@@ -217,7 +228,7 @@ impl Machine for Inbound {
                         };
                         self.fail(now, reason);
                     }
-                    _ => self.fail(now, Reason::EstablishmentTimeout),
+                    _ => self.fail(now, Reason::EstablishmentTimeout(self.waiting_for())),
                 }
             }
             Input::Answer(answer) => self.advance(now, |state, cx| match state {

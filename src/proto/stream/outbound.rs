@@ -240,7 +240,7 @@ impl Outbound {
                 | Reason::Transport(_)
                 | Reason::Xml(_)
                 | Reason::TooMuchUnproven
-                | Reason::EstablishmentTimeout,
+                | Reason::EstablishmentTimeout(_),
             ) => self.in_words(doubt.reason()),
             (_, Reason::Xml(Fault::WrongContentNamespace(ns)))
                 if !self.is_done && ns == Ns::CLIENT.as_str().into() =>
@@ -370,7 +370,29 @@ impl Outbound {
                 Due::Ping => self.ping(now.monotonic + Timing::PING_ANSWER),
             },
             _ if is_without_header => self.fail(now, Reason::HeaderTimeout),
-            _ => self.fail(now, Reason::EstablishmentTimeout),
+            _ => self.fail(now, Reason::EstablishmentTimeout(self.waiting_for())),
+        }
+    }
+
+    /// What the partner still owes until the stream is open, or the question answered.
+    fn waiting_for(&self) -> &'static str {
+        match &self.state {
+            State::Connecting => "the connection",
+            State::ExpectHeader(channel) if channel.proven.is_some() => {
+                "the stream header after SASL"
+            }
+            State::ExpectHeader(channel) if channel.encryption.report().is_some() => {
+                "the stream header after TLS"
+            }
+            // What was wrong with the one that came is told in its place.
+            State::ExpectHeader(_) | State::Doubt(_) => "the stream header",
+            State::ExpectFeatures(_) => "the stream features",
+            State::ExpectProceed => "the answer to <starttls/>",
+            State::ExpectTls => "the end of the TLS handshake",
+            State::ExpectSasl(..) => "the answer to SASL EXTERNAL",
+            State::ExpectDialback(..) => "the answer to our dialback key",
+            State::ExpectAnswer(_) => "the word on a dialback key",
+            State::Open(_) | State::Closing(_) | State::Closed => "the closing tag",
         }
     }
 

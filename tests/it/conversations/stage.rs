@@ -51,6 +51,8 @@ pub(crate) struct Stage<'s> {
 enum Done {
     Sent(Sent),
     Said(String),
+    /// The code of the reason, and its words.
+    Closed(String, String),
     Stanza(Element),
     Refused(String, Option<Element>),
     Record(String),
@@ -251,7 +253,7 @@ impl<'s> Stage<'s> {
                 Output::Record(record) => Done::Record(describe(&record)),
                 Output::Close(reason) => {
                     self.closed = true;
-                    Done::Said(format!("close {}", reason.code()))
+                    Done::Closed(reason.code().to_owned(), reason.to_string())
                 }
             };
             self.outputs.push_back(done);
@@ -294,6 +296,10 @@ impl<'s> Stage<'s> {
         };
         let fits = match (name, &got) {
             ("record", Some(Done::Record(got))) => rest == got,
+            ("close", Some(Done::Closed(code, text))) => {
+                let (want, words) = rest.split_once(": ").unwrap_or((rest, ""));
+                want == code && text.contains(words)
+            }
             ("stanza", Some(Done::Stanza(got))) => {
                 is_element(&lab::element(self.dialect, rest), got, &mut self.names)
             }

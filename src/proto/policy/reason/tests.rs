@@ -77,7 +77,7 @@ fn every_reason() -> Vec<Reason> {
         Reason::TlsNotOffered,
         Reason::TooManyDials,
         Reason::HeaderTimeout,
-        Reason::EstablishmentTimeout,
+        Reason::EstablishmentTimeout("the header"),
         Reason::StanzaUnfinished,
         Reason::PingTimeout,
         Reason::Idle,

@@ -91,7 +91,10 @@ impl fmt::Display for Reason {
                 "too many partners are being dialled at once (dials-at-once, dials-at-once-per-partner)",
             ),
             Self::HeaderTimeout => f.write_str("no stream header came in time"),
-            Self::EstablishmentTimeout => f.write_str("the stream was not ready in time"),
+            Self::EstablishmentTimeout(awaited) => write!(
+                f,
+                "the stream was not ready in time: {awaited} had not come"
+            ),
             Self::StanzaUnfinished => f.write_str("a stanza was begun and not finished in time"),
             Self::PingTimeout => f.write_str("a ping was not answered"),
             Self::Idle => f.write_str("no stanza passed for the inactivity timeout"),

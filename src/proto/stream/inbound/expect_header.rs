@@ -75,6 +75,17 @@ impl State {
 }
 
 impl ExpectHeader {
+    /// Which of the headers of a connection is due.
+    pub(super) fn waiting_for(&self) -> &'static str {
+        if !self.proven.is_empty() {
+            "the stream header after SASL"
+        } else if self.before.is_some() || self.after_nobody {
+            "the stream header after TLS"
+        } else {
+            "the stream header"
+        }
+    }
+
     pub(super) fn header(
         mut self: Box<Self>,
         cx: &mut Cx<'_>,

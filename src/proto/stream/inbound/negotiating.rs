@@ -72,6 +72,31 @@ impl Negotiating {
         }
     }
 
+    /// What the next step to a proven pair is.
+    pub(super) fn waiting_for(&self) -> &'static str {
+        let Offer {
+            starttls,
+            external,
+            dialback,
+            ..
+        } = self.offer;
+        if !self.pending.is_empty() {
+            "the authoritative server's word on a dialback key"
+        } else if self.challenged {
+            "the response to a SASL challenge"
+        } else if starttls && dialback {
+            "<starttls/> or a dialback key"
+        } else if starttls {
+            "<starttls/>"
+        } else if external && dialback {
+            "SASL EXTERNAL or a dialback key"
+        } else if external {
+            "SASL EXTERNAL"
+        } else {
+            "a dialback key"
+        }
+    }
+
     pub(super) fn element(&mut self, cx: &mut Cx<'_>, element: Element) -> Result<Next, Reason> {
         let is_free = self.proven.is_empty() || *element.ns() == Ns::CONTENT;
         let next = self.handle(cx, element)?;

@@ -111,7 +111,7 @@ fn unreachable(word: &str) -> Reason {
             condition: Condition::HostUnknown,
             text: detail,
         },
-        "timeout" => Reason::EstablishmentTimeout,
+        "timeout" => Reason::EstablishmentTimeout("what the script says"),
         other => panic!("what is {other}?"),
     }
 }
