@@ -62,19 +62,18 @@ impl StanzaPolicy {
         };
         let mut conversation = None;
         if one_sided {
-            let pair = PairDigest::of(&(
-                addressed.local().normal_bare(),
-                addressed.remote().normal_bare(),
-            ));
+            let local = addressed.local().normal_bare();
+            let users = (local, addressed.remote().normal_bare());
+            let pair = PairDigest::of(&users);
             remembered.is_open = lock(&self.conversations).is_open(account, &pair, now);
             let may_open = initiative.admits(direction);
             if remembered.is_open || (may_open && !addressed.is_answer()) {
-                conversation = Some(pair);
+                conversation = Some((users.0, pair));
             }
         }
         let stanza = permit_under(partner, addressed, remembered, rules, annotate)?;
-        if let Some(pair) = conversation {
-            lock(&self.conversations).heard(account, pair, now);
+        if let Some((local, pair)) = conversation {
+            lock(&self.conversations).heard(account, local.as_str(), pair, now);
         }
         match direction {
             Direction::Outbound => lock(&self.sent).note(account, &stanza, now),

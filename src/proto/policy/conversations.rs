@@ -16,9 +16,9 @@ impl Conversations {
     /// How long a conversation stays open after its last stanza.
     const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-    /// A stanza passed in a conversation that is open, or that it opens.
-    pub fn heard(&mut self, partner: &Domain, pair: PairDigest, now: Instant) {
-        self.0.heard(partner, pair, now);
+    /// A stanza passed in a local user's conversation that is open, or that it opens.
+    pub fn heard(&mut self, partner: &Domain, user: &str, pair: PairDigest, now: Instant) {
+        self.0.heard(partner, user, pair, now);
     }
 
     /// Whether a conversation is open.

@@ -1,6 +1,7 @@
 //! What is remembered of each partner for a while, in bounded memory: [`Recent`].
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
@@ -34,11 +35,11 @@ impl PairDigest {
     }
 }
 
-/// When each of some things was last heard of; by the partner's account, so that whoever has most is
-/// the first to lose some.
+/// When each of some things was last heard of; by the partner's account, so that the partner that has
+/// most is the first to lose some, and of its things those of the local user who has most.
 #[derive(Debug)]
 pub(super) struct Recent {
-    partners: HashMap<Domain, HashMap<PairDigest, Instant>>,
+    partners: HashMap<Domain, HashMap<PairDigest, Heard>>,
     /// Things in all.
     count: usize,
     lifetime: Duration,
@@ -46,8 +47,16 @@ pub(super) struct Recent {
     most: usize,
 }
 
-/// What one thing takes in memory at most, in bytes: 32, and its part of a table that is half empty.
-const PLACE_BYTES: usize = 80;
+/// When a thing was last heard of, and of which local user it is.
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    last: Instant,
+    /// A hash of its address.
+    user: u32,
+}
+
+/// What one thing takes in memory at most, in bytes: 40, and its part of a table that is half empty.
+const PLACE_BYTES: usize = 96;
 /// What a partner takes besides, in places: its name, and an empty table.
 const OF_PARTNER: usize = 8;
 
@@ -64,8 +73,8 @@ impl Recent {
         }
     }
 
-    /// It was heard of.
-    pub(super) fn heard(&mut self, partner: &Domain, what: PairDigest, now: Instant) {
+    /// Something of a local user was heard of.
+    pub(super) fn heard(&mut self, partner: &Domain, user: &str, what: PairDigest, now: Instant) {
         if self.places() + OF_PARTNER >= self.most && !self.knows(partner, &what) {
             self.make_room(now);
         }
@@ -73,7 +82,11 @@ impl Recent {
             Some(own) => own,
             None => self.partners.entry(partner.clone()).or_default(),
         };
-        if own.insert(what, now).is_none() {
+        let heard = Heard {
+            last: now,
+            user: hash(user),
+        };
+        if own.insert(what, heard).is_none() {
             self.count += 1;
         }
     }
@@ -84,7 +97,7 @@ impl Recent {
         self.partners
             .get(partner)
             .and_then(|own| own.get(what))
-            .is_some_and(|last| self.lives(*last, now))
+            .is_some_and(|heard| self.lives(heard.last, now))
     }
 
     /// Forgets one thing.
@@ -114,12 +127,12 @@ impl Recent {
     }
 
     /// Forgets what is over. Where an eighth is not free then, every partner with more than a common
-    /// share loses what was heard of longest ago, down to that share; so this is not done again soon.
+    /// share loses some, down to that share; so this is not done again soon.
     fn make_room(&mut self, now: Instant) {
         let lifetime = self.lifetime;
         let target = self.most - self.most / 8;
         for own in self.partners.values_mut() {
-            own.retain(|_, last| now.saturating_duration_since(*last) < lifetime);
+            own.retain(|_, heard| now.saturating_duration_since(heard.last) < lifetime);
         }
         self.partners.retain(|_, own| !own.is_empty());
         // More partners than there is room for: those go that were heard of longest ago.
@@ -128,7 +141,7 @@ impl Recent {
             .len()
             .saturating_sub(target / (OF_PARTNER + 1));
         if surplus > 0 {
-            let latest = |own: &HashMap<_, Instant>| own.values().max().copied();
+            let latest = |own: &HashMap<_, Heard>| own.values().map(|heard| heard.last).max();
             let mut times: Vec<_> = self.partners.values().filter_map(latest).collect();
             let limit = *times.select_nth_unstable(surplus - 1).1;
             let mut left = surplus;
@@ -141,7 +154,7 @@ impl Recent {
         let sizes = self.partners.values().map(HashMap::len).collect();
         let share = common_share(sizes, target - self.partners.len() * OF_PARTNER);
         for own in self.partners.values_mut() {
-            keep_latest(own, share);
+            keep_fairly(own, share);
         }
         self.count = self.partners.values().map(HashMap::len).sum();
     }
@@ -161,20 +174,58 @@ fn common_share(mut sizes: Vec<usize>, target: usize) -> usize {
     usize::MAX
 }
 
-/// Keeps so many, those that were heard of last.
-fn keep_latest(own: &mut HashMap<PairDigest, Instant>, most: usize) {
-    let mut surplus = own.len().saturating_sub(most);
-    if surplus == 0 {
+/// Keeps so many: each local user who has more than a common share loses what was heard of longest
+/// ago. Where there are more users than that, the latest of all are kept.
+fn keep_fairly(own: &mut HashMap<PairDigest, Heard>, most: usize) {
+    if own.len() <= most {
         return;
     }
-    let mut times: Vec<_> = own.values().copied().collect();
-    let limit = *times.select_nth_unstable(surplus - 1).1;
-    own.retain(|_, last| {
-        let goes = surplus > 0 && *last <= limit;
-        surplus -= usize::from(goes);
-        !goes
-    });
+    let mut users: HashMap<u32, Vec<Instant>> = HashMap::new();
+    for heard in own.values() {
+        users.entry(heard.user).or_default().push(heard.last);
+    }
+    let share = common_share(users.values().map(Vec::len).collect(), most);
+    if share == 0 {
+        let mut surplus = Surplus::of(own.values().map(|heard| heard.last).collect(), most);
+        own.retain(|_, heard| !surplus.takes(heard.last));
+    } else {
+        let surplus = |(user, times)| (user, Surplus::of(times, share));
+        let mut users: HashMap<_, _> = users.into_iter().map(surplus).collect();
+        own.retain(|_, heard| {
+            let surplus = users.get_mut(&heard.user);
+            !surplus.is_some_and(|surplus| surplus.takes(heard.last))
+        });
+    }
     own.shrink_to_fit();
+}
+
+/// How many are to go, the oldest first.
+struct Surplus {
+    left: usize,
+    until: Option<Instant>,
+}
+
+impl Surplus {
+    fn of(mut times: Vec<Instant>, most: usize) -> Self {
+        let left = times.len().saturating_sub(most);
+        let until = left
+            .checked_sub(1)
+            .map(|last| *times.select_nth_unstable(last).1);
+        Self { left, until }
+    }
+
+    fn takes(&mut self, time: Instant) -> bool {
+        let goes = self.left > 0 && self.until.is_some_and(|until| time <= until);
+        self.left -= usize::from(goes);
+        goes
+    }
+}
+
+fn hash(text: &str) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    let [a, b, c, d, ..] = hasher.finish().to_ne_bytes();
+    u32::from_ne_bytes([a, b, c, d])
 }
 
 #[cfg(test)]
@@ -204,12 +255,12 @@ mod tests {
         let fabrikam = partner("fabrikam");
         let mut recent = Recent::new(DAY, BYTES);
         assert!(!recent.is_recent(&fabrikam, &what(0), start));
-        recent.heard(&fabrikam, what(0), start);
+        recent.heard(&fabrikam, "anne", what(0), start);
         let almost = start + DAY - Duration::from_secs(1);
         assert!(recent.is_recent(&fabrikam, &what(0), almost));
         assert!(!recent.is_recent(&fabrikam, &what(1), almost));
         assert!(!recent.is_recent(&partner("other"), &what(0), almost));
-        recent.heard(&fabrikam, what(0), almost);
+        recent.heard(&fabrikam, "anne", what(0), almost);
         assert!(recent.is_recent(&fabrikam, &what(0), start + DAY));
         assert!(!recent.is_recent(&fabrikam, &what(0), almost + DAY));
         recent.forget(&fabrikam, &what(0));
@@ -223,11 +274,11 @@ mod tests {
         let (quiet, loud) = (partner("quiet"), partner("loud"));
         let mut recent = Recent::new(DAY, BYTES);
         for number in 0..100 {
-            recent.heard(&quiet, what(number), start);
+            recent.heard(&quiet, "anne", what(number), start);
         }
         let later = |number: usize| start + Duration::from_millis(u64::try_from(number).unwrap());
         for number in 0..4 * MOST {
-            recent.heard(&loud, what(number), later(number));
+            recent.heard(&loud, "anne", what(number), later(number));
         }
         let end = later(4 * MOST);
         let known: usize = recent.partners.values().map(HashMap::len).sum();
@@ -235,6 +286,31 @@ mod tests {
         assert!((0..100).all(|number| recent.is_recent(&quiet, &what(number), end)));
         assert!(recent.is_recent(&loud, &what(4 * MOST - 1), end));
         assert!(!recent.is_recent(&loud, &what(0), end));
+    }
+
+    #[test]
+    fn a_loud_user_pushes_out_nobody_but_itself() {
+        let start = Instant::now();
+        let fabrikam = partner("fabrikam");
+        let mut recent = Recent::new(DAY, BYTES);
+        let later = |number: usize| start + Duration::from_millis(u64::try_from(number).unwrap());
+        for number in 0..100 {
+            recent.heard(&fabrikam, "anne", what(number), start);
+        }
+        for number in 100..4 * MOST {
+            recent.heard(&fabrikam, "eve", what(number), later(number));
+        }
+        let end = later(4 * MOST);
+        assert!(recent.places() <= MOST);
+        assert!((0..100).all(|number| recent.is_recent(&fabrikam, &what(number), end)));
+        assert!(recent.is_recent(&fabrikam, &what(4 * MOST - 1), end));
+        // With more users than places the latest are kept.
+        for number in 0..4 * MOST {
+            let user = format!("user{number}");
+            recent.heard(&fabrikam, &user, what(5 * MOST + number), end);
+            assert!(recent.places() <= MOST);
+        }
+        assert!(recent.is_recent(&fabrikam, &what(9 * MOST - 1), end));
     }
 
     /// Under `[default-partner]` one person may have any number of domains.
@@ -246,7 +322,12 @@ mod tests {
         let mut walks = 0;
         for number in 0..8 * MOST {
             let before = recent.count;
-            recent.heard(&partner(&format!("p{number}")), what(0), later(number));
+            recent.heard(
+                &partner(&format!("p{number}")),
+                "anne",
+                what(0),
+                later(number),
+            );
             walks += usize::from(recent.count <= before);
             assert!(recent.places() <= MOST && recent.partners.len() == recent.count);
         }

@@ -28,15 +28,15 @@ impl Sent {
         }
         let (local, remote) = (&stanza.from, &stanza.to);
         if stanza.kind == Kind::Iq {
-            self.0
-                .heard(partner, of_request(local, remote, stanza), now);
+            let request = of_request(local, remote, stanza);
+            self.0.heard(partner, local.bare(), request, now);
             return;
         }
         let of_address = of_push(stanza.kind, local, remote.normal_bare().as_str());
         let of_domain = of_push(stanza.kind, local, remote.domain().as_str());
-        self.0.heard(partner, of_address, now);
+        self.0.heard(partner, local.bare(), of_address, now);
         if of_domain != of_address {
-            self.0.heard(partner, of_domain, now);
+            self.0.heard(partner, local.bare(), of_domain, now);
         }
     }
 
