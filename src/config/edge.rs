@@ -99,6 +99,10 @@ fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
     }
     let place = Some(&partners_place);
     let partners = partners::read(&partners_path, place, &locals, (&defaults, now), findings);
+    if let Some(rules) = &partners.rules {
+        let longest = rules.max_stanza_bytes().max(s2s.max_stanza_bytes);
+        sections::check_queue_bytes(&root, s2s.queue_bytes, longest);
+    }
     let (access, contact_limit) = access::read(&root, &locals);
     let dialback = sections::dialback(&root, &state_directory);
     let dns = sections::dns(&root);

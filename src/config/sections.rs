@@ -145,6 +145,23 @@ pub(super) fn dialback(root: &Section<'_>, state_directory: &Path) -> Option<Dia
         .map(DialbackSource::Known)
 }
 
+/// How many of the longest stanzas must find room: half of it is for one direction, a quarter of that for
+/// one local user, and a stanza may be longer when it is written.
+const LONGEST_STANZAS: usize = 32;
+
+/// A stanza for which there can never be room would be bounced each time.
+pub(super) fn check_queue_bytes(root: &Section<'_>, queue_bytes: usize, longest: usize) {
+    let needed = longest.saturating_mul(LONGEST_STANZAS);
+    if queue_bytes < needed {
+        root.findings.add(Problem::error(
+            "queue-too-small",
+            &root.section("s2s").place(),
+            format!("`queue-bytes` has no room for stanzas of {longest} bytes, which max-stanza-bytes allows"),
+            format!("write `queue-bytes = {needed}` or more under [s2s], or lower max-stanza-bytes"),
+        ));
+    }
+}
+
 pub(super) fn dns(root: &Section<'_>) -> Dns {
     let section = root.section("dns");
     let hint = "write an IP address, with a port if it is not 53: \"192.0.2.53:53\"";

@@ -13,6 +13,7 @@ use crate::net::live::log_limiter::LogLimiter;
 use crate::net::relay::backoff::Backoff;
 use crate::net::relay::learning;
 use crate::net::relay::routes::Routes;
+use crate::net::relay::ways::WaysOut;
 use crate::net::session::driver::OUT_BYTES;
 use crate::net::session::send_buffer::CHUNK;
 use crate::ops::logging;
@@ -125,6 +126,12 @@ pub fn rows(config: &Config, processors: usize) -> Vec<Row> {
             stream,
         ),
         one(Users, "ways out", Routes::BYTES),
+        row(
+            Users,
+            "what links remember of users and domains",
+            Some(config.domains.len()),
+            WaysOut::BYTES,
+        ),
         row(
             Users,
             "streams that are being opened",

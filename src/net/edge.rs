@@ -148,7 +148,7 @@ impl Edge {
             context: watch::Sender::new(context),
             settings: ArcSwap::from_pointee(settings),
         };
-        edge.hub.stock.set_limit(edge.settings.load().queue_bytes);
+        edge.hub.set_queue_bytes(edge.settings.load().queue_bytes);
         edge.hub.log_bodies(edge.settings.load().message_bodies);
         edge.hub.log_addresses(edge.settings.load().log_addresses);
         (Arc::new(edge), wanted)
@@ -181,7 +181,7 @@ impl Edge {
         self.hub.log_bodies(settings.message_bodies);
         self.hub.log_addresses(settings.log_addresses);
         self.contacts.limit_each(settings.contact_limit);
-        self.hub.stock.set_limit(settings.queue_bytes);
+        self.hub.set_queue_bytes(settings.queue_bytes);
         self.dials.set_limits(of_dials(settings.dials));
         self.settings.store(Arc::new(settings));
         self.hub.replace(Arc::clone(&context));

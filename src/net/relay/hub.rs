@@ -54,8 +54,10 @@ pub struct Hub {
     pub backoff: Backoff,
     inward: Mutex<HashMap<Domain, Arc<Queue>>>,
     outward: Routes,
-    /// The room for all that waits.
-    pub stock: Arc<Stock>,
+    /// The room for all that waits for gateways.
+    inward_stock: Arc<Stock>,
+    /// The room for all that waits for partners.
+    outward_stock: Arc<Stock>,
 }
 
 impl Hub {
@@ -68,7 +70,7 @@ impl Hub {
         contacts: Contacts,
         wanted: mpsc::Sender<Wish>,
     ) -> Self {
-        let stock = Arc::<Stock>::default();
+        let outward_stock = Arc::<Stock>::default();
         Self {
             context: ArcSwap::new(context),
             partners: Partners::new(Arc::clone(&ledger)),
@@ -82,14 +84,22 @@ impl Hub {
             is_over: AtomicBool::new(false),
             backoff: Backoff::default(),
             inward: Mutex::default(),
-            outward: Routes::new(wanted, Arc::clone(&stock)),
-            stock,
+            outward: Routes::new(wanted, Arc::clone(&outward_stock)),
+            inward_stock: Arc::default(),
+            outward_stock,
         }
     }
 
     /// Other rules hold from here on.
     pub fn replace(&self, context: Arc<Context>) {
         self.context.store(context);
+    }
+
+    /// So much may wait, in bytes: half of it for gateways, half for partners, so that neither side
+    /// can stop the other.
+    pub fn set_queue_bytes(&self, bytes: usize) {
+        self.inward_stock.set_limit(bytes / 2);
+        self.outward_stock.set_limit(bytes / 2);
     }
 
     /// How a partner's domain stands now: looked up once, and then carried.
@@ -119,7 +129,11 @@ impl Hub {
         self.renew(&mut way.standing, &way.pair.remote);
         let accepted = way.standing.counters.accept(Direction::Inbound);
         if let Some(parcel) = self.judge(addressed, accepted, &way.standing, now) {
-            way.inbox.push(&way.standing.state.account, parcel).await;
+            let parcel = parcel.on_account_of(way.standing.share.clone());
+            let queued = way.inbox.push(&way.standing.state.account, parcel).await;
+            if let Err(parcel) = queued {
+                self.bounce(parcel, &Reason::QueueFull.into());
+            }
             self.tell_of_absence(&way.pair.local, &way.inbox);
         }
         self.pace(&way.standing, now).await;
@@ -161,10 +175,13 @@ impl Hub {
         if self.is_over.load(Relaxed) {
             return None;
         }
+        let share = ways.share_of(addressed.from.bare());
         let way = ways.of(addressed.to.domain(), |remote| self.standing(remote));
         self.renew(&mut way.standing, addressed.to.domain());
         let accepted = way.standing.counters.accept(Direction::Outbound);
-        let parcel = self.judge(addressed, accepted, &way.standing, now)?;
+        let parcel = self
+            .judge(addressed, accepted, &way.standing, now)?
+            .on_account_of(Some(share));
         let entry = way.standing.entry.as_ref();
         let decides = entry.is_some_and(|entry| entry.terms.asks_for_contacts());
         match self.learning.take(parcel, decides) {
@@ -321,11 +338,17 @@ impl Hub {
 
     /// What the edge itself says to a sender, on either side.
     pub fn answer(&self, stanza: Validated<Stanza>) {
-        if self.stock.is_half_full() {
+        let is_inward = self.context.load().rules.is_local(stanza.to.domain());
+        let stock = if is_inward {
+            &self.inward_stock
+        } else {
+            &self.outward_stock
+        };
+        if stock.is_half_full() {
             // As with a full lane: an error is lost, no stanza.
             return self.ledger.count(Reason::QueueFull.code());
         }
-        if self.context.load().rules.is_local(stanza.to.domain()) {
+        if is_inward {
             let lane = self.account_of(stanza.from.domain());
             let local = stanza.to.domain().clone();
             let queue = self.inbox(&local);
@@ -415,7 +438,7 @@ impl Hub {
         let mut inward = lock(&self.inward);
         let queue = inward
             .entry(local.clone())
-            .or_insert_with(|| Arc::new(Queue::sharing(Arc::clone(&self.stock))));
+            .or_insert_with(|| Arc::new(Queue::sharing(Arc::clone(&self.inward_stock))));
         Arc::clone(queue)
     }
 

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::net::relay::stock::Share;
 use crate::ops::counters::{Ledger, PartnerCounters};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Budget, Partner};
@@ -52,6 +53,8 @@ pub struct Standing {
     pub counters: Arc<PartnerCounters>,
     /// What is kept of it.
     pub state: Arc<PartnerState>,
+    /// On whose account its stanzas wait, where that is not its lane alone.
+    pub share: Option<Arc<Share>>,
 }
 
 impl Standing {
@@ -67,6 +70,9 @@ impl Standing {
 pub struct Partners {
     ledger: Arc<Ledger>,
     states: Mutex<States>,
+    /// What all that are partners by `[default-partner]` alone hold together: half of the room, because
+    /// one person may have any number of domains.
+    unlisted: Arc<Share>,
 }
 
 /// A partner whose budget is full again, after five seconds of silence, and that no stream carries, is
@@ -87,6 +93,7 @@ impl Partners {
     pub fn new(ledger: Arc<Ledger>) -> Self {
         Self {
             ledger,
+            unlisted: Arc::new(Share::one_of(2)),
             states: Mutex::new(States {
                 by_account: HashMap::new(),
                 sweep_at: FEW,
@@ -106,8 +113,10 @@ impl Partners {
             None => self.ledger.unlisted(),
         };
         let rate = entry.as_ref().map_or(0, |entry| entry.terms.stanza_rate);
+        let is_listed = rules.listed_as(remote).is_some();
         Standing {
             context: Arc::clone(context),
+            share: (!is_listed).then(|| Arc::clone(&self.unlisted)),
             counters,
             state: lock(&self.states).of(rules.account_of(remote), rate, now),
             entry,

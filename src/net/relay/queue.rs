@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use self::lanes::{Entry, Lanes};
-use crate::net::relay::stock::{Held, Stock};
+use crate::net::relay::stock::{Held, Share, Stock};
 use crate::ops::counters::Accepted;
 use crate::proto::jid::Domain;
 use crate::proto::stanza::{Validated, Written};
@@ -37,7 +37,9 @@ pub struct Parcel {
     pub since: Instant,
     /// What it takes in memory, in bytes.
     cost: usize,
-    /// Its share of the room for all that waits, once it waits.
+    /// On whose account it waits, where that one may have many lanes.
+    share: Option<Arc<Share>>,
+    /// Its part of the room for all that waits, once it waits.
     held: Option<Held>,
 }
 
@@ -59,6 +61,7 @@ impl Parcel {
             stanza,
             accepted: Some(accepted),
             since: now,
+            share: None,
             held: None,
         }
     }
@@ -71,8 +74,15 @@ impl Parcel {
             stanza,
             accepted: None,
             since: Instant::now(),
+            share: None,
             held: None,
         }
+    }
+
+    /// It waits on this account.
+    #[must_use]
+    pub fn on_account_of(self, share: Option<Arc<Share>>) -> Self {
+        Self { share, ..self }
     }
 
     /// It was written to the other side.
@@ -153,16 +163,27 @@ impl Queue {
     }
 
     /// Queues a parcel, waiting while the lane is full: this is what slows a partner's socket.
-    pub async fn push(&self, lane: &Domain, parcel: Parcel) {
+    ///
+    /// # Errors
+    /// The parcel, where it is larger than all the room there is.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the parcel comes back to be bounced"
+    )]
+    pub async fn push(&self, lane: &Domain, parcel: Parcel) -> Result<(), Parcel> {
         let mut parcel = match self.push_within(PATIENT_LANE_BYTES, lane, parcel) {
-            Ok(()) => return,
+            Ok(()) => return Ok(()),
             Err(back) => back.parcel(),
         };
         loop {
             let (space, freed) = (self.space.notified(), self.stock.freed());
             match self.push_within(PATIENT_LANE_BYTES, lane, parcel) {
-                Ok(()) => return,
+                Ok(()) => return Ok(()),
                 Err(back) => parcel = back.parcel(),
+            }
+            let needed = parcel.cost + OF_LANE;
+            if !self.stock.can_hold(needed, parcel.share.as_deref()) {
+                return Err(parcel);
             }
             tokio::select! {
                 () = space => {}
@@ -194,7 +215,8 @@ impl Queue {
             Some(waiting) => (waiting, 0),
             None => (0, OF_LANE),
         };
-        let Some(mut held) = self.stock.take(parcel.cost + of_lane, waiting, most) else {
+        let taken = (self.stock).take(parcel.cost + of_lane, waiting, most, parcel.share.as_ref());
+        let Some(mut held) = taken else {
             return Err(NotQueued::Full(parcel));
         };
         let room = (of_lane > 0).then(|| held.split(of_lane));

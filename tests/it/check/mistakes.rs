@@ -230,6 +230,11 @@ pub(super) const VALUES: &[Mistake] = &[
     ),
     mistake(
         "[tls]",
+        "[s2s]\nqueue-bytes = 8388608\nmax-stanza-bytes = 300000\n[tls]",
+        &["edge.toml:4:1 queue-too-small"],
+    ),
+    mistake(
+        "[tls]",
         "[s2s]\nconnection-limit = 99999999999999999999999\n[tls]",
         &["edge.toml:5:20 out-of-range"],
     ),

@@ -272,7 +272,7 @@ fn a_stanza_costs_what_it_takes_in_a_queue() {
 fn who_waits_for_room_wakes_nobody() {
     let stock = Arc::<Stock>::default();
     let one = parcel("m");
-    stock.set_limit(one.cost + OF_LANE + OF_LANE);
+    stock.set_limit(2 * (one.cost + OF_LANE) - 1);
     let queue = Queue::sharing(Arc::clone(&stock));
     assert!(queue.try_push(&lane("a.example"), one).is_ok());
     let freed = stock.freed();
@@ -282,4 +282,20 @@ fn who_waits_for_room_wakes_nobody() {
     let mut waits = pin!(queue.push(&b, parcel("m")));
     assert!(once(waits.as_mut()).is_none());
     assert!(once(freed.as_mut()).is_none());
+}
+
+#[test]
+fn what_is_larger_than_all_room_comes_back_at_once() {
+    let stock = Arc::<Stock>::default();
+    stock.set_limit(10_000);
+    let queue = Queue::sharing(Arc::clone(&stock));
+    let a = lane("a.example");
+    let long = parcel(&"x".repeat(10_000));
+    assert!(matches!(once(pin!(queue.push(&a, long))), Some(Err(_))));
+    // Where a reload makes the room smaller than what waits for it, too.
+    assert!(queue.try_push(&a, parcel(&"x".repeat(2_000))).is_ok());
+    let mut waits = pin!(queue.push(&a, parcel(&"x".repeat(2_000))));
+    assert!(once(waits.as_mut()).is_none());
+    stock.set_limit(3_000);
+    assert!(matches!(once(waits.as_mut()), Some(Err(_))));
 }
