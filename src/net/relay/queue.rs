@@ -166,10 +166,6 @@ impl Queue {
     ///
     /// # Errors
     /// The parcel, where it is larger than all the room there is.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the parcel comes back to be bounced"
-    )]
     pub async fn push(&self, lane: &Domain, parcel: Parcel) -> Result<(), Parcel> {
         let mut parcel = match self.push_within(PATIENT_LANE_BYTES, lane, parcel) {
             Ok(()) => return Ok(()),
