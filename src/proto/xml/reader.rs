@@ -102,7 +102,8 @@ impl Reader {
 
     /// Takes bytes from the socket. Ask [`Reader::next`] until it has no more before the next call.
     pub fn feed(&mut self, bytes: &[u8]) {
-        if self.fault.is_some() {
+        // Nothing new: what is left need not be moved. A machine reads on in this way after each stanza.
+        if self.fault.is_some() || bytes.is_empty() {
             return;
         }
         if self.start == self.buffer.len() {
