@@ -3,6 +3,8 @@
 //! Inward there is one queue a local domain (its gateway takes from it), outward one a pair (its
 //! stream takes from it). A stanza that cannot be carried is answered with the truth.
 
+mod ends;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +16,6 @@ use tokio::time::sleep;
 
 use crate::net::live::log_limiter::LogLimiter;
 use crate::net::live::mailbox::Mailbox;
-use crate::net::live::told::Told;
 use crate::net::relay::backoff::Backoff;
 use crate::net::relay::learning::{Learning, Next, Taken};
 use crate::net::relay::partners::{Partners, Standing};
@@ -29,10 +30,10 @@ use crate::proto::auth::Pair;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::policy::contact::Link;
-use crate::proto::stanza::{Addressed, Kind, Stanza, Users, Validated, bounce};
+use crate::proto::stanza::{Addressed, Kind, Stanza, Users};
 use crate::proto::stream::Context;
 use crate::proto::xml::{Dialect, Ns};
-use crate::store::{Contacts, StoreError};
+use crate::store::Contacts;
 
 /// The meeting point.
 #[derive(Debug)]
@@ -209,36 +210,6 @@ impl Hub {
         }
     }
 
-    /// A contact was not kept. The subscription is bounced where it decides what may pass: its
-    /// answer would be refused, so better the user knows now.
-    fn not_kept(&self, error: &StoreError, pair: &Pair, parcel: Option<Parcel>) {
-        let reason = match error {
-            StoreError::AccountFull(limit) => Reason::TooManyContacts(*limit),
-            error => Reason::ContactNotKept(error.to_string()),
-        };
-        let users = parcel.as_ref().map(|parcel| self.users_of(&parcel.stanza));
-        let users = users.unwrap_or_default();
-        let partner = self.partner(&pair.remote);
-        self.ledger.count(reason.code());
-        let line = self
-            .log_limiter
-            .admit(partner.as_ref(), reason.code(), Instant::now());
-        let partner = partner.unwrap_or_else(|| pair.remote.clone());
-        if let Some(left_out) = line {
-            Line::new(Event::ContactNotKept)
-                .partner(&partner)
-                .local(&pair.local)
-                .remote(&pair.remote)
-                .users(&users)
-                .reason(reason.code())
-                .and_more(&reason, left_out)
-                .log();
-        }
-        if let Some(parcel) = parcel {
-            self.bounce(parcel, &reason.into());
-        }
-    }
-
     /// The edge is stopping: nothing is slowed any more.
     pub fn hurry(&self) {
         self.hurry.send_replace(true);
@@ -333,102 +304,6 @@ impl Hub {
                 );
                 None
             }
-        }
-    }
-
-    /// What the edge itself says to a sender, on either side.
-    pub fn answer(&self, stanza: Validated<Stanza>) {
-        let is_inward = self.context.load().rules.is_local(stanza.to.domain());
-        let stock = if is_inward {
-            &self.inward_stock
-        } else {
-            &self.outward_stock
-        };
-        if stock.is_half_full() {
-            // As with a full lane: an error is lost, no stanza.
-            return self.ledger.count(Reason::QueueFull.code());
-        }
-        if is_inward {
-            let lane = self.account_of(stanza.from.domain());
-            let local = stanza.to.domain().clone();
-            let queue = self.inbox(&local);
-            // As many as were accepted, so bounded with them; a full lane loses an error, no stanza.
-            let parcel = Parcel::own(stanza.write(Dialect::Component));
-            if queue.try_push(&lane, parcel).is_err() {
-                self.ledger.count(Reason::QueueFull.code());
-            }
-            self.tell_of_absence(&local, &queue);
-        } else {
-            self.send_out(Parcel::own(stanza.write(Dialect::Server)));
-        }
-    }
-
-    /// Ends a stanza that cannot be carried: its sender is told, where it may be.
-    pub fn bounce(&self, parcel: Parcel, why: &Told) {
-        let Some(accepted) = parcel.accepted else {
-            // An error of ours that finds no way is not answered again.
-            return;
-        };
-        if self.is_over.load(Relaxed) {
-            return accepted.dropped(Reason::Shutdown.code());
-        }
-        let stanza = &parcel.stanza;
-        let inward = self.context.load().rules.is_local(stanza.to.domain());
-        let (local, remote, direction) = if inward {
-            (stanza.to.domain(), stanza.from.domain(), Direction::Inbound)
-        } else {
-            (
-                stanza.from.domain(),
-                stanza.to.domain(),
-                Direction::Outbound,
-            )
-        };
-        let pair = Pair {
-            local: local.clone(),
-            remote: remote.clone(),
-        };
-        let answer = bounce(stanza, &why.reason);
-        let users = self.users_of(stanza);
-        self.end(accepted, why, direction, (&pair, &users), answer);
-    }
-
-    /// The end of a stanza that was not delivered: counted, written down, answered.
-    fn end(
-        &self,
-        accepted: Accepted,
-        why: &Told,
-        direction: Direction,
-        (pair, users): (&Pair, &Users),
-        answer: Option<Validated<Stanza>>,
-    ) {
-        let reason = &why.reason;
-        let event = if answer.is_some() {
-            accepted.bounced(reason.code());
-            Event::StanzaBounced
-        } else {
-            accepted.dropped(reason.code());
-            Event::StanzaDropped
-        };
-        let partner = self.partner(&pair.remote);
-        let line = self
-            .log_limiter
-            .admit(partner.as_ref(), reason.code(), Instant::now());
-        let partner = partner.unwrap_or_else(|| pair.remote.clone());
-        if let Some(left_out) = line {
-            let line = Line::new(event)
-                .direction(direction)
-                .partner(&partner)
-                .local(&pair.local)
-                .remote(&pair.remote)
-                .users(users)
-                .reason(reason.code());
-            match why.stream {
-                Some(stream) => line.stream(stream).and_left_out(left_out).log(),
-                None => line.and_more(reason, left_out).log(),
-            }
-        }
-        if let Some(answer) = answer {
-            self.answer(answer);
         }
     }
 
