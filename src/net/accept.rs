@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::net::edge::Edge;
 use crate::net::io::connect::tune;
+use crate::net::live::log_limiter::What;
 use crate::net::session::driver::WRITE_STALL;
 use crate::net::session::{gateway, inbound};
 use crate::ops::events::{Event, Line};
@@ -102,10 +103,11 @@ fn admit(edge: &Arc<Edge>, stream: TcpStream, address: SocketAddr, port: Port) {
 fn turn_away(edge: &Edge, address: SocketAddr, reason: Reason) {
     let code = reason.code();
     edge.ledger.count(code);
+    let what = What::new(Event::AdmissionRefused, &reason);
     let now = Instant::now();
     if let Some(left_out) = edge
         .log_limiter
-        .admit_stranger(None, address.ip(), code, now)
+        .admit_stranger(None, address.ip(), what, now)
     {
         Line::new(Event::AdmissionRefused)
             .peer_address(address)

@@ -186,6 +186,12 @@ impl Line {
         }
     }
 
+    /// What it tells of.
+    #[must_use]
+    pub fn event(&self) -> Event {
+        self.event
+    }
+
     /// Which way stanzas go on the stream.
     pub fn direction(mut self, direction: Direction) -> Self {
         self.direction = Some(direction.as_str());

@@ -6,6 +6,7 @@ mod charged;
 mod counted;
 mod crowd;
 mod deaf;
+mod flood;
 mod honest;
 mod mesh;
 mod refused;

@@ -9,29 +9,82 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::ops::events::Event;
 use crate::proto::jid::Domain;
-use crate::proto::policy::Network;
+use crate::proto::policy::{Network, Reason};
 
-/// Lines that are written of one thing in one window: of one partner, or of one network.
+/// Lines that are written of one thing in one window: of one partner, or of one source.
 const LINES: u64 = 10;
-/// Lines that are written of all strangers together who fail in one way in one partner's name.
+/// Lines that are written of all strangers together who fail in one way in one partner's name, and of
+/// all domains under `[default-partner]`.
 const STRANGERS: u64 = 60;
 /// How long a window is.
 const WINDOW: Duration = Duration::from_secs(60);
-/// How many things are told apart. Beyond that all windows begin anew: that is a few lines more.
+/// How many things are told apart.
 const MOST: usize = 4096;
 
 /// What was written lately.
 #[derive(Debug, Default)]
 pub struct LogLimiter(Mutex<Windows>);
 
+/// What a line says. Lines that say the same count together, and hide no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct What {
+    event: Event,
+    code: &'static str,
+}
+
+impl What {
+    /// That this happened, for this reason.
+    #[must_use]
+    pub fn new(event: Event, reason: &Reason) -> Self {
+        Self::coded(event, reason.code())
+    }
+
+    /// That this happened, with the code of a reason.
+    #[must_use]
+    pub fn coded(event: Event, code: &'static str) -> Self {
+        Self { event, code }
+    }
+}
+
+impl From<Event> for What {
+    fn from(event: Event) -> Self {
+        Self::coded(event, event.id())
+    }
+}
+
+/// A partner as the log has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// By its primary domain; that of `[default-partner]`, where no entry lists the domain.
+    pub partner: Domain,
+    /// Whether an entry of its own lists it. Anybody can be one of the others.
+    pub is_listed: bool,
+}
+
+/// One of many: whose lines count together, and so use up only a share of what is there for all.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The network of whoever connected.
+    Network(Network),
+    /// A domain that no entry lists, where somebody here writes to it.
+    Domain(Domain),
+}
+
+impl From<IpAddr> for Source {
+    fn from(address: IpAddr) -> Self {
+        Self::Network(Network::of(address))
+    }
+}
+
 #[derive(Debug, Default)]
 struct Windows {
     /// All domains that are no partner's are one thing, or each would have lines of its own.
-    partners: HashMap<(Option<Domain>, &'static str), Window>,
+    partners: HashMap<(Option<Domain>, What), Window>,
     /// By the partner that is claimed, where it is one.
-    strangers: HashMap<(Option<Domain>, &'static str), Window>,
-    networks: HashMap<(Network, Option<Domain>, &'static str), Window>,
+    strangers: HashMap<(Option<Domain>, What), Window>,
+    sources: HashMap<(Source, Option<Domain>, What), Window>,
 }
 
 #[derive(Debug)]
@@ -42,40 +95,68 @@ struct Window {
 }
 
 impl LogLimiter {
-    /// What it takes in memory at most, in bytes: three tables, with a name in each entry.
-    pub const BYTES: usize = 3 * MOST * 512;
+    /// What it takes in memory at most, in bytes: three tables, with a name in each entry, or two.
+    pub const BYTES: usize = 3 * MOST * 768;
 
-    /// Whether a line about a partner and a reason is to be written now; if so, how many were left
-    /// out since the last one.
-    pub fn admit(&self, partner: Option<&Domain>, code: &'static str, now: Instant) -> Option<u64> {
+    /// Whether a line is to be written now about a partner that is listed, or about a domain of our
+    /// own; if so, how many were left out since the last one.
+    pub fn admit(
+        &self,
+        partner: Option<&Domain>,
+        what: impl Into<What>,
+        now: Instant,
+    ) -> Option<u64> {
+        let what = what.into();
         self.with(|windows| {
-            let window = open(&mut windows.partners, (partner.cloned(), code), now);
+            let window = share(&mut windows.partners, partner, what, now);
             window.take(LINES)
         })
     }
 
-    /// The same about a peer that has proven nothing. It may claim to be a partner: then its lines
-    /// are counted apart, so that no flood of others hides why this partner fails; and no network
-    /// can use up what is there for all.
+    /// The same about a peer that has proven nothing, or that anybody can be. It may claim to be a
+    /// partner: then its lines are counted apart, so that no flood of others hides why this partner
+    /// fails; and no source can use up what is there for all.
     pub fn admit_stranger(
         &self,
         claimed: Option<&Domain>,
-        address: IpAddr,
-        code: &'static str,
+        source: impl Into<Source>,
+        what: impl Into<What>,
         now: Instant,
     ) -> Option<u64> {
+        let (source, what) = (source.into(), what.into());
         self.with(|windows| {
-            let all = open(&mut windows.strangers, (claimed.cloned(), code), now);
-            let network = (Network::of(address), claimed.cloned(), code);
-            let of_network = open(&mut windows.networks, network, now);
-            if of_network.lines >= LINES {
+            let all = share(&mut windows.strangers, claimed, what, now);
+            let own = (source, claimed.cloned(), what);
+            if is_full(&mut windows.sources, &own, now) {
+                // What is there for all is not begun anew.
+                windows.sources.clear();
+            }
+            let own = open(&mut windows.sources, own, now);
+            if own.lines >= LINES {
                 all.left_out += 1;
                 return None;
             }
             let left_out = all.take(STRANGERS)?;
-            of_network.lines += 1;
+            own.lines += 1;
             Some(left_out)
         })
+    }
+
+    /// The same about a partner's domain that somebody here writes to.
+    pub fn admit_about(
+        &self,
+        known: Option<&Known>,
+        remote: &Domain,
+        what: impl Into<What>,
+        now: Instant,
+    ) -> Option<u64> {
+        match known {
+            Some(known) if !known.is_listed => {
+                let source = Source::Domain(remote.clone());
+                self.admit_stranger(Some(&known.partner), source, what, now)
+            }
+            known => self.admit(known.map(|known| &known.partner), what, now),
+        }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Windows) -> T) -> T {
@@ -95,16 +176,38 @@ impl Window {
         self.lines += 1;
         Some(std::mem::take(&mut self.left_out))
     }
+
+    fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.began) >= WINDOW
+    }
+}
+
+/// The window of a partner, or where there is no room, that of nobody in particular: whoever fills
+/// the table would else have as many lines as there are partners, again and again.
+fn share<'a>(
+    windows: &'a mut HashMap<(Option<Domain>, What), Window>,
+    partner: Option<&Domain>,
+    what: What,
+    now: Instant,
+) -> &'a mut Window {
+    let mut key = (partner.cloned(), what);
+    if is_full(windows, &key, now) {
+        key.0 = None;
+    }
+    open(windows, key, now)
+}
+
+/// Whether there is no room for one more, though those whose time is over were forgotten.
+fn is_full<K: Eq + Hash>(windows: &mut HashMap<K, Window>, key: &K, now: Instant) -> bool {
+    if windows.len() < MOST || windows.contains_key(key) {
+        return false;
+    }
+    windows.retain(|_, window| !window.is_over(now));
+    windows.len() >= MOST
 }
 
 /// The window of a thing, begun anew where its time is over.
 fn open<K: Eq + Hash>(windows: &mut HashMap<K, Window>, key: K, now: Instant) -> &mut Window {
-    if windows.len() >= MOST && !windows.contains_key(&key) {
-        windows.retain(|_, window| !window.is_over(now));
-        if windows.len() >= MOST {
-            windows.clear();
-        }
-    }
     match windows.entry(key) {
         Entry::Occupied(found) => {
             let window = found.into_mut();
@@ -122,86 +225,5 @@ fn open<K: Eq + Hash>(windows: &mut HashMap<K, Window>, key: K, now: Instant) ->
     }
 }
 
-impl Window {
-    fn is_over(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.began) >= WINDOW
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn domain(text: &str) -> Domain {
-        Domain::parse(text).unwrap()
-    }
-
-    #[test]
-    fn a_flood_is_ten_lines_a_minute_and_a_number() {
-        let [one, other] = ["a.example", "b.example"].map(domain);
-        let start = Instant::now();
-        let log_limiter = LogLimiter::default();
-        let written = (0..1000)
-            .filter(|_| {
-                log_limiter
-                    .admit(Some(&one), "not-a-contact", start)
-                    .is_some()
-            })
-            .count();
-        assert_eq!(written, 10);
-        assert_eq!(
-            log_limiter.admit(Some(&other), "not-a-contact", start),
-            Some(0)
-        );
-        assert_eq!(
-            log_limiter.admit(Some(&one), "access-denied", start),
-            Some(0)
-        );
-        let later = start + WINDOW;
-        assert_eq!(
-            log_limiter.admit(Some(&one), "not-a-contact", later),
-            Some(990)
-        );
-        assert_eq!(
-            log_limiter.admit(Some(&one), "not-a-contact", later),
-            Some(0)
-        );
-    }
-
-    #[test]
-    fn a_flood_of_strangers_hides_no_partner() {
-        let log_limiter = LogLimiter::default();
-        let start = Instant::now();
-        let partner = domain("fabrikam.example");
-        let from = |net: u8, claimed: Option<&Domain>| {
-            log_limiter.admit_stranger(claimed, [198, 51, net, 7].into(), "peer-closed", start)
-        };
-        let written = (0..1000).filter(|_| from(1, None).is_some()).count();
-        assert_eq!(written, 10, "of one network");
-        let written: usize = (2..=255).filter(|net| from(*net, None).is_some()).count();
-        assert_eq!(written, 50, "of all the others");
-        // That partner's own failure is seen, from wherever it comes.
-        assert_eq!(from(1, Some(&partner)), Some(0));
-        let later = start + WINDOW;
-        let address = [203, 0, 113, 1].into();
-        let line = log_limiter.admit_stranger(None, address, "peer-closed", later);
-        // Those of the first network stood in the line of the second.
-        assert_eq!(line, Some(204));
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded() {
-        let log_limiter = LogLimiter::default();
-        let start = Instant::now();
-        for number in 0..3 * MOST {
-            let bits = u32::try_from(number).unwrap() << 8;
-            let name = domain(&format!("d{number}.example"));
-            log_limiter.admit(Some(&name), "unknown-partner", start);
-            log_limiter.admit_stranger(None, std::net::Ipv4Addr::from(bits).into(), "idle", start);
-        }
-        log_limiter.with(|windows| {
-            assert!(windows.partners.len() <= MOST);
-            assert!(windows.networks.len() <= MOST);
-        });
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use crate::net::live::log_limiter::LogLimiter;
+use crate::net::live::log_limiter::{Known, LogLimiter, What};
 use crate::net::live::mailbox::Mailbox;
 use crate::net::relay::backoff::Backoff;
 use crate::net::relay::learning::{Learning, Next, Taken};
@@ -320,7 +320,12 @@ impl Hub {
     /// Says that stanzas wait for a gateway that is not there, where that has just begun.
     pub fn tell_of_absence(&self, local: &Domain, inbox: &Queue) {
         if inbox.is_newly_unattended() && !self.is_over.load(Relaxed) {
-            Line::new(Event::GatewayAwaited).local(local).log();
+            let what = Event::GatewayAwaited;
+            let now = Instant::now();
+            if let Some(left_out) = self.log_limiter.admit(Some(local), what, now) {
+                let line = Line::new(what).local(local);
+                line.and_left_out(left_out).log();
+            }
         }
     }
 
@@ -376,9 +381,30 @@ impl Hub {
     /// The partner that a domain belongs to, by its primary one; `None` if it is nobody's.
     #[must_use]
     pub fn partner(&self, remote: &Domain) -> Option<Domain> {
+        self.known(remote).map(|known| known.partner)
+    }
+
+    /// The same as the log has it.
+    #[must_use]
+    pub fn known(&self, remote: &Domain) -> Option<Known> {
         let context = self.context.load();
         let partner = context.rules.partner_of(remote)?;
-        Some(partner.primary.clone())
+        Some(Known {
+            partner: partner.primary.clone(),
+            is_listed: context.rules.is_listed(partner),
+        })
+    }
+
+    /// Whether a line is to be written about a pair, how many were left out before it, and the name
+    /// of the partner.
+    fn admit(&self, what: What, pair: &Pair) -> (Option<u64>, Domain) {
+        let known = self.known(&pair.remote);
+        let now = Instant::now();
+        let line = self
+            .log_limiter
+            .admit_about(known.as_ref(), &pair.remote, what, now);
+        let partner = known.map_or_else(|| pair.remote.clone(), |known| known.partner);
+        (line, partner)
     }
 
     /// The name under which a domain is written down: the partner's primary one.

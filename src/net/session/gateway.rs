@@ -12,9 +12,10 @@ use crate::net::edge::{Edge, fresh_ids};
 use crate::net::guard::admission::Admitted;
 use crate::net::io::tls::{TlsFault, check_names};
 use crate::net::io::transport::Transport;
+use crate::net::live::log_limiter::What;
 use crate::net::live::mailbox::{Mailbox, mailbox};
 use crate::net::live::registry::Kind;
-use crate::net::relay::queue::{Consumer, Parcel, Queue};
+use crate::net::relay::queue::{Consumer, Parcel, Queue, Waited};
 use crate::net::relay::ways::WaysOut;
 use crate::net::session::driver::{Driver, Side, now};
 use crate::ops::events::{Direction, Event, Line};
@@ -82,18 +83,23 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
         Some(other) => format!("stream {other} is still connected for this domain"),
         None => "no gateway is left for this domain".to_owned(),
     };
-    line(Event::LinkDown)
-        .local(&domain)
-        .reason(reason.code())
-        .detail(format_args!("{reason}; {left}"))
-        .log();
+    let what = What::new(Event::LinkDown, &reason);
+    let now = Instant::now();
+    if let Some(left_out) = edge.log_limiter.admit(Some(&domain), what, now) {
+        line(Event::LinkDown)
+            .local(&domain)
+            .reason(reason.code())
+            .and_more(format_args!("{reason}; {left}"), left_out)
+            .log();
+    }
     edge.hub.tell_of_absence(&domain, &queue);
 }
 
 /// Writes that somebody was refused, unless too many were lately.
 fn refused(edge: &Edge, line: Line, from: SocketAddr, code: &'static str, detail: &dyn Display) {
+    let what = What::coded(Event::LinkRefused, code);
     let now = Instant::now();
-    if let Some(left_out) = edge.log_limiter.admit_stranger(None, from.ip(), code, now) {
+    if let Some(left_out) = edge.log_limiter.admit_stranger(None, from.ip(), what, now) {
         line.reason(code).and_more(detail, left_out).log();
     }
 }
@@ -153,6 +159,48 @@ struct Serving {
 }
 
 impl Serving {
+    /// Writes that the link is there, unless there were many lately: a gateway may come and go.
+    fn connected(&self, domain: &Domain, before: Option<Consumer>) {
+        let Some(left_out) = self.admit(Event::LinkUp, domain) else {
+            return;
+        };
+        let line = Line::new(Event::LinkUp)
+            .stream(self.id)
+            .peer_address(self.address)
+            .local(domain);
+        match before {
+            None => line.and_left_out(left_out),
+            Some(other) => line.and_more(
+                format_args!(
+                    "this link takes over all stanzas for the domain from stream {other}, \
+                     which stays connected and may still send"
+                ),
+                left_out,
+            ),
+        }
+        .log();
+    }
+
+    /// Writes what the gateway gets that waited for it, unless there were many such lines lately.
+    fn gets(&self, domain: &Domain, waited: &Waited) {
+        let Some(left_out) = self.admit(Event::GatewayBack, domain) else {
+            return;
+        };
+        let line = Line::new(Event::GatewayBack).stream(self.id).local(domain);
+        let detail = format_args!(
+            "{} stanzas waited, for {} s; {} had waited for too long before",
+            waited.waiting,
+            waited.since.elapsed().as_secs(),
+            waited.given_up
+        );
+        line.and_more(detail, left_out).log();
+    }
+
+    fn admit(&self, event: Event, domain: &Domain) -> Option<u64> {
+        let now = Instant::now();
+        self.edge.log_limiter.admit(Some(domain), event, now)
+    }
+
     /// A stanza was refused; its sender was told.
     fn refused(&self, reason: &Reason, (pair, users): (Option<&Pair>, &Users)) {
         let code = reason.code();
@@ -161,13 +209,15 @@ impl Serving {
             return;
         };
         // What users inside get wrong, they may get wrong often, and about any number of domains.
-        let partner = pair.and_then(|pair| self.edge.hub.partner(&pair.remote));
-        let about = partner.as_ref().unwrap_or(domain);
-        let Some(left_out) = self
-            .edge
-            .log_limiter
-            .admit(Some(about), code, Instant::now())
-        else {
+        let what = What::new(Event::StanzaBounced, reason);
+        let limiter = &self.edge.log_limiter;
+        let now = Instant::now();
+        let known = pair.and_then(|pair| self.edge.hub.known(&pair.remote));
+        let left_out = match (pair, &known) {
+            (Some(pair), Some(_)) => limiter.admit_about(known.as_ref(), &pair.remote, what, now),
+            _ => limiter.admit(Some(domain), what, now),
+        };
+        let Some(left_out) = left_out else {
             return;
         };
         let mut line = Line::new(Event::StanzaBounced)
@@ -178,8 +228,8 @@ impl Serving {
             .reason(code);
         if let Some(pair) = pair {
             line = line.remote(&pair.remote);
-            if let Some(partner) = &partner {
-                line = line.partner(partner);
+            if let Some(known) = &known {
+                line = line.partner(&known.partner);
             }
         }
         line.and_more(reason, left_out).log();
@@ -217,29 +267,9 @@ impl Side for Serving {
                 let before = queue.attach(self.id);
                 let waited = queue.attended();
                 self.taken = Some(((*domain).clone(), queue));
-                let line = Line::new(Event::LinkUp)
-                    .stream(self.id)
-                    .peer_address(self.address)
-                    .local(&domain);
-                match before {
-                    None => line,
-                    Some(other) => line.detail(format_args!(
-                        "this link takes over all stanzas for the domain from stream {other}, \
-                         which stays connected and may still send"
-                    )),
-                }
-                .log();
+                self.connected(&domain, before);
                 if let Some(waited) = waited {
-                    Line::new(Event::GatewayBack)
-                        .stream(self.id)
-                        .local(&domain)
-                        .detail(format_args!(
-                            "{} stanzas waited, for {} s; {} had waited for too long before",
-                            waited.waiting,
-                            waited.since.elapsed().as_secs(),
-                            waited.given_up
-                        ))
-                        .log();
+                    self.gets(&domain, &waited);
                 }
             }
             Output::Refused {

@@ -1,12 +1,12 @@
 //! What is written down about one stream: every decision on it, in one line each.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::net::edge::Edge;
-use crate::net::live::log_limiter::LogLimiter;
+use crate::net::live::log_limiter::{Known, LogLimiter, What};
 use crate::net::session::continuity::compare;
 use crate::ops::counters::Ledger;
 use crate::ops::events::{Direction, Event, Line};
@@ -25,8 +25,12 @@ pub struct Journal {
     stream: u64,
     direction: Direction,
     address: SocketAddr,
+    charged: Charged,
     claim: Claim,
-    partner: Option<Domain>,
+    /// Who was proven first, or is dialled.
+    account: Option<Known>,
+    /// Whom it was last about.
+    partner: Option<Known>,
     pair: Option<Pair>,
     method: Option<Method>,
     tls: Option<TlsVersion>,
@@ -38,7 +42,37 @@ struct Claim {
     local: Option<Domain>,
     remote: Option<String>,
     /// The partner that the claim would be about.
-    partner: Option<Domain>,
+    partner: Option<Known>,
+}
+
+/// On whose account lines are written about a stream.
+#[derive(Clone, Copy, Debug)]
+pub enum Charged {
+    /// On the partner's: what is done is done for those who write to it, or by the partner itself.
+    Partner,
+    /// Whoever connected from there, and has proven nothing, or makes us ask.
+    Stranger(IpAddr),
+}
+
+impl Charged {
+    /// Whether a line about a partner's domain is to be written now; if so, how many were left out
+    /// before it.
+    pub fn admit(
+        self,
+        limiter: &LogLimiter,
+        known: Option<&Known>,
+        remote: &Domain,
+        what: What,
+    ) -> Option<u64> {
+        let now = Instant::now();
+        match self {
+            Self::Partner => limiter.admit_about(known, remote, what, now),
+            Self::Stranger(address) => {
+                let partner = known.map(|known| &known.partner);
+                limiter.admit_stranger(partner, address, what, now)
+            }
+        }
+    }
 }
 
 impl Journal {
@@ -56,21 +90,23 @@ impl Journal {
             stream,
             Direction::Inbound,
             address,
-            None,
+            (Charged::Stranger(address.ip()), None),
         )
     }
 
-    /// Begins the journal of a stream that we opened, for a pair and to a partner.
+    /// Begins the journal of a stream that we opened, for a pair and to a partner, on somebody's
+    /// account.
     #[must_use]
     pub fn outbound(
         ledger: Arc<Ledger>,
         log_limiter: Arc<LogLimiter>,
         stream: u64,
         address: SocketAddr,
-        pair: (Pair, Domain),
+        (charged, pair, partner): (Charged, Pair, Known),
     ) -> Self {
         let direction = Direction::Outbound;
-        Self::new(ledger, log_limiter, stream, direction, address, Some(pair))
+        let about = (charged, Some((pair, partner)));
+        Self::new(ledger, log_limiter, stream, direction, address, about)
     }
 
     fn new(
@@ -79,16 +115,18 @@ impl Journal {
         stream: u64,
         direction: Direction,
         address: SocketAddr,
-        pair: Option<(Pair, Domain)>,
+        (charged, about): (Charged, Option<(Pair, Known)>),
     ) -> Self {
-        let (pair, partner) = pair.unzip();
+        let (pair, partner) = about.unzip();
         let journal = Self {
             ledger,
             log_limiter,
             stream,
             direction,
             address,
+            charged,
             claim: Claim::default(),
+            account: partner.clone(),
             partner,
             pair,
             method: None,
@@ -112,14 +150,14 @@ impl Journal {
 
     /// Writes down what a machine reports.
     pub fn record(&mut self, record: Record, edge: &Edge) {
-        let partner = |remote: &Domain| edge.hub.partner(remote);
+        let known = |remote: &Domain| edge.hub.known(remote);
         match record {
             Record::Claimed { local, remote } => {
                 let domain = remote.as_deref().and_then(|text| Domain::parse(text).ok());
                 self.claim = Claim {
                     local,
                     remote,
-                    partner: domain.as_ref().and_then(partner),
+                    partner: domain.as_ref().and_then(known),
                 };
             }
             Record::Secured {
@@ -130,7 +168,7 @@ impl Journal {
             } => {
                 self.tls = Some(version);
                 let change = shown.and_then(|shown| compare(edge, &pair.remote, &shown));
-                self.concerns(pair, partner);
+                self.concerns(pair, known);
                 if let Some((event, detail)) = change {
                     self.ledger.count(event.id());
                     self.tell(self.line(event), event.id(), &detail);
@@ -146,14 +184,18 @@ impl Journal {
             }
             Record::NotPinned { pair, fault } => {
                 let event = Event::CertificateNotPinned;
-                self.concerns(pair, partner);
+                self.concerns(pair, known);
                 self.ledger.count(event.id());
                 self.tell(self.line(event), event.id(), &fault);
             }
             Record::Authenticated { pair, method } => {
                 self.method = Some(method);
-                self.concerns(pair, partner);
-                self.line(Event::StreamAuthenticated).log();
+                self.concerns(pair, known);
+                self.is_proven();
+                let event = Event::StreamAuthenticated;
+                if let Some(left_out) = self.admit(event.into()) {
+                    self.line(event).and_left_out(left_out).log();
+                }
             }
             Record::MethodFailed {
                 pair,
@@ -166,14 +208,14 @@ impl Journal {
                     .local(&pair.local)
                     .remote(&pair.remote)
                     .method(method);
-                if let Some(partner) = partner(&pair.remote) {
-                    line = line.partner(&partner);
+                if let Some(known) = known(&pair.remote) {
+                    line = line.partner(&known.partner);
                 }
                 self.tell(line, reason.code(), &reason);
             }
             Record::DialbackAnswered { pair, valid } => {
                 let detail = if valid { "valid" } else { "invalid" };
-                self.concerns(pair, partner);
+                self.concerns(pair, known);
                 self.line(Event::DialbackAnswered).detail(detail).log();
             }
             Record::Ignored(reason) => {
@@ -204,23 +246,23 @@ impl Journal {
         self.tell(line, reason.code(), reason);
     }
 
-    /// The stream is over.
-    pub fn end(&self, reason: &Reason) {
+    /// The stream is over. Returns whether there is a line with the words.
+    pub fn end(&self, reason: &Reason) -> bool {
         let event = match (self.method, reason) {
             (Some(_), _) | (None, Reason::Finished | Reason::PeerClosed) => Event::StreamClosed,
             (None, _) => Event::StreamRefused,
         };
         self.ledger.count(reason.code());
         let line = self.line(event);
-        if self.method.is_some() {
-            // There are only so many streams of partners, and each ends once.
-            line.reason(reason.code()).detail(reason).log();
-        } else if self.direction == Direction::Outbound {
-            // `dial-failed` has the words, under the number of this stream.
-            line.reason(reason.code()).log();
-        } else {
-            self.tell(line, reason.code(), reason);
+        let code = reason.code();
+        if self.direction == Direction::Inbound || self.method.is_some() {
+            return self.tell(line, code, reason);
         }
+        // `dial-failed` has the words, under the number of this stream.
+        if let Some(left_out) = self.admit(What::new(event, reason)) {
+            line.reason(code).and_left_out(left_out).log();
+        }
+        false
     }
 
     /// Whether a stream of ours ends for a bad certificate, because no other method is left.
@@ -233,28 +275,44 @@ impl Journal {
         partner.is_some_and(|partner| !partner.methods().contains(Method::TlsDialback))
     }
 
-    fn concerns(&mut self, pair: Pair, partner: impl Fn(&Domain) -> Option<Domain>) {
-        self.partner = partner(&pair.remote);
+    fn concerns(&mut self, pair: Pair, known: impl Fn(&Domain) -> Option<Known>) {
+        self.partner = known(&pair.remote);
         self.pair = Some(pair);
     }
 
-    /// Writes a line with its reason, unless too many like it were written lately.
-    fn tell(&self, line: Line, code: &'static str, detail: &dyn fmt::Display) {
-        let now = Instant::now();
-        let left_out = match (self.direction, self.method, &self.partner) {
-            (Direction::Inbound, Some(_), Some(partner)) => {
-                self.log_limiter.admit(Some(partner), code, now)
-            }
-            (Direction::Inbound, ..) => {
-                let claimed = self.partner.as_ref().or(self.claim.partner.as_ref());
-                let address = self.address.ip();
-                self.log_limiter.admit_stranger(claimed, address, code, now)
-            }
-            // How often we open streams is up to us.
-            (Direction::Outbound, ..) => Some(0),
-        };
-        if let Some(left_out) = left_out {
+    /// Who has proven to be a partner that is listed has lines of its own from here on. Anybody can be
+    /// one of the others: they stay among those who come from their network.
+    fn is_proven(&mut self) {
+        let listed = self.partner.as_ref().filter(|known| known.is_listed);
+        if self.account.is_none() && listed.is_some() {
+            self.account = listed.cloned();
+            self.charged = Charged::Partner;
+        }
+    }
+
+    /// Writes a line with its reason, unless too many like it were written lately; whether it did.
+    fn tell(&self, line: Line, code: &'static str, detail: &dyn fmt::Display) -> bool {
+        let admitted = self.admit(What::coded(line.event(), code));
+        if let Some(left_out) = admitted {
             line.reason(code).and_more(detail, left_out).log();
+        }
+        admitted.is_some()
+    }
+
+    /// Whether a line is to be written now; if so, how many were left out before it.
+    fn admit(&self, what: What) -> Option<u64> {
+        let known = match self.charged {
+            Charged::Partner => self.account.as_ref(),
+            Charged::Stranger(_) => self.partner.as_ref().or(self.claim.partner.as_ref()),
+        };
+        let now = Instant::now();
+        match (self.charged, self.remote()) {
+            (charged, Some(remote)) => charged.admit(&self.log_limiter, known, remote, what),
+            (_, None) => {
+                let partner = known.map(|known| &known.partner);
+                let address = self.address.ip();
+                self.log_limiter.admit_stranger(partner, address, what, now)
+            }
         }
     }
 
@@ -263,8 +321,8 @@ impl Journal {
         match (&self.partner, &self.pair) {
             (partner, Some(pair)) => {
                 line = line.local(&pair.local).remote(&pair.remote);
-                if let Some(partner) = partner {
-                    line = line.partner(partner);
+                if let Some(known) = partner {
+                    line = line.partner(&known.partner);
                 }
             }
             (_, None) => {

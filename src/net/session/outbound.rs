@@ -27,13 +27,14 @@ use crate::net::guard::places::{NoPlace, Rank};
 use crate::net::guard::verifications::SLOW;
 use crate::net::io::connect::{ConnectSettings, connect};
 use crate::net::io::transport::Transport;
+use crate::net::live::log_limiter::Known;
 use crate::net::live::mailbox::mailbox;
 use crate::net::live::registry::Kind;
 use crate::net::live::told::Told;
 use crate::net::relay::queue::{Parcel, Queue};
 use crate::net::relay::routes::Wish;
 use crate::net::session::driver::{Driver, Ended, now};
-use crate::net::session::journal::Journal;
+use crate::net::session::journal::{Charged, Journal};
 use crate::proto::auth::Pair;
 use crate::proto::auth::dialback::{Answer, Question, Verdict};
 use crate::proto::discover::{self, Target};
@@ -103,18 +104,19 @@ async fn carry_once(
         told: None,
         outcome: None,
         external_refused: false,
+        end_is_told: false,
     };
     let deadline = Instant::now() + timing.whole_way();
-    let reached = reach(edge, pair, &Purpose::Carry, deadline, side).await;
+    let charged = Charged::Partner;
+    let reached = reach(edge, pair, (&Purpose::Carry, charged), deadline, side).await;
     drop(place);
     let ended = reached?.end().await?;
     let Some((id, since)) = ended.side.opened else {
         return Err(ended.reason.into());
     };
-    // Its last line says why it ended.
     let why = Told {
         reason: ended.reason,
-        stream: Some(id),
+        stream: ended.side.end_is_told.then_some(id),
     };
     queue.detach(id);
     // What never left goes out on the next stream; what may have left is not sent twice.
@@ -174,11 +176,13 @@ pub async fn ask(edge: Arc<Edge>, question: Question, from: IpAddr, is_familiar:
             told: Some(told.clone()),
             outcome: None,
             external_refused: false,
+            end_is_told: false,
         };
         let pair = its_question.pair.clone();
         let deadline = Instant::now() + its_edge.context().timing.establishment.min(ASKING);
         let purpose = Purpose::Ask(its_question);
-        let reached = reach(&its_edge, &pair, &purpose, deadline, side).await;
+        let purpose = (&purpose, Charged::Stranger(from));
+        let reached = reach(&its_edge, &pair, purpose, deadline, side).await;
         let reached = reached.map_err(|why| why.reason)?;
         reached.end().await.map(|ended| ended.reason)
     });
@@ -236,12 +240,12 @@ const NO_CONNECTION: Reason = Reason::EstablishmentTimeout("a connection");
 async fn reach(
     edge: &Arc<Edge>,
     pair: &Pair,
-    purpose: &Purpose,
+    (purpose, charged): (&Purpose, Charged),
     deadline: Instant,
     side: impl Fn(Journal) -> Dialling,
 ) -> Result<Reached, Told> {
     // Policy is asked before anything leaves this host.
-    let partner = permitted(edge, pair)?;
+    let (partner, known) = permitted(edge, pair)?;
     if matches!(purpose, Purpose::Carry) {
         let limit = edge.settings.load().connection_limit;
         let rules = &edge.context().rules;
@@ -250,7 +254,8 @@ async fn reach(
     let way = Way {
         edge,
         pair,
-        partner: &partner,
+        partner: &known,
+        charged,
     };
     let places = timeout_at(deadline.into(), places(edge, pair, &partner)).await;
     let places = places.unwrap_or(Err(NO_DNS));
@@ -276,8 +281,9 @@ async fn reach(
                 number,
                 edge,
                 pair,
-                partner: &partner,
+                known: &known,
                 purpose,
+                charged,
                 try_external,
                 deadline,
             };
@@ -303,11 +309,17 @@ async fn reach(
         .unwrap_or_else(|| Reason::NoService(format!("no place for {}", pair.remote)).into()))
 }
 
-fn permitted(edge: &Edge, pair: &Pair) -> Result<Arc<Partner>, Reason> {
+fn permitted(edge: &Edge, pair: &Pair) -> Result<(Arc<Partner>, Known), Reason> {
     let context = edge.context();
     let facts = Facts::of_pair(&pair.local, &pair.remote);
     match evaluate(facts, &context.rules) {
-        Decision::Allow(partner) => Ok(Arc::clone(partner)),
+        Decision::Allow(partner) => {
+            let known = Known {
+                partner: partner.primary.clone(),
+                is_listed: context.rules.is_listed(partner),
+            };
+            Ok((Arc::clone(partner), known))
+        }
         Decision::Refuse(reason) => Err(reason),
     }
 }
@@ -356,8 +368,9 @@ struct Attempt<'a> {
     number: u64,
     edge: &'a Arc<Edge>,
     pair: &'a Pair,
-    partner: &'a Partner,
+    known: &'a Known,
     purpose: &'a Purpose,
+    charged: Charged,
     try_external: bool,
     deadline: Instant,
 }
@@ -406,7 +419,7 @@ impl Attempt<'_> {
             Arc::clone(&edge.log_limiter),
             registered.id(),
             address,
-            (self.pair.clone(), self.partner.primary.clone()),
+            (self.charged, self.pair.clone(), self.known.clone()),
         );
         let machine = Outbound::new(
             edge.context(),
@@ -428,8 +441,8 @@ impl Attempt<'_> {
             .with_stall(edge.context().timing.establishment);
         let mut running = JoinSet::new();
         running.spawn(async move {
-            let ended = Box::pin(driver.run()).await;
-            ended.side.journal.end(&ended.reason);
+            let mut ended = Box::pin(driver.run()).await;
+            ended.side.end_is_told = ended.side.journal.end(&ended.reason);
             drop(registered);
             ended
         });

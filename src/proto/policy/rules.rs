@@ -146,6 +146,13 @@ impl Rules {
         }
     }
 
+    /// Whether an entry of its own covers those whom this partner covers: it is not that of
+    /// `[default-partner]`, which anybody can be one of.
+    #[must_use]
+    pub fn is_listed(&self, partner: &Arc<Partner>) -> bool {
+        !self.is_fallback(partner)
+    }
+
     fn is_fallback(&self, partner: &Arc<Partner>) -> bool {
         self.fallback
             .as_ref()

@@ -1,9 +1,9 @@
 //! What becomes of a stanza that cannot be carried: counted, written down, answered.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
 
 use super::Hub;
+use crate::net::live::log_limiter::What;
 use crate::net::live::told::Told;
 use crate::net::relay::queue::Parcel;
 use crate::ops::counters::Accepted;
@@ -88,11 +88,7 @@ impl Hub {
             accepted.dropped(reason.code());
             Event::StanzaDropped
         };
-        let partner = self.partner(&pair.remote);
-        let line = self
-            .log_limiter
-            .admit(partner.as_ref(), reason.code(), Instant::now());
-        let partner = partner.unwrap_or_else(|| pair.remote.clone());
+        let (line, partner) = self.admit(What::new(event, reason), pair);
         if let Some(left_out) = line {
             let line = Line::new(event)
                 .direction(direction)
@@ -120,12 +116,9 @@ impl Hub {
         };
         let users = parcel.as_ref().map(|parcel| self.users_of(&parcel.stanza));
         let users = users.unwrap_or_default();
-        let partner = self.partner(&pair.remote);
         self.ledger.count(reason.code());
-        let line = self
-            .log_limiter
-            .admit(partner.as_ref(), reason.code(), Instant::now());
-        let partner = partner.unwrap_or_else(|| pair.remote.clone());
+        let what = What::new(Event::ContactNotKept, &reason);
+        let (line, partner) = self.admit(what, pair);
         if let Some(left_out) = line {
             Line::new(Event::ContactNotKept)
                 .partner(&partner)

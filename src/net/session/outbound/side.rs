@@ -33,6 +33,8 @@ pub(super) struct Dialling {
     /// Who waits to hear what comes of the stream.
     pub(super) outcome: Option<oneshot::Sender<Word>>,
     pub(super) external_refused: bool,
+    /// Whether the last line about the stream says in words why it ended.
+    pub(super) end_is_told: bool,
 }
 
 impl Dialling {

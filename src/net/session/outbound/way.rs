@@ -1,20 +1,23 @@
 //! What the log has of a way that leads nowhere: one line with the words.
 
 use std::net::SocketAddr;
-use std::time::Instant;
 
 use crate::net::edge::Edge;
+use crate::net::live::log_limiter::{Known, What};
 use crate::net::live::told::Told;
+use crate::net::session::journal::Charged;
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
 use crate::proto::discover::Target;
-use crate::proto::policy::{Partner, Reason};
+use crate::proto::policy::Reason;
 
 /// Whom a way is to lead to.
 pub(super) struct Way<'a> {
     pub(super) edge: &'a Edge,
     pub(super) pair: &'a Pair,
-    pub(super) partner: &'a Partner,
+    pub(super) partner: &'a Known,
+    /// On whose account it is written down.
+    pub(super) charged: Charged,
 }
 
 impl Way<'_> {
@@ -26,9 +29,12 @@ impl Way<'_> {
         met: Option<(&Target, SocketAddr)>,
         reason: Reason,
     ) -> Told {
-        let partner = &self.partner.primary;
-        let log_limiter = &self.edge.log_limiter;
-        let admitted = log_limiter.admit(Some(partner), reason.code(), Instant::now());
+        let partner = &self.partner.partner;
+        let limiter = &self.edge.log_limiter;
+        let what = What::new(Event::DialFailed, &reason);
+        let admitted = self
+            .charged
+            .admit(limiter, Some(self.partner), &self.pair.remote, what);
         if let Some(left_out) = admitted {
             let line = Line::new(Event::DialFailed)
                 .direction(Direction::Outbound)
