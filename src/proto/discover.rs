@@ -4,12 +4,14 @@
 //! certificate is always asked for the domain.
 
 mod address;
+mod effort;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use address::{Turns, is_public, special_use};
+pub use effort::Effort;
 
 use super::jid::Domain;
 use super::policy::HostPort;
@@ -116,7 +118,7 @@ pub fn literal(domain: &Domain) -> Option<Target> {
 }
 
 /// The targets of a domain, first to be tried first: by its SRV records, or the domain itself where
-/// there is none.
+/// there is none; no more than `most`.
 ///
 /// `draw` gives a random number below its argument, each equally likely.
 ///
@@ -125,6 +127,7 @@ pub fn literal(domain: &Domain) -> Option<Target> {
 pub fn targets(
     domain: &Domain,
     records: Vec<SrvRecord>,
+    most: usize,
     mut draw: impl FnMut(u32) -> u32,
 ) -> Result<Vec<Target>, NotOffered> {
     if records.is_empty() {
@@ -145,7 +148,7 @@ pub fn targets(
         rest = others;
         by_weight(group, &mut draw, &mut ordered);
     }
-    ordered.truncate(MAX_TARGETS);
+    ordered.truncate(most);
     Ok(ordered)
 }
 
@@ -165,9 +168,6 @@ pub fn fallback(domain: &Domain, why: Fallback) -> Target {
     "the domain says in DNS that it offers no XMPP service to other servers (SRV target \".\")"
 )]
 pub struct NotOffered;
-
-/// No partner needs more; without a limit, a zone could keep us connecting for hours.
-const MAX_TARGETS: usize = 20;
 
 /// RFC 2782, "Weight": appends the records of one priority, drawn by weight.
 fn by_weight(

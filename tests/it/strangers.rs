@@ -2,6 +2,7 @@
 //! what the honest notice of it.
 
 mod act;
+mod amplified;
 mod charged;
 mod counted;
 mod crowd;

@@ -24,6 +24,8 @@ pub struct ConnectSettings {
     pub attempt_timeout: Duration,
     /// How long one target may take, its lookups included.
     pub overall_timeout: Duration,
+    /// How many addresses are tried at most.
+    pub connections: usize,
     /// Whether names in DNS may lead to loopback, link-local or private addresses.
     pub allow_private_addresses: bool,
     /// How long the other side may acknowledge nothing, once connected: see [`tune`].
@@ -35,6 +37,7 @@ impl Default for ConnectSettings {
         Self {
             attempt_timeout: Duration::from_secs(10),
             overall_timeout: Duration::from_secs(30),
+            connections: 8,
             allow_private_addresses: false,
             silence: Duration::from_secs(120),
         }
@@ -79,7 +82,7 @@ pub async fn connect(
         ipv6,
         ipv4,
         anywhere,
-        settings.overall_timeout,
+        (settings.connections, settings.overall_timeout),
         attempt,
     )
     .await
@@ -140,7 +143,7 @@ async fn connect_with<S, C>(
     ipv6: impl Future<Output = Addresses>,
     ipv4: impl Future<Output = Addresses>,
     anywhere: bool,
-    overall: Duration,
+    (most, overall): (usize, Duration),
     attempt: impl Fn(SocketAddr) -> C,
 ) -> Result<(S, SocketAddr), ConnectFailure>
 where
@@ -148,7 +151,7 @@ where
     C: Future<Output = Result<S, AttemptFault>> + Send + 'static,
 {
     let admit = move |address| if anywhere { None } else { special_use(address) };
-    let mut race = Race::new(target.port, admit, attempt);
+    let mut race = Race::new(target.port, most, admit, attempt);
     let won = tokio::time::timeout(overall, race.run(ipv6, ipv4)).await;
     match won {
         Ok(Some(won)) => Ok(won),

@@ -63,12 +63,16 @@ impl DnsResolver {
         Ok(Self { inner, servers })
     }
 
-    /// Where the server of a domain may be reached, first to be tried first.
+    /// Where the server of a domain may be reached, first to be tried first; `most` such places.
     ///
     /// # Errors
     /// [`DiscoverFailure`] when the domain offers no such service, or DNS does not answer. That
     /// the domain has no address at all shows only when one of its targets is connected to.
-    pub async fn targets(&self, domain: &Domain) -> Result<Vec<Target>, DiscoverFailure> {
+    pub async fn targets(
+        &self,
+        domain: &Domain,
+        most: usize,
+    ) -> Result<Vec<Target>, DiscoverFailure> {
         if let Some(target) = discover::literal(domain) {
             return Ok(vec![target]);
         }
@@ -82,7 +86,7 @@ impl DnsResolver {
             }
             Err(fault) => return Err(DiscoverFailure::Lookup(fault)),
         };
-        discover::targets(domain, records, draw).map_err(DiscoverFailure::from)
+        discover::targets(domain, records, most, draw).map_err(DiscoverFailure::from)
     }
 
     /// The SRV records of `_xmpp-server._tcp`, in no order; those at the end of a chain of aliases,

@@ -37,7 +37,7 @@ use crate::net::session::driver::{Driver, Ended, now};
 use crate::net::session::journal::{Charged, Journal};
 use crate::proto::auth::Pair;
 use crate::proto::auth::dialback::{Answer, Question, Verdict};
-use crate::proto::discover::{self, Target};
+use crate::proto::discover::{self, Effort, Target};
 use crate::proto::jid::{BareJid, Domain};
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
 use crate::proto::stream::{Outbound, Place, Purpose};
@@ -257,26 +257,35 @@ async fn reach(
         partner: &known,
         charged,
     };
-    let places = timeout_at(deadline.into(), places(edge, pair, &partner)).await;
+    let effort = match purpose {
+        Purpose::Carry => Effort::CARRY,
+        Purpose::Ask(_) => Effort::ASK,
+    };
+    let places = places(edge, pair, &partner, effort);
+    let places = timeout_at(deadline.into(), places).await;
     let places = places.unwrap_or(Err(NO_DNS));
     let places = places.map_err(|reason| way.failed(edge.registry.number(), None, reason))?;
     let mut failure = None;
+    let to_each = effort.to_each(&places);
     for target in places {
         let mut try_external = true;
+        // A server that has answered is met again where it was met.
+        let mut met = None;
         loop {
             if Instant::now() >= deadline {
                 return Err(failure.unwrap_or_else(|| NO_CONNECTION.into()));
             }
             let number = edge.registry.number();
-            let (stream, address) = match open(edge, &target, deadline).await {
-                Ok(connected) => connected,
-                Err(reason) => {
-                    edge.ledger.count(reason.code());
-                    let why = way.failed(number, None, reason);
-                    failure.get_or_insert(why);
-                    break;
-                }
-            };
+            let (stream, address) =
+                match open(edge, met.as_ref().unwrap_or(&target), to_each, deadline).await {
+                    Ok(connected) => connected,
+                    Err(reason) => {
+                        edge.ledger.count(reason.code());
+                        let why = way.failed(number, None, reason);
+                        failure.get_or_insert(why);
+                        break;
+                    }
+                };
             let attempt = Attempt {
                 number,
                 edge,
@@ -293,16 +302,20 @@ async fn reach(
                 Outcome::Failed(reason, external_refused) => (reason, external_refused),
             };
             edge.ledger.count(reason.code());
-            let met = Some((&target, address));
+            let there = Some((&target, address));
             // XEP-0178 §3, step 11: some end the stream when they refuse EXTERNAL; dialback needs a new one.
             let dialback = partner.methods().contains(Method::TlsDialback);
             let again = try_external && external_refused && dialback;
             // A stream that was spoken on says more than a connection that was refused.
-            failure = Some(way.failed(number, met, reason));
+            failure = Some(way.failed(number, there, reason));
             if !again {
                 break;
             }
             try_external = false;
+            met = Some(Target {
+                host: address.ip().to_string(),
+                ..target.clone()
+            });
         }
     }
     Err(failure
@@ -325,12 +338,18 @@ fn permitted(edge: &Edge, pair: &Pair) -> Result<(Arc<Partner>, Known), Reason> 
 }
 
 /// Where the partner may be found: the configured route, or what DNS says.
-async fn places(edge: &Edge, pair: &Pair, partner: &Partner) -> Result<Vec<Target>, Reason> {
+async fn places(
+    edge: &Edge,
+    pair: &Pair,
+    partner: &Partner,
+    effort: Effort,
+) -> Result<Vec<Target>, Reason> {
     if !partner.route.is_empty() {
         return Ok(discover::route(&partner.route));
     }
     let resolver = Arc::clone(&edge.settings.load().resolver);
-    resolver.targets(&pair.remote).await.map_err(|failure| {
+    let targets = resolver.targets(&pair.remote, effort.targets).await;
+    targets.map_err(|failure| {
         let reason = if failure.is_no_such_service() {
             Reason::NoService(failure.to_string())
         } else {
@@ -344,6 +363,7 @@ async fn places(edge: &Edge, pair: &Pair, partner: &Partner) -> Result<Vec<Targe
 async fn open(
     edge: &Edge,
     target: &Target,
+    connections: usize,
     deadline: Instant,
 ) -> Result<(TcpStream, SocketAddr), Reason> {
     let settings = edge.settings.load_full();
@@ -351,6 +371,7 @@ async fn open(
     let limits = ConnectSettings {
         attempt_timeout: ATTEMPT,
         overall_timeout: edge.context().timing.establishment.min(left),
+        connections,
         allow_private_addresses: settings.allow_private_addresses,
         silence: edge.context().timing.silence(),
     };

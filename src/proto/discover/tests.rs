@@ -40,7 +40,7 @@ fn firsts(records: &[SrvRecord]) -> HashMap<String, u32> {
     let mut draw = dice(7);
     let mut count = HashMap::new();
     for _ in 0..10_000 {
-        let first = targets(&domain("a.example"), records.to_vec(), &mut draw).unwrap();
+        let first = targets(&domain("a.example"), records.to_vec(), 20, &mut draw).unwrap();
         *count.entry(first[0].host.clone()).or_default() += 1;
     }
     count
@@ -48,7 +48,7 @@ fn firsts(records: &[SrvRecord]) -> HashMap<String, u32> {
 
 #[test]
 fn without_records_the_domain_itself_is_the_target() {
-    let got = targets(&domain("a.example"), Vec::new(), |_| 0).unwrap();
+    let got = targets(&domain("a.example"), Vec::new(), 20, |_| 0).unwrap();
     let want = Target {
         host: "a.example".to_owned(),
         port: 5269,
@@ -61,8 +61,8 @@ fn without_records_the_domain_itself_is_the_target() {
 fn a_root_target_says_there_is_no_service() {
     let root = srv(0, 0, "");
     let a = domain("a.example");
-    assert_eq!(targets(&a, vec![root.clone()], |_| 0), Err(NotOffered));
-    let beside = targets(&a, vec![root, srv(5, 0, "x.a.example")], |_| 0).unwrap();
+    assert_eq!(targets(&a, vec![root.clone()], 20, |_| 0), Err(NotOffered));
+    let beside = targets(&a, vec![root, srv(5, 0, "x.a.example")], 20, |_| 0).unwrap();
     assert_eq!(beside[0].to_string(), "x.a.example:5269");
     assert_eq!(beside.len(), 1);
 }
@@ -185,7 +185,7 @@ proptest! {
     #[test]
     fn every_record_has_its_place(seed: u64, rows in proptest::collection::vec((0_u16..4, 0_u16..5), 1..20)) {
         let records: Vec<_> = rows.iter().enumerate().map(|(n, (p, w))| srv(*p, *w, &format!("h{n}"))).collect();
-        let got = targets(&domain("a.example"), records.clone(), dice(seed)).unwrap();
+        let got = targets(&domain("a.example"), records.clone(), 20, dice(seed)).unwrap();
         let priorities: Vec<_> = got.iter().map(|one| match one.via {
             Via::Srv { priority, .. } => priority,
             _ => unreachable!(),
@@ -202,7 +202,7 @@ proptest! {
     #[test]
     fn any_generator_will_do(number: u32) {
         let records = vec![srv(1, 65535, "a"), srv(1, 65535, "b"), srv(1, 0, "c")];
-        prop_assert_eq!(targets(&domain("a.example"), records, |_| number).unwrap().len(), 3);
+        prop_assert_eq!(targets(&domain("a.example"), records, 20, |_| number).unwrap().len(), 3);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct ConnectFailure {
     pub lookups: Vec<(Family, LookupFault)>,
     /// The attempts, in the order in which they ended.
     pub attempts: Vec<Attempt>,
+    /// How many more addresses there were than may be tried.
+    pub untried: usize,
     /// Whether the time for the whole target was used up.
     pub out_of_time: bool,
 }
@@ -102,6 +104,14 @@ impl fmt::Display for ConnectFailure {
         let told = |fault: &LookupFault| self.attempts.is_empty() || !fault.is_absent();
         for (family, fault) in self.lookups.iter().filter(|(_, fault)| told(fault)) {
             write!(f, "{separator}{family} lookup: {fault}")?;
+            separator = ", ";
+        }
+        if self.untried > 0 {
+            write!(
+                f,
+                "{separator}{} more addresses were not tried",
+                self.untried
+            )?;
             separator = ", ";
         }
         if self.out_of_time {

@@ -22,9 +22,13 @@ pub(super) const LEAST_DELAY: Duration = Duration::from_millis(10);
 /// One target's race.
 pub(super) struct Race<S, A, C> {
     port: u16,
+    /// How many attempts may still be begun.
+    left: usize,
     admit: A,
     attempt: C,
     waiting: Turns,
+    /// How many addresses came for which there was none left.
+    untried: usize,
     /// Dropped with the race, which ends the losers.
     running: JoinSet<(SocketAddr, Result<S, AttemptFault>)>,
     under_way: Vec<SocketAddr>,
@@ -39,12 +43,14 @@ where
     C: Fn(SocketAddr) -> F,
     F: Future<Output = Result<S, AttemptFault>> + Send + 'static,
 {
-    pub(super) fn new(port: u16, admit: A, attempt: C) -> Self {
+    pub(super) fn new(port: u16, most: usize, admit: A, attempt: C) -> Self {
         Self {
             port,
+            left: most,
             admit,
             attempt,
             waiting: Turns::default(),
+            untried: 0,
             running: JoinSet::new(),
             under_way: Vec::new(),
             lookups: Vec::new(),
@@ -117,12 +123,14 @@ where
             target: target.clone(),
             lookups: self.lookups,
             attempts,
+            untried: self.untried,
             out_of_time,
         }
     }
 
     fn answered(&mut self, family: Family, answer: Addresses) {
         match answer {
+            Ok(addresses) if self.left == 0 => self.untried += addresses.len(),
             Ok(addresses) => addresses.into_iter().for_each(|one| self.waiting.add(one)),
             Err(fault) => self.lookups.push((family, fault)),
         }
@@ -142,6 +150,12 @@ where
             let attempt = (self.attempt)(place);
             self.under_way.push(place);
             self.running.spawn(async move { (place, attempt.await) });
+            self.left -= 1;
+            if self.left == 0 {
+                while self.waiting.take().is_some() {
+                    self.untried += 1;
+                }
+            }
             return true;
         }
         false

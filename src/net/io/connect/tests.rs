@@ -71,7 +71,15 @@ async fn run(
     };
     let target = target("a.example", 5269, Via::Fallback(Fallback::NoRecord));
     let limit = Duration::from_secs(30);
-    let outcome = connect_with(&target, answer(ipv6), answer(ipv4), false, limit, attempt).await;
+    let outcome = connect_with(
+        &target,
+        answer(ipv6),
+        answer(ipv4),
+        false,
+        (8, limit),
+        attempt,
+    )
+    .await;
     let log = log.lock().unwrap().clone();
     let outcome = outcome.map(|((), address)| address.to_string());
     (outcome, began.elapsed(), log)
@@ -220,12 +228,36 @@ async fn time_for_a_whole_target_ends_and_the_unanswered_are_named() {
     let ipv6 = async { Err(LookupFault::NoRecords) };
     let ipv4 = async { Ok(vec!["1.0.0.1".parse().unwrap(), "1.0.0.2".parse().unwrap()]) };
     let limit = Duration::from_secs(7);
-    let failure = connect_with(&target, ipv6, ipv4, false, limit, never)
+    let failure = connect_with(&target, ipv6, ipv4, false, (8, limit), never)
         .await
         .unwrap_err();
     assert_eq!(began.elapsed(), limit);
     assert_eq!((failure.attempts.len(), failure.out_of_time), (2, true));
     assert_eq!(failure.code(), "connection-timed-out");
+}
+
+/// A zone may name any number of hosts: so many are tried, of both families, and the rest is told.
+#[tokio::test(start_paused = true)]
+async fn so_many_addresses_are_tried_and_no_more() {
+    let all6: Vec<_> = (0..60).map(|it| format!("2600::{it:x}")).collect();
+    let all4: Vec<_> = (0..60).map(|it| format!("1.0.0.{it}")).collect();
+    let all: Vec<_> = all6
+        .iter()
+        .chain(&all4)
+        .map(|it| (it.as_str(), REFUSES))
+        .collect();
+    for late in [0, 500] {
+        let ipv4 = found(late, &all4.join(" "));
+        let (outcome, _, log) = run(found(0, &all6.join(" ")), ipv4, &all).await;
+        assert_eq!(log.len(), 8, "{log:?}");
+        let failure = outcome.unwrap_err();
+        assert_eq!((failure.attempts.len(), failure.untried), (8, 112));
+        let text = failure.to_string();
+        assert!(
+            text.ends_with(", 112 more addresses were not tried"),
+            "{text}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -250,7 +282,7 @@ async fn the_losers_are_ended() {
     let ipv6 = async { Ok(vec!["2600::a".parse().unwrap()]) };
     let ipv4 = async { Ok(vec!["1.0.0.10".parse().unwrap()]) };
     let limit = Duration::from_secs(30);
-    let ((), winner) = connect_with(&target, ipv6, ipv4, false, limit, attempt)
+    let ((), winner) = connect_with(&target, ipv6, ipv4, false, (8, limit), attempt)
         .await
         .unwrap();
     assert!(winner.is_ipv4());

@@ -65,7 +65,10 @@ async fn a_real_name_server_is_understood() {
     server.register_socket(socket);
 
     let resolver = DnsResolver::new(&[address]).unwrap();
-    let targets = resolver.targets(&domain("partner.example")).await.unwrap();
+    let targets = resolver
+        .targets(&domain("partner.example"), 20)
+        .await
+        .unwrap();
     assert_eq!(
         shown(&targets),
         ["a.partner.example:5270", "b.partner.example:5270"]
@@ -122,7 +125,7 @@ async fn each_answer_has_its_consequence() {
         ("broken.example", Err(("dns-server-failure", false))),
         ("closed2.example", Err(("dns-server-failure", false))),
     ] {
-        let got = resolver.targets(&domain(text)).await;
+        let got = resolver.targets(&domain(text), 20).await;
         let got = got
             .map(|targets| shown(&targets).join(" "))
             .map_err(|failure| (failure.code(), failure.is_no_such_service()));
@@ -185,7 +188,10 @@ async fn silence_ends_in_time_and_leaves_the_domain_itself_to_try() {
         resolver.ipv4("silent.example").await,
         Err(LookupFault::TimedOut(_))
     ));
-    let targets = resolver.targets(&domain("silent.example")).await.unwrap();
+    let targets = resolver
+        .targets(&domain("silent.example"), 20)
+        .await
+        .unwrap();
     assert!(
         matches!(targets[0].via, Via::Fallback(Fallback::NoAnswer(_))),
         "{targets:?}"
@@ -266,7 +272,7 @@ async fn aliases_lead_to_the_records_of_another_name() {
             ),
         ),
     ] {
-        let got = resolver.targets(&domain(text)).await;
+        let got = resolver.targets(&domain(text), 20).await;
         let got = got
             .map(|targets| shown(&targets).join(" "))
             .map_err(|failure| {
@@ -325,7 +331,7 @@ async fn a_fault_of_dns_names_the_servers_and_the_query() {
             ),
         ),
     ] {
-        let targets = resolver.targets(&domain(text)).await.unwrap();
+        let targets = resolver.targets(&domain(text), 20).await.unwrap();
         let failure = connect(&resolver, &targets[0], ConnectSettings::default()).await;
         let reason = failure.unwrap_err().reason();
         assert_eq!((reason.code(), reason.to_string()), (code, want));
@@ -338,7 +344,7 @@ async fn a_name_server_that_is_not_there_is_named() {
     let address = nobody.local_addr().unwrap();
     drop(nobody);
     let resolver = DnsResolver::new(&[address]).unwrap();
-    let failure = resolver.targets(&domain("a.example")).await;
+    let failure = resolver.targets(&domain("a.example"), 20).await;
     let text = match &failure {
         Err(failure) => failure.to_string(),
         Ok(targets) => format!("{targets:?}"),
