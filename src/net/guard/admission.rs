@@ -4,8 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::proto::jid::Domain;
-use crate::proto::policy::{Admission, AdmissionLimits, Proven, Reason, Visit};
+use crate::proto::policy::{Admission, AdmissionLimits, Party, Reason, Visit};
 
 /// The count of all connections from outside.
 #[derive(Debug, Default)]
@@ -28,7 +27,7 @@ impl Door {
         address: IpAddr,
         limits: &AdmissionLimits,
     ) -> Result<Admitted, Reason> {
-        let visit = self.with(|admission| admission.enter(address, limits))?;
+        let visit = self.with(|admission| admission.enter(address, limits, Instant::now()))?;
         Ok(Admitted {
             door: Arc::clone(self),
             visit,
@@ -47,12 +46,12 @@ impl Admitted {
     /// The limit that is reached.
     pub fn claim(
         &mut self,
-        partner: Option<Domain>,
+        party: Option<Party<'_>>,
         limits: &AdmissionLimits,
     ) -> Result<(), Reason> {
         let visit = &mut self.visit;
         self.door
-            .with(|admission| admission.claim(visit, partner, limits, Instant::now()))
+            .with(|admission| admission.claim(visit, party, limits, Instant::now()))
     }
 
     /// The connection wants a dialback key to be asked about: see [`Admission::ask`].
@@ -72,7 +71,7 @@ impl Admitted {
     }
 
     /// The connection has proven who it is: see [`Admission::prove`].
-    pub fn prove(&mut self, partner: Option<Proven<'_>>) {
+    pub fn prove(&mut self, partner: Option<Party<'_>>) {
         let visit = &mut self.visit;
         self.door
             .with(|admission| admission.prove(visit, partner, Instant::now()));

@@ -22,7 +22,7 @@ use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::jid::Domain;
-use crate::proto::policy::Reason;
+use crate::proto::policy::{Party, Reason};
 use crate::proto::stanza::Users;
 use crate::proto::stream::{Component, Output};
 use crate::proto::xml::Fault;
@@ -262,7 +262,11 @@ impl Side for Serving {
                 }
             }
             Output::LinkUp(domain) => {
-                self.admitted.prove(None);
+                // Where a gateway has been, its next connection finds a place, whoever crowds this port.
+                self.admitted.prove(Some(Party {
+                    partner: &domain,
+                    is_listed: true,
+                }));
                 let queue = self.edge.hub.inbox(&domain);
                 let before = queue.attach(self.id);
                 let waited = queue.attended();

@@ -21,7 +21,7 @@ use crate::net::session::outbound;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::auth::dialback::Answer;
 use crate::proto::jid::Domain;
-use crate::proto::policy::{Proven, Reason};
+use crate::proto::policy::{Party, Reason};
 use crate::proto::stream::{Inbound, Output, Record};
 
 /// Serves a connection that a partner opened, to its end.
@@ -95,9 +95,14 @@ impl Side for Receiving {
     async fn act(&mut self, output: Output, mailbox: &Mailbox, now: Instant) -> Result<(), Reason> {
         match output {
             Output::Claimed(pair) => {
-                let account = self.edge.context().rules.account_of(&pair.remote);
+                let rules = &self.edge.context().rules;
+                let account = rules.account_of(&pair.remote);
+                let party = Party {
+                    partner: &account,
+                    is_listed: rules.listed_as(&pair.remote).is_some(),
+                };
                 let limits = self.edge.settings.load().admission;
-                self.admitted.claim(Some(account), &limits)?;
+                self.admitted.claim(Some(party), &limits)?;
             }
             Output::ClaimedNobody => {
                 let limits = self.edge.settings.load().admission;
@@ -143,7 +148,7 @@ impl Side for Receiving {
                 }
                 let rules = &self.edge.context().rules;
                 let account = rules.account_of(&pair.remote);
-                self.admitted.prove(Some(Proven {
+                self.admitted.prove(Some(Party {
                     partner: &account,
                     is_listed: rules.listed_as(&pair.remote).is_some(),
                 }));

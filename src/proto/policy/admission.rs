@@ -10,6 +10,9 @@
 //!     └ a connection: a place among all, of its address and of its prefix
 //! ```
 //!
+//! A tenth of the places is kept for connections from where a partner has proven itself lately, half of
+//! it for those of listed partners: a crowd must not keep out who is known.
+//!
 //! Who claims to be a partner is charged to its name only where that partner has not proven itself
 //! from the same address lately: a crowd that poses as a partner must not keep the partner out.
 
@@ -25,7 +28,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use self::familiar::Familiar;
+use self::familiar::{Familiar, Standing};
 use self::tally::{Exceeded, Stranger, Tally};
 use super::Reason;
 use crate::proto::jid::Domain;
@@ -33,9 +36,9 @@ use crate::proto::jid::Domain;
 /// The connections that are there, by where they come from.
 #[derive(Debug, Default)]
 pub struct Admission {
-    unauthenticated: usize,
+    unauthenticated: Held,
     addresses: HashMap<IpAddr, Counts>,
-    networks: HashMap<Network, usize>,
+    networks: HashMap<Network, Held>,
     /// How many claim to be a partner, from where it is not known.
     posing: HashMap<Domain, usize>,
     attempts: Tally,
@@ -43,9 +46,9 @@ pub struct Admission {
     familiar: Familiar,
 }
 
-/// The partner that a connection has proven to be.
+/// The partner that a connection claims to be, or has proven to be.
 #[derive(Clone, Copy, Debug)]
-pub struct Proven<'a> {
+pub struct Party<'a> {
     /// By the name of its account.
     pub partner: &'a Domain,
     /// Whether an entry of its own lists it; else it is one of many under `[default-partner]`.
@@ -57,6 +60,8 @@ pub struct Proven<'a> {
 #[must_use]
 pub struct Visit {
     address: IpAddr,
+    /// What was known of the address when it came.
+    standing: Standing,
     claim: Option<Claim>,
     authenticated: bool,
 }
@@ -65,7 +70,9 @@ pub struct Visit {
 struct Claim {
     /// `None` where the header names nobody.
     partner: Option<Domain>,
-    is_familiar: bool,
+    is_listed: bool,
+    /// What is known of that partner at this address.
+    standing: Standing,
     /// Whether the attempt is charged no more.
     is_vouched: bool,
     has_asked: bool,
@@ -77,6 +84,46 @@ struct Counts {
     all: usize,
 }
 
+/// The places that are held by those who have proven nothing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    strangers: usize,
+    acquainted: usize,
+    listed: usize,
+}
+
+impl Held {
+    fn of(&mut self, standing: Standing) -> &mut usize {
+        match standing {
+            Standing::Stranger => &mut self.strangers,
+            Standing::Acquainted => &mut self.acquainted,
+            Standing::Listed => &mut self.listed,
+        }
+    }
+
+    fn all(&self) -> usize {
+        self.strangers + self.acquainted + self.listed
+    }
+
+    /// Whether there is a place left, of so many.
+    fn has_room(&self, standing: Standing, limit: usize) -> bool {
+        if limit == 0 {
+            return true;
+        }
+        // Of a single place nothing can be kept.
+        let reserve = if limit == 1 { 0 } else { limit.div_ceil(10) };
+        let (held, may_hold) = match standing {
+            Standing::Stranger => (self.strangers, limit - reserve),
+            Standing::Acquainted => (
+                self.strangers + self.acquainted,
+                limit - reserve.div_ceil(2),
+            ),
+            Standing::Listed => (0, limit),
+        };
+        held < may_hold && self.all() < limit
+    }
+}
+
 impl Admission {
     /// What it takes in memory at most, in bytes, without the connections that are counted: what was
     /// charged in a minute, for attempts and for questions, and the addresses of partners.
@@ -86,47 +133,47 @@ impl Admission {
     ///
     /// # Errors
     /// [`Reason::TooManyStrangers`] names the limit that is reached; then nothing is counted.
-    pub fn enter(&mut self, address: IpAddr, limits: &AdmissionLimits) -> Result<Visit, Reason> {
+    pub fn enter(
+        &mut self,
+        address: IpAddr,
+        limits: &AdmissionLimits,
+        now: Instant,
+    ) -> Result<Visit, Reason> {
         let address = address.to_canonical();
+        let standing = self.familiar.standing(address, now);
         let network = Network::of(address);
         let (of_address, all) = self
             .addresses
             .get(&address)
             .map_or((0, 0), |counts| (counts.unauthenticated, counts.all));
         let of_prefix = self.networks.get(&network).copied().unwrap_or_default();
-        for (count, limit, key) in [
-            (
-                self.unauthenticated,
-                limits.unauthenticated,
-                "unauthenticated-limit",
-            ),
-            (
-                of_address,
-                limits.unauthenticated_per_address,
-                "unauthenticated-per-address",
-            ),
-            (
-                of_prefix,
-                limits.unauthenticated_per_prefix,
-                "unauthenticated-per-prefix",
-            ),
-            (all, limits.per_address, "connections-per-address"),
-        ] {
-            within(count, limit, key)?;
+        let refused = |key| Err(Reason::TooManyStrangers(key));
+        if !self
+            .unauthenticated
+            .has_room(standing, limits.unauthenticated)
+        {
+            return refused("unauthenticated-limit");
         }
+        let limit = limits.unauthenticated_per_address;
+        within(of_address, limit, "unauthenticated-per-address")?;
+        if !of_prefix.has_room(standing, limits.unauthenticated_per_prefix) {
+            return refused("unauthenticated-per-prefix");
+        }
+        within(all, limits.per_address, "connections-per-address")?;
         let counts = self.addresses.entry(address).or_default();
         counts.unauthenticated += 1;
         counts.all += 1;
-        *self.networks.entry(network).or_default() += 1;
-        self.unauthenticated += 1;
+        *self.networks.entry(network).or_default().of(standing) += 1;
+        *self.unauthenticated.of(standing) += 1;
         Ok(Visit {
             address,
+            standing,
             claim: None,
             authenticated: false,
         })
     }
 
-    /// The connection claims to be a partner that policy would admit; `partner` is the one who has
+    /// The connection claims to be a partner that policy would admit; `party` is the one who has
     /// an account of its own in the rules. Who names nobody is charged all the same, but to no
     /// partner. A connection is charged once.
     ///
@@ -135,18 +182,23 @@ impl Admission {
     pub fn claim(
         &mut self,
         visit: &mut Visit,
-        partner: Option<Domain>,
+        party: Option<Party<'_>>,
         limits: &AdmissionLimits,
         now: Instant,
     ) -> Result<(), Reason> {
         if visit.claim.is_some() {
             return Ok(());
         }
+        let is_listed = party.is_some_and(|party| party.is_listed);
+        let knows = |party: &Party<'_>| self.familiar.knows(party.partner, visit.address, now);
         let claim = Claim {
-            is_familiar: partner
-                .as_ref()
-                .is_some_and(|partner| self.familiar.knows(partner, visit.address, now)),
-            partner,
+            standing: match party.filter(knows) {
+                None => Standing::Stranger,
+                Some(party) if party.is_listed => Standing::Listed,
+                Some(_) => Standing::Acquainted,
+            },
+            is_listed,
+            partner: party.map(|party| party.partner.clone()),
             is_vouched: false,
             has_asked: false,
         };
@@ -212,7 +264,7 @@ impl Admission {
 
     /// The connection has proven who it is: a partner, where it is one, whomever it claimed to be.
     /// It may well prove others after the first.
-    pub fn prove(&mut self, visit: &mut Visit, partner: Option<Proven<'_>>, now: Instant) {
+    pub fn prove(&mut self, visit: &mut Visit, partner: Option<Party<'_>>, now: Instant) {
         if let Some(partner) = partner {
             self.familiar.learn(partner, visit.address, now);
         }
@@ -244,15 +296,23 @@ impl Admission {
     /// How many connections have proven nothing yet.
     #[must_use]
     pub fn unauthenticated(&self) -> usize {
-        self.unauthenticated
+        self.unauthenticated.all()
     }
 
     fn count_out_stranger(&mut self, visit: &Visit) {
-        self.unauthenticated = self.unauthenticated.saturating_sub(1);
+        let held = self.unauthenticated.of(visit.standing);
+        *held = held.saturating_sub(1);
         if let Some(counts) = self.addresses.get_mut(&visit.address) {
             counts.unauthenticated = counts.unauthenticated.saturating_sub(1);
         }
-        one_less(&mut self.networks, &Network::of(visit.address));
+        let network = Network::of(visit.address);
+        if let Some(held) = self.networks.get_mut(&network) {
+            let own = held.of(visit.standing);
+            *own = own.saturating_sub(1);
+            if held.all() == 0 {
+                self.networks.remove(&network);
+            }
+        }
         let claim = visit.claim.as_ref();
         if let Some(partner) = claim.and_then(|claim| claim.stranger(visit.address).posing_as) {
             one_less(&mut self.posing, partner);
@@ -270,15 +330,21 @@ impl Visit {
     /// Whether it claims to be a partner from where that partner has proven itself lately.
     #[must_use]
     pub fn is_familiar(&self) -> bool {
-        self.claim.as_ref().is_some_and(|claim| claim.is_familiar)
+        self.claim.as_ref().is_some_and(Claim::is_familiar)
     }
 }
 
 impl Claim {
+    fn is_familiar(&self) -> bool {
+        self.standing != Standing::Stranger
+    }
+
     fn stranger(&self, address: IpAddr) -> Stranger<'_> {
         Stranger {
             address,
-            posing_as: self.partner.as_ref().filter(|_| !self.is_familiar),
+            posing_as: self.partner.as_ref().filter(|_| !self.is_familiar()),
+            standing: self.standing,
+            is_listed: self.is_listed,
         }
     }
 }

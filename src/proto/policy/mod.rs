@@ -19,7 +19,7 @@ mod sent;
 mod terms;
 
 pub use access::Access;
-pub use admission::{Admission, AdmissionLimits, Network, Proven, Rates, Visit};
+pub use admission::{Admission, AdmissionLimits, Network, Party, Rates, Visit};
 pub use budget::{BURST, Budget};
 pub use conversations::Conversations;
 pub use dial_limits::DialLimits;

@@ -140,6 +140,33 @@ fn a_crowd_that_poses_as_a_partner_keeps_it_neither_out_nor_waiting() {
     daemon.ends_with(0);
 }
 
+/// A crowd that says nothing takes nine tenths of the places, and the partner finds one where it is known.
+#[test]
+fn a_crowd_that_says_nothing_leaves_places_to_who_is_known() {
+    let authority = Authority::start();
+    let limits = "unauthenticated-limit = 20\nunauthenticated-per-prefix = 0";
+    let lab = lab(authority.address, "", limits, "");
+    let daemon = Daemon::start(&lab);
+    drop(prove_from(PARTNERS_OWN, &daemon));
+    daemon.log_line("stream-closed");
+    let crowd: Vec<_> = (0..18)
+        .map(|number| {
+            let stream = connect_from(elsewhere(number), daemon.s2s);
+            assert!(claim(&stream).contains("<stream:features>"));
+            stream
+        })
+        .collect();
+    let _late = connect_from(elsewhere(18), daemon.s2s);
+    let refused = daemon.log_line("admission-refused");
+    assert!(refused.contains("\"unauthenticated-limit\""), "{refused}");
+    for _ in 0..3 {
+        prove_from(PARTNERS_OWN, &daemon);
+    }
+    drop(crowd);
+    daemon.signal("TERM");
+    daemon.ends_with(0);
+}
+
 #[test]
 fn whose_keys_are_wrong_too_often_has_no_more_asked_about() {
     let authority = Authority::start();

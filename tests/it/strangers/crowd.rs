@@ -45,6 +45,11 @@ pub(super) fn crowd() -> usize {
     std::env::var(VARIABLE).map_or(CROWD, |text| text.parse().unwrap())
 }
 
+/// So many places that this crowd finds some, and leaves those that are kept for others.
+pub(super) fn places(crowd: usize) -> usize {
+    crowd + crowd / 5 + 10
+}
+
 /// What docs/security.md says that strangers may cost.
 fn bound(unauthenticated_limit: usize) -> usize {
     let limits = Limits::UNAUTHENTICATED;
@@ -57,7 +62,7 @@ fn bound(unauthenticated_limit: usize) -> usize {
 fn a_crowd_holds_no_more_than_was_computed_and_gives_it_back() {
     let crowd = crowd();
     let authority = Authority::start();
-    let limits = format!("{NO_LIMITS}\nunauthenticated-limit = {}", crowd + 10);
+    let limits = format!("{NO_LIMITS}\nunauthenticated-limit = {}", places(crowd));
     let lab = lab(authority.address, "", &limits, "");
     let daemon = Daemon::start(&lab);
     let mut honest = Honest::new(&daemon);
@@ -158,7 +163,7 @@ fn a_crowd_holds_no_more_than_was_computed_and_gives_it_back() {
 fn tiny_elements_hold_no_more_than_their_bytes() {
     let crowd = crowd();
     let authority = Authority::start();
-    let limits = format!("{NO_LIMITS}\nunauthenticated-limit = {}", crowd + 10);
+    let limits = format!("{NO_LIMITS}\nunauthenticated-limit = {}", places(crowd));
     let lab = lab(authority.address, "", &limits, "");
     let daemon = Daemon::start(&lab);
     let mut honest = Honest::new(&daemon);

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::act::PATIENCE;
-use super::crowd::{NO_LIMITS, address, crowd};
+use super::crowd::{NO_LIMITS, address, crowd, places};
 use super::{connect_from, header, lab};
 use crate::daemon::process::Daemon;
 
@@ -13,6 +13,8 @@ use crate::daemon::process::Daemon;
 const GONE: Duration = Duration::from_millis(2500);
 /// Strangers that may be there at once.
 const PLACES: usize = 10;
+/// As many more are kept for those who are known.
+const KEPT: usize = 2;
 
 /// What is heard on a connection until its end. Where no place is free, that is nothing at all.
 fn heard(stream: &mut TcpStream) -> String {
@@ -35,7 +37,7 @@ fn said(to: std::net::SocketAddr, bytes: &[u8]) -> TcpStream {
 #[test]
 fn who_is_refused_hears_why_and_holds_its_place_no_longer() {
     let authority = "127.0.0.1:1".parse().unwrap();
-    let limit = format!("unauthenticated-limit = {PLACES}");
+    let limit = format!("unauthenticated-limit = {}", PLACES + KEPT);
     let daemon = Daemon::start(&lab(authority, "", &limit, ""));
     let stranger = header("stranger.example");
     let link = "<stream:stream xmlns='jabber:component:accept' \
@@ -96,7 +98,7 @@ fn who_is_refused_hears_why_and_holds_its_place_no_longer() {
 #[test]
 fn a_crowd_that_is_refused_holds_its_places_no_longer_than_one() {
     let crowd = crowd();
-    let limits = format!("{NO_LIMITS}\nunauthenticated-limit = {}", crowd + 10);
+    let limits = format!("{NO_LIMITS}\nunauthenticated-limit = {}", places(crowd));
     let daemon = Daemon::start(&lab("127.0.0.1:1".parse().unwrap(), "", &limits, ""));
     let descriptors = daemon.descriptors();
     let stranger = header("stranger.example");

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::familiar::Standing;
 use super::limits::Rates;
 use super::network::Network;
 use crate::proto::jid::Domain;
@@ -14,33 +15,60 @@ pub(super) struct Stranger<'a> {
     pub(super) address: IpAddr,
     /// Whom it poses as; `None` where that partner is known to be at this address.
     pub(super) posing_as: Option<&'a Domain>,
+    /// Whether whom it claims to be is known to be at this address.
+    pub(super) standing: Standing,
+    /// Whether an entry of its own lists whom it claims to be.
+    pub(super) is_listed: bool,
 }
 
-/// The charges of one minute.
+/// The charges of one minute. Who is known at its address has accounts apart from the strangers', so
+/// no crowd of them takes the room, or uses up what its network may do.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     began: Option<Instant>,
-    charges: HashMap<Account, usize>,
+    strangers: Accounts,
+    acquainted: Accounts,
+    listed: Accounts,
 }
+
+type Accounts = HashMap<Account, usize>;
 
 /// How long charges are remembered.
 const WINDOW: Duration = Duration::from_secs(60);
-/// How many accounts there are in one minute. Whoever comes later shares one of each kind, so that
-/// a crowd of addresses cannot take more memory.
+/// How many accounts of strangers there are in one minute. Whoever comes later shares one of each kind,
+/// so that a crowd of addresses cannot take more memory.
 const MOST: usize = 16_384;
+/// How many accounts there are of those who are known where they come from, listed or not.
+const MOST_KNOWN: usize = 4096;
+/// How many times the limit of one account a shared one has.
+const SHARED: usize = 8;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Account {
     Address(IpAddr),
     Network(Network),
     Domain(Domain),
-    /// Those for whom there was no room, by the kind of account.
-    Others(u8),
+    /// Those for whom there was no room, by the kind of account and whom they claim to be.
+    Others(Exceeded, Crowd),
 }
+
+/// Who shares an account. A crowd uses up its own, and that of no listed partner that it does not pose as.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Crowd {
+    /// Those whose header names nobody.
+    Nameless,
+    /// Those who claim to be a domain that no entry lists.
+    Unlisted,
+    /// Those who pose as one partner that is listed.
+    Posing(Domain),
+}
+
+/// In whose accounts it is charged, which one, and the limit that holds for it.
+type Charge = (Standing, Account, Exceeded);
 
 impl Tally {
     /// What it takes in memory at most, in bytes: an address or a name each.
-    pub(super) const BYTES: usize = MOST * 320;
+    pub(super) const BYTES: usize = (MOST + 2 * MOST_KNOWN) * 320;
 
     /// Charges a stranger for one more.
     ///
@@ -53,62 +81,100 @@ impl Tally {
         now: Instant,
     ) -> Result<(), Exceeded> {
         if self.began.is_none_or(|began| now >= began + WINDOW) {
-            self.charges = HashMap::new();
-            self.began = Some(now);
+            *self = Self {
+                began: Some(now),
+                ..Self::default()
+            };
         }
-        let accounts = self.accounts(stranger);
-        for (account, exceeded) in &accounts {
-            let limit = exceeded.limit(limits);
-            if limit != 0
-                && self
-                    .charges
-                    .get(account)
-                    .is_some_and(|count| *count >= limit)
-            {
+        let charges = self.charges(stranger);
+        for (standing, account, exceeded) in &charges {
+            let shared = matches!(account, Account::Others(..));
+            let limit = exceeded.limit(limits) * if shared { SHARED } else { 1 };
+            let count = self.of(*standing).get(account);
+            if limit != 0 && count.is_some_and(|count| *count >= limit) {
                 return Err(*exceeded);
             }
         }
-        for (account, _) in accounts {
-            *self.charges.entry(account).or_default() += 1;
+        for (standing, account, _) in charges {
+            *self.of(standing).entry(account).or_default() += 1;
         }
         Ok(())
     }
 
     /// Takes one charge back: it came to something.
     pub(super) fn refund(&mut self, stranger: &Stranger<'_>) {
-        for (account, _) in self.accounts(stranger) {
-            if let Some(count) = self.charges.get_mut(&account) {
+        for (standing, account, _) in self.charges(stranger) {
+            if let Some(count) = self.of(standing).get_mut(&account) {
                 *count = count.saturating_sub(1);
             }
         }
     }
 
-    /// The accounts of a stranger, each with the limit that holds for it.
-    fn accounts(&self, stranger: &Stranger<'_>) -> Vec<(Account, Exceeded)> {
+    fn of(&mut self, standing: Standing) -> &mut Accounts {
+        match standing {
+            Standing::Stranger => &mut self.strangers,
+            Standing::Acquainted => &mut self.acquainted,
+            Standing::Listed => &mut self.listed,
+        }
+    }
+
+    /// What a stranger is charged.
+    fn charges(&mut self, stranger: &Stranger<'_>) -> Vec<Charge> {
         let domain = stranger.posing_as.cloned().map(Account::Domain);
+        let network = Network::of(stranger.address);
         let all = [
             (Some(Account::Address(stranger.address)), Exceeded::Address),
-            (
-                Some(Account::Network(Network::of(stranger.address))),
-                Exceeded::Prefix,
-            ),
+            (Some(Account::Network(network)), Exceeded::Prefix),
             (domain, Exceeded::Domain),
         ];
-        let is_full = self.charges.len() >= MOST;
         all.into_iter()
             .filter_map(|(account, exceeded)| {
-                let account = account?;
-                if is_full && !self.charges.contains_key(&account) {
-                    return Some((Account::Others(exceeded as u8), exceeded));
-                }
-                Some((account, exceeded))
+                let (standing, account) = self.place(account?, exceeded, stranger)?;
+                Some((standing, account, exceeded))
             })
             .collect()
+    }
+
+    /// Where there is room for an account.
+    fn place(
+        &mut self,
+        account: Account,
+        exceeded: Exceeded,
+        stranger: &Stranger<'_>,
+    ) -> Option<(Standing, Account)> {
+        let mut has_room = |standing, most| {
+            let accounts = self.of(standing);
+            accounts.len() < most || accounts.contains_key(&account)
+        };
+        match stranger.standing {
+            // A partner that is listed is not kept out for want of room: it has few addresses that are
+            // known, and so few accounts.
+            Standing::Listed => {
+                return has_room(Standing::Listed, MOST_KNOWN)
+                    .then_some((Standing::Listed, account));
+            }
+            Standing::Acquainted if has_room(Standing::Acquainted, MOST_KNOWN) => {
+                return Some((Standing::Acquainted, account));
+            }
+            Standing::Acquainted | Standing::Stranger => {}
+        }
+        // There are only so many names of partners that are listed.
+        let is_listed = stranger.is_listed && exceeded == Exceeded::Domain;
+        if is_listed || has_room(Standing::Stranger, MOST) {
+            return Some((Standing::Stranger, account));
+        }
+        let crowd = match stranger.posing_as {
+            Some(partner) if stranger.is_listed => Crowd::Posing(partner.clone()),
+            Some(_) => Crowd::Unlisted,
+            None if stranger.standing == Standing::Acquainted => Crowd::Unlisted,
+            None => Crowd::Nameless,
+        };
+        Some((Standing::Stranger, Account::Others(exceeded, crowd)))
     }
 }
 
 /// Which limit was reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Exceeded {
     Address,
     Prefix,
@@ -144,6 +210,8 @@ mod tests {
         Stranger {
             address: address.into(),
             posing_as,
+            standing: Standing::Stranger,
+            is_listed: posing_as.is_some(),
         }
     }
 
@@ -191,9 +259,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_crowd_of_addresses_takes_only_so_much_room_and_then_shares_its_limits() {
-        let now = Instant::now();
+    /// A tally in which strangers whose headers name nobody have taken all the room, and all that they
+    /// share.
+    fn crowded(now: Instant) -> Tally {
         let mut tally = Tally::default();
         let mut refused = 0;
         for number in 0..u32::try_from(2 * MOST).unwrap() {
@@ -201,7 +269,66 @@ mod tests {
             let stranger = stranger(address.to_be_bytes(), None);
             refused += usize::from(tally.charge(&stranger, LIMITS, now).is_err());
         }
-        assert!(tally.charges.len() <= MOST + 3, "{}", tally.charges.len());
         assert!(refused > MOST, "{refused}");
+        tally
+    }
+
+    #[test]
+    fn a_crowd_of_addresses_takes_only_so_much_room_and_then_shares_its_limits() {
+        let tally = crowded(Instant::now());
+        let accounts = tally.strangers.len();
+        assert!(accounts <= MOST + 3, "{accounts}");
+        let shared = Account::Others(Exceeded::Address, Crowd::Nameless);
+        assert_eq!(tally.strangers[&shared], SHARED * LIMITS.per_address);
+    }
+
+    #[test]
+    fn a_crowd_uses_up_only_what_it_shares() {
+        let now = Instant::now();
+        let [one, other] = ["a.example", "b.example"].map(|it| Domain::parse(it).unwrap());
+        let mut tally = crowded(now);
+        let late = |last, posing_as, is_listed| Stranger {
+            is_listed,
+            ..stranger([192, 0, last, 1], posing_as)
+        };
+        let nameless = tally.charge(&late(1, None, false), LIMITS, now);
+        assert_eq!(nameless, Err(Exceeded::Address));
+        // A domain that nobody lists shares with its like, and so does whoever poses as a partner.
+        assert_eq!(
+            tally.charge(&late(2, Some(&one), false), LIMITS, now),
+            Ok(())
+        );
+        let mut posing =
+            |last, partner| tally.charge(&late(last, Some(partner), true), LIMITS, now);
+        let refused = (0..50).find_map(|last| posing(last, &one).err());
+        assert_eq!(refused, Some(Exceeded::Domain));
+        assert_eq!(posing(51, &other), Ok(()));
+    }
+
+    #[test]
+    fn whoever_is_known_where_it_comes_from_is_never_charged_with_the_crowd() {
+        let now = Instant::now();
+        let mut tally = crowded(now);
+        for standing in [Standing::Acquainted, Standing::Listed] {
+            let known = Stranger {
+                standing,
+                ..stranger([10, 0, 1, 1], None)
+            };
+            // Its network has done what it may, and there is no room: its own limits hold.
+            for want in [Ok(()), Ok(()), Err(Exceeded::Address)] {
+                assert_eq!(tally.charge(&known, LIMITS, now), want, "{standing:?}");
+            }
+            tally.refund(&known);
+            assert_eq!(tally.charge(&known, LIMITS, now), Ok(()), "{standing:?}");
+        }
+        // However many are known, those who are listed pass.
+        for number in 0..u32::try_from(2 * MOST_KNOWN).unwrap() {
+            let known = Stranger {
+                standing: Standing::Listed,
+                ..stranger((0x0B00_0000 | (number << 8)).to_be_bytes(), None)
+            };
+            assert_eq!(tally.charge(&known, LIMITS, now), Ok(()));
+        }
+        assert!(tally.listed.len() <= MOST_KNOWN + 1);
     }
 }

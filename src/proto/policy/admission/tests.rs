@@ -10,9 +10,9 @@ use proptest::prelude::*;
 use super::*;
 
 const LIMITS: AdmissionLimits = AdmissionLimits {
-    unauthenticated: 8,
+    unauthenticated: 9,
     unauthenticated_per_address: 2,
-    unauthenticated_per_prefix: 4,
+    unauthenticated_per_prefix: 5,
     unauthenticated_per_domain: 2,
     per_address: 3,
     attempts: Rates {
@@ -32,8 +32,8 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn listed(partner: &Domain) -> Proven<'_> {
-    Proven {
+fn listed(partner: &Domain) -> Party<'_> {
+    Party {
         partner,
         is_listed: true,
     }
@@ -70,14 +70,16 @@ impl Lab {
 
     fn enter(&mut self, address: &str) -> Visit {
         let limits = AdmissionLimits::NONE;
-        self.admission.enter(ip(address), &limits).unwrap()
+        self.admission
+            .enter(ip(address), &limits, self.now)
+            .unwrap()
     }
 
     fn claim(&mut self, visit: &mut Visit, name: &str) -> &'static str {
         let (limits, now) = (self.limits, self.now);
         key(self
             .admission
-            .claim(visit, Some(partner(name)), &limits, now))
+            .claim(visit, Some(listed(&partner(name))), &limits, now))
     }
 
     fn ask(&mut self, visit: &mut Visit) -> &'static str {
@@ -131,10 +133,68 @@ fn each_limit_has_its_name() {
         ("198.51.100.1", "unauthenticated-limit"),
     ] {
         assert_eq!(
-            key(admission.enter(ip(address), &LIMITS)),
+            key(admission.enter(ip(address), &LIMITS, Instant::now())),
             want,
             "{address}"
         );
+    }
+}
+
+/// A crowd takes nine tenths of all places, and of those of one network; the last tenth is for who comes
+/// from where a partner is known, and half of it for listed ones.
+#[test]
+fn a_crowd_leaves_places_to_who_is_known() {
+    let limits = AdmissionLimits {
+        unauthenticated: 40,
+        unauthenticated_per_prefix: 20,
+        ..AdmissionLimits::NONE
+    };
+    let mut lab = Lab::new(AdmissionLimits::NONE);
+    lab.introduce("fabrikam", "192.0.2.1");
+    let anybody = partner("anybody");
+    let mut visit = lab.enter("192.0.2.2");
+    let party = Party {
+        partner: &anybody,
+        is_listed: false,
+    };
+    lab.admission.prove(&mut visit, Some(party), lab.now);
+    lab.admission.leave(&visit);
+    let (mut inside, now) = (Vec::new(), lab.now);
+    let mut crowd = |address: &str, want: &str| {
+        for count in 0.. {
+            match lab.admission.enter(ip(address), &limits, now) {
+                Ok(visit) => inside.push(visit),
+                refused => {
+                    assert_eq!(key(refused), want, "{address}");
+                    return count;
+                }
+            }
+        }
+        0
+    };
+    let prefix = "unauthenticated-per-prefix";
+    assert_eq!(crowd("192.0.2.9", prefix), 18);
+    assert_eq!(crowd("192.0.2.2", prefix), 1);
+    let all = "unauthenticated-limit";
+    assert_eq!(crowd("192.0.3.9", all), 18);
+    assert_eq!(crowd("192.0.4.9", all), 0);
+    assert_eq!(crowd("192.0.2.2", prefix), 0);
+    assert_eq!(crowd("192.0.2.1", prefix), 1);
+    for visit in &inside {
+        lab.admission.leave(visit);
+    }
+    assert_eq!(lab.admission.unauthenticated(), 0);
+    assert!(lab.admission.networks.is_empty());
+    // Of all places, too, whichever network it is.
+    let limits = AdmissionLimits {
+        unauthenticated_per_prefix: 0,
+        ..limits
+    };
+    for (address, want) in [("192.0.9.9", 36), ("192.0.2.2", 2), ("192.0.2.1", 2)] {
+        let count = (0..100)
+            .take_while(|_| lab.admission.enter(ip(address), &limits, now).is_ok())
+            .count();
+        assert_eq!(count, want, "{address}");
     }
 }
 
@@ -144,15 +204,15 @@ fn the_authenticated_count_for_their_address_only() {
     let host = ip("192.0.2.1");
     let mut visits = Vec::new();
     for _ in 0..3 {
-        let mut visit = admission.enter(host, &LIMITS).unwrap();
+        let mut visit = admission.enter(host, &LIMITS, Instant::now()).unwrap();
         admission.prove(&mut visit, None, Instant::now());
         visits.push(visit);
     }
     assert_eq!(admission.unauthenticated(), 0);
-    let refused = admission.enter(host, &LIMITS);
+    let refused = admission.enter(host, &LIMITS, Instant::now());
     assert_eq!(key(refused), "connections-per-address");
     admission.leave(&visits[0]);
-    assert_eq!(key(admission.enter(host, &LIMITS)), "");
+    assert_eq!(key(admission.enter(host, &LIMITS, Instant::now())), "");
 }
 
 #[test]
@@ -296,7 +356,7 @@ proptest! {
         for visit in &inside {
             lab.admission.leave(visit);
         }
-        prop_assert_eq!(lab.admission.unauthenticated, 0);
+        prop_assert_eq!(lab.admission.unauthenticated(), 0);
         prop_assert!(lab.admission.addresses.is_empty());
         prop_assert!(lab.admission.networks.is_empty());
         prop_assert!(lab.admission.posing.is_empty());
