@@ -30,8 +30,18 @@ impl Kind {
 #[derive(Debug, Default)]
 pub struct Registry {
     next: AtomicU64,
-    live: Mutex<HashMap<u64, Live>>,
+    live: Mutex<State>,
     changed: Notify,
+}
+
+/// The connections, and how many of them count for whom: kept, not counted anew for each proof.
+#[derive(Debug, Default)]
+struct State {
+    live: HashMap<u64, Live>,
+    /// How many streams count for each account. A stream of several partners counts for each.
+    streams: HashMap<Domain, usize>,
+    /// How many count for anybody.
+    proven: usize,
 }
 
 #[derive(Debug)]
@@ -40,13 +50,50 @@ struct Live {
     mailbox: Mailbox,
     /// The partners' domains that the stream was proven for, or was opened to.
     remotes: Vec<Domain>,
+    /// Whose these are, each once: see [`Rules::account_of`]. After a reload they are found out anew; a
+    /// stream that is proven just then may count for whom it was before, until it ends.
+    accounts: BTreeSet<Domain>,
 }
 
-impl Live {
-    fn is_of(&self, account: &Domain, rules: &Rules) -> bool {
-        self.remotes
-            .iter()
-            .any(|remote| rules.account_of(remote) == *account)
+impl State {
+    /// Counts a connection as a stream with an account, once.
+    fn count_in(&mut self, id: u64, account: Domain) {
+        let Some(own) = self.live.get_mut(&id) else {
+            return;
+        };
+        self.proven += usize::from(own.accounts.is_empty());
+        if own.accounts.insert(account.clone()) {
+            *self.streams.entry(account).or_default() += 1;
+        }
+    }
+
+    /// Counts a connection for nobody any more.
+    fn count_out(&mut self, accounts: &BTreeSet<Domain>) {
+        self.proven -= usize::from(!accounts.is_empty());
+        for account in accounts {
+            if let Some(count) = self.streams.get_mut(account) {
+                *count -= 1;
+                if *count == 0 {
+                    self.streams.remove(account);
+                }
+            }
+        }
+    }
+
+    /// Whether one more stream may live with the partner that has this account. Streams that have
+    /// proven nothing are not counted, or strangers could use up a partner's room.
+    fn has_room(&self, account: &Domain, rules: &Rules, limit: usize) -> Result<(), Reason> {
+        if self.proven >= limit {
+            return Err(Reason::TooManyStreams);
+        }
+        let Some(partner) = rules.partner_of(account) else {
+            return Ok(());
+        };
+        let limit = partner.terms.connection_limit;
+        if self.streams.get(account).copied().unwrap_or_default() >= limit {
+            return Err(Reason::TooManyPartnerStreams(limit));
+        }
+        Ok(())
     }
 }
 
@@ -77,8 +124,9 @@ impl Registry {
             kind,
             mailbox,
             remotes: Vec::new(),
+            accounts: BTreeSet::new(),
         };
-        self.lock().insert(id, live);
+        self.lock().live.insert(id, live);
         Registered {
             registry: Arc::clone(self),
             id,
@@ -89,6 +137,7 @@ impl Registry {
     #[must_use]
     pub fn count(&self, kinds: &[Kind]) -> usize {
         self.lock()
+            .live
             .values()
             .filter(|live| kinds.contains(&live.kind))
             .count()
@@ -96,14 +145,14 @@ impl Registry {
 
     /// Tells all connections of a kind to end.
     pub fn end_all(&self, kind: Kind, reason: &Reason) {
-        for live in self.lock().values().filter(|live| live.kind == kind) {
+        for live in self.lock().live.values().filter(|live| live.kind == kind) {
             live.mailbox.end(reason.clone());
         }
     }
 
     /// Tells all connections to end without a goodbye.
     pub fn abort_all(&self) {
-        for live in self.lock().values() {
+        for live in self.lock().live.values() {
             live.mailbox.abort();
         }
     }
@@ -113,34 +162,38 @@ impl Registry {
     /// # Errors
     /// The limit that is reached.
     pub fn has_room(&self, remote: &Domain, rules: &Rules, limit: usize) -> Result<(), Reason> {
-        room(&self.lock(), remote, rules, limit)
+        let account = rules.account_of(remote);
+        self.lock().has_room(&account, rules, limit)
     }
 
-    /// After a reload: tells the newest streams to end that the new limits leave no room for.
+    /// After a reload: finds out anew whose each stream is, and tells the newest streams to end that the
+    /// new limits leave no room for.
     pub fn enforce(&self, rules: &Rules) {
-        let live = self.lock();
-        let mut newest_last: Vec<_> = live.iter().collect();
-        newest_last.sort_by_key(|(id, _)| **id);
-        let mut counts: HashMap<Domain, usize> = HashMap::new();
-        for (_, stream) in newest_last {
-            let accounts: BTreeSet<_> = stream
-                .remotes
-                .iter()
-                .map(|remote| rules.account_of(remote))
-                .collect();
-            for account in accounts {
-                let Some(partner) = rules.partner_of(&account) else {
-                    continue;
-                };
-                let limit = partner.terms.connection_limit;
-                let count = counts.entry(account).or_default();
-                *count += 1;
-                if *count > limit {
-                    let reason = Reason::TooManyPartnerStreams(limit);
-                    let reason = Reason::PolicyChanged(Box::new(reason));
-                    stream.mailbox.end(reason);
-                    break;
-                }
+        let mut state = self.lock();
+        state.streams.clear();
+        state.proven = 0;
+        let mut oldest_first: Vec<_> = state.live.keys().copied().collect();
+        oldest_first.sort_unstable();
+        for id in oldest_first {
+            let Some(stream) = state.live.get_mut(&id) else {
+                continue;
+            };
+            stream.accounts.clear();
+            let remotes = stream.remotes.clone();
+            let mailbox = stream.mailbox.clone();
+            for remote in &remotes {
+                state.count_in(id, rules.account_of(remote));
+            }
+            let Some(stream) = state.live.get(&id) else {
+                continue;
+            };
+            let over = stream.accounts.iter().find_map(|account| {
+                let limit = rules.partner_of(account)?.terms.connection_limit;
+                (state.streams.get(account)? > &limit).then_some(limit)
+            });
+            if let Some(limit) = over {
+                let reason = Reason::TooManyPartnerStreams(limit);
+                mailbox.end(Reason::PolicyChanged(Box::new(reason)));
             }
         }
     }
@@ -156,7 +209,7 @@ impl Registry {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Live>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         #[cfg(test)]
         crate::ops::counted::shared_lock();
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
@@ -177,17 +230,16 @@ impl Registered {
     /// # Errors
     /// The limit that is reached; then it is not counted.
     pub fn claim(&self, remote: &Domain, rules: &Rules, limit: usize) -> Result<(), Reason> {
-        let mut live = self.registry.lock();
         let account = rules.account_of(remote);
-        if !live
-            .get(&self.id)
-            .is_some_and(|own| own.is_of(&account, rules))
-        {
-            room(&live, remote, rules, limit)?;
+        let mut state = self.registry.lock();
+        let own = state.live.get(&self.id);
+        if !own.is_some_and(|own| own.accounts.contains(&account)) {
+            state.has_room(&account, rules, limit)?;
         }
-        if let Some(own) = live.get_mut(&self.id) {
+        if let Some(own) = state.live.get_mut(&self.id) {
             own.remotes.push(remote.clone());
         }
+        state.count_in(self.id, account);
         Ok(())
     }
 }
@@ -197,40 +249,25 @@ impl Registered {
     /// opened to it before may be dead. They find out now.
     pub fn probe_older(&self, remote: &Domain, rules: &Rules) {
         let account = rules.account_of(remote);
-        for (id, live) in self.registry.lock().iter() {
-            if *id < self.id && live.kind == Kind::Outbound && live.is_of(&account, rules) {
+        for (id, live) in &self.registry.lock().live {
+            let is_older = *id < self.id && live.kind == Kind::Outbound;
+            if is_older && live.accounts.contains(&account) {
                 live.mailbox.probe();
             }
         }
     }
 }
 
-/// Streams that have proven nothing are not counted, or strangers could use up a partner's room.
-fn room(
-    live: &HashMap<u64, Live>,
-    remote: &Domain,
-    rules: &Rules,
-    limit: usize,
-) -> Result<(), Reason> {
-    if live.values().filter(|it| !it.remotes.is_empty()).count() >= limit {
-        return Err(Reason::TooManyStreams);
-    }
-    let Some(partner) = rules.partner_of(remote) else {
-        return Ok(());
-    };
-    let account = rules.account_of(remote);
-    let own = live.values().filter(|it| it.is_of(&account, rules)).count();
-    if own >= partner.terms.connection_limit {
-        return Err(Reason::TooManyPartnerStreams(
-            partner.terms.connection_limit,
-        ));
-    }
-    Ok(())
-}
-
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.registry.lock().remove(&self.id);
+        let mut state = self.registry.lock();
+        if let Some(own) = state.live.remove(&self.id) {
+            state.count_out(&own.accounts);
+        }
+        drop(state);
         self.registry.changed.notify_waiters();
     }
 }
+
+#[cfg(test)]
+mod tests;
