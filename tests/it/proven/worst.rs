@@ -90,15 +90,21 @@ fn shapes() -> Vec<(&'static str, String)> {
             "other scripts",
             message(format!("<body>{}</body>", many("語"))),
         ),
-        ("addresses", many_addresses(room)),
+        ("addresses", many_addresses("é", room)),
+        // Each becomes eighteen letters where it is mapped.
+        ("addresses of ligatures", many_addresses("\u{fdfa}", room)),
+        // Each becomes two.
+        ("addresses in capitals", many_addresses("İ", room)),
     ]
 }
 
 /// Many stanzas that are little but addresses, each as long and as odd as it may be.
-fn many_addresses(room: usize) -> String {
-    let long = "é".repeat(511);
+fn many_addresses(letter: &str, room: usize) -> String {
+    let long = letter.repeat(1023 / letter.len());
+    // On this side an account has the letters that one may have.
+    let own = "é".repeat(511);
     let stanza = format!(
-        "<message from='{long}@FABRIKAM.example/{long}' to='{long}@contoso.example/{long}'/>"
+        "<message from='{long}@FABRIKAM.example/{long}' to='{own}@contoso.example/{long}'/>"
     );
     stanza.repeat(room / stanza.len())
 }
