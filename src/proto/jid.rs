@@ -6,6 +6,8 @@
 
 mod bare;
 #[cfg(test)]
+pub(crate) mod counted;
+#[cfg(test)]
 mod separator_tests;
 
 use std::cmp::Ordering;

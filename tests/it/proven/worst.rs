@@ -155,10 +155,7 @@ fn no_stanza_costs_many_times_what_ordinary_ones_of_its_length_cost() {
     let listed = BareJid::parse("ceo@contoso.example").unwrap();
     let rules = Rules::new(vec![local.clone()], vec![Partner::new(remote.clone())])
         .unwrap()
-        .with_access(Access {
-            default: true,
-            exceptions: [listed].into(),
-        });
+        .with_access(Access::new(true, [listed]));
     let report = CertReport {
         domain: remote.clone(),
         verdict: Ok(()),

@@ -345,10 +345,7 @@ fn kinds_and_payload() {
 /// RFC 6121 §8.5.1: what a server answers for a user who does not exist, and not a word more.
 #[test]
 fn a_user_without_access_looks_like_no_user() {
-    let access = Access {
-        default: true,
-        exceptions: [BareJid::parse("Juliet@contoso.example").unwrap()].into(),
-    };
+    let access = Access::new(true, [BareJid::parse("Juliet@contoso.example").unwrap()]);
     let rules = of_type(PartnerType::Federated).with_access(access);
     let probe = "<presence type='probe'/>";
     let table = [
