@@ -12,18 +12,14 @@ pub(super) fn read(root: &Section<'_>, locals: &[Item<Domain>]) -> (Access, usiz
         .choice("default", &[("allow", true), ("deny", false)])
         .is_none_or(|word| word.value);
     let texts = section.texts("exceptions").map(|texts| texts.value);
+    let texts = texts.unwrap_or_default();
     let exceptions = texts
-        .unwrap_or_default()
         .iter()
         .filter_map(|text| user(&section, text, locals))
-        .map(|jid| jid.normal_bare())
-        .collect();
+        .map(|jid| jid.normal_bare());
+    let access = Access::new(default, exceptions);
     let contact_limit = section.number("contact-limit", 10_000, 1..=1_000_000);
     section.finish();
-    let access = Access {
-        default,
-        exceptions,
-    };
     (access, contact_limit)
 }
 

@@ -67,6 +67,7 @@ fn stream(admission: &Section<'_>, handshake_bytes: usize) -> (Unproven, usize) 
                 limits.whitespace_bytes,
                 16..=65_536,
             ),
+            namespace_bytes: limits.namespace_bytes,
             overrun: limits.overrun,
         },
         bytes: section.number("bytes", default.bytes, 8192..=1_048_576),

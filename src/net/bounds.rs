@@ -19,6 +19,7 @@ use crate::net::session::send_buffer::CHUNK;
 use crate::ops::logging;
 use crate::proto::policy::contact::Halves;
 use crate::proto::policy::{Admission, Conversations, Sent};
+use crate::proto::stanza::Written;
 use crate::store;
 
 /// Who makes the edge hold something.
@@ -194,8 +195,6 @@ const RECORDS_OUT: usize = 64 << 10;
 const PAIR: usize = 3 << 10;
 /// How many times its bytes the tree of a stanza takes, and the bytes that are written from it.
 const TREE: usize = 32;
-/// How many times its bytes a stanza takes when it is written: `"` becomes `&quot;`.
-const WRITTEN: usize = 6;
 /// How many times what is read an answer takes.
 const ANSWER: usize = 8;
 
@@ -211,12 +210,14 @@ fn of_stranger(config: &Config) -> usize {
 /// What one stream that is proven makes us hold: its state, what it has not read, the stanza that is
 /// being read (in a buffer that has grown by doubling), and one that is written and waits for room.
 fn of_stream(config: &Config) -> usize {
+    let longest = longest_stanza(config);
     let send = 2 * (OUT_BYTES + ANSWER * READ_BYTES) + 2 * CHUNK;
     TASK + config.admission.handshake_bytes
         + RECORD
         + RECORDS_OUT
         + send
-        + (2 + WRITTEN) * longest_stanza(config)
+        + 2 * longest
+        + Written::most(longest)
 }
 
 fn longest_stanza(config: &Config) -> usize {

@@ -5,13 +5,16 @@
 //! [`BareJid`] for accounts.
 
 mod bare;
+#[cfg(test)]
+pub(crate) mod counted;
+#[cfg(test)]
+mod separator_tests;
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use icu_normalizer::ComposingNormalizerBorrowed;
 use precis_profiles::UsernameCaseMapped;
 use precis_profiles::precis_core::profile::PrecisFastInvocation as _;
 
@@ -79,6 +82,9 @@ impl Domain {
                 .ok_or(JidError::BadDomain)?;
             return Ok(Self::of(format!("[{address}]").into()));
         }
+        if has_overlong_label(text) {
+            return Err(JidError::BadDomain);
+        }
         let ascii = idna::uts46::Uts46::new()
             .to_ascii(
                 text.as_bytes(),
@@ -139,6 +145,18 @@ impl fmt::Debug for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// RFC 1035 §2.3.4: a label has 63 octets. A letter of it may have come as up to four characters.
+const MAX_LABEL: usize = 4 * 63;
+
+/// Whether a label is so long that it is none, whatever IDNA makes of it: that takes time that grows
+/// with the square of the length.
+fn has_overlong_label(text: &str) -> bool {
+    // UTS #46 §2.3: all of these divide labels.
+    let dots = ['.', '\u{3002}', '\u{ff0e}', '\u{ff61}'];
+    let is_long = |label: &str| label.chars().nth(MAX_LABEL).is_some();
+    text.len() > MAX_LABEL && text.split(dots).any(is_long)
 }
 
 /// The form with U-labels, where it differs.
@@ -332,10 +350,19 @@ fn check_local(local: &str) -> Result<(), JidError> {
 /// Whether a local part becomes another address where somebody maps compatible characters (NFKC):
 /// `ceo＠boss.example／x` is no account of ours, and could be read as one elsewhere.
 fn makes_separator(local: &str) -> bool {
-    !local.is_ascii()
-        && ComposingNormalizerBorrowed::new_nfkc()
-            .normalize(local)
-            .contains(['@', '/'])
+    local.contains(is_mapped_to_separator)
+}
+
+/// The characters beyond ASCII that NFKC maps to something with `@` or `/` in it. It maps some others
+/// to eighteen characters each, so a text is not mapped to find out.
+fn is_mapped_to_separator(c: char) -> bool {
+    matches!(
+        c,
+        // ℀, ℁, ℅, ℆
+        '\u{2100}' | '\u{2101}' | '\u{2105}' | '\u{2106}'
+            // ﹫, ／, ＠
+            | '\u{fe6b}' | '\u{ff0f}' | '\u{ff20}'
+    )
 }
 
 fn check_resource(resource: &str) -> Result<(), JidError> {
@@ -443,8 +470,27 @@ mod tests {
             "[::1",
             "[127.0.0.1]",
             "*.a",
+            &format!("a{}.example", "\u{ad}".repeat(252)),
         ] {
             assert!(Domain::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    /// IDNA takes time that grows with the square of a label's length.
+    #[test]
+    fn a_label_that_is_far_too_long_is_not_prepared() {
+        for (label, is_too_long) in [
+            ("a".repeat(252), false),
+            ("\u{e9}".repeat(253), true),
+            ("\u{4e00}".repeat(340), true),
+            (
+                [&*"a".repeat(200), &*"b".repeat(200)].join("\u{3002}"),
+                false,
+            ),
+            (format!("a.xn--{}.b", "9ca".repeat(300)), true),
+        ] {
+            assert_eq!(has_overlong_label(&label), is_too_long, "{label}");
+            assert_eq!(Domain::parse(&label), Err(JidError::BadDomain), "{label}");
         }
     }
 

@@ -12,10 +12,7 @@ use self::locals::LOCALS;
 
 /// Whether a stanza to this user passes where `ceo` may not use federation.
 fn passes(local: &str) -> bool {
-    let access = Access {
-        default: true,
-        exceptions: [BareJid::parse("ceo@contoso.example").unwrap()].into(),
-    };
+    let access = Access::new(true, [BareJid::parse("ceo@contoso.example").unwrap()]);
     Jid::parse(&format!("{local}@contoso.example"))
         .is_ok_and(|jid| jid.has_valid_local() && access.admits(&jid))
 }
@@ -39,10 +36,7 @@ fn no_spelling_of_a_forbidden_user_passes() {
 /// Where only a few may, a spelling must not make one of them out of somebody else.
 #[test]
 fn no_spelling_makes_an_allowed_user_of_another() {
-    let access = Access {
-        default: false,
-        exceptions: [BareJid::parse("ceo@contoso.example").unwrap()].into(),
-    };
+    let access = Access::new(false, [BareJid::parse("ceo@contoso.example").unwrap()]);
     for (local, prepared) in LOCALS {
         let jid = Jid::parse(&format!("{local}@contoso.example"));
         let passes = jid.is_ok_and(|jid| jid.has_valid_local() && access.admits(&jid));

@@ -17,6 +17,7 @@ const LIMITS: Limits = Limits {
     attributes: usize::MAX,
     name_bytes: usize::MAX,
     bindings: usize::MAX,
+    namespace_bytes: usize::MAX,
     whitespace_bytes: usize::MAX,
     overrun: 1,
 };

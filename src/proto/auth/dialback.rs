@@ -13,6 +13,8 @@ use crate::proto::xml::{Condition, Element, Ns};
 
 /// Most dialback requests that may wait for an answer on one stream.
 pub const MAX_OPEN: usize = 16;
+/// The longest id of a stream, in bytes: it stands in a stream header, and comes back in an answer.
+const MAX_ID: usize = 1024;
 
 /// What a dialback element says, `from` and `to` as they stand on it.
 #[derive(Clone, Debug, PartialEq)]
@@ -248,7 +250,7 @@ pub fn read(element: &Element) -> Result<Message, Reason> {
             // XEP-0220 §2.1.2: `id` is required.
             let id = element
                 .attribute("id")
-                .filter(|id| !id.is_empty())
+                .filter(|id| (1..=MAX_ID).contains(&id.len()))
                 .ok_or(Reason::ImproperAddressing("id"))?
                 .to_owned();
             Ok(match verdict {
@@ -320,6 +322,22 @@ fn error_condition(element: &Element) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_no_longer_than_one_of_a_stream() {
+        let verify = |id: String| {
+            let element = Element::new(Ns::DIALBACK, "verify")
+                .with_attribute("from", "a.example")
+                .with_attribute("to", "b.example")
+                .with_attribute("id", id)
+                .with_text("key");
+            read(&element).map(|_| ())
+        };
+        assert_eq!(verify("i".repeat(1024)), Ok(()));
+        for bad in ["i".repeat(1025), String::new()] {
+            assert_eq!(verify(bad), Err(Reason::ImproperAddressing("id")));
+        }
+    }
 
     #[test]
     fn so_many_questions_are_open_on_one_stream_and_no_more() {

@@ -50,7 +50,7 @@ impl BareJid {
         let Some((local, domain)) = self.0.split_once('@') else {
             return Some(self.0.to_string());
         };
-        let local = stringprep::nodeprep(local).ok()?;
+        let local = nodeprep(local)?;
         Some(format!("{local}@{domain}"))
     }
 }
@@ -62,9 +62,9 @@ impl Jid {
         match self.local() {
             None => Prepared::Same,
             Some(local) if local.is_ascii() => Prepared::Same,
-            Some(local) => match stringprep::nodeprep(local) {
-                Ok(local) => Prepared::As(format!("{local}@{}", self.domain.as_str())),
-                Err(_) => Prepared::Invalid,
+            Some(local) => match nodeprep(local) {
+                Some(local) => Prepared::As(format!("{local}@{}", self.domain.as_str())),
+                None => Prepared::Invalid,
             },
         }
     }
@@ -106,6 +106,13 @@ impl fmt::Debug for BareJid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// RFC 6122 appendix A, Nodeprep: the local part as programs read it that go by it.
+fn nodeprep(local: &str) -> Option<Cow<'_, str>> {
+    #[cfg(test)]
+    super::counted::preparation();
+    stringprep::nodeprep(local).ok()
 }
 
 /// Maps a local part to the form it is compared in.

@@ -8,22 +8,36 @@ use crate::proto::jid::{BareJid, Jid, Prepared};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     /// Whether users may who are not listed.
-    pub default: bool,
+    default: bool,
     /// The users for whom it is the other way round.
-    pub exceptions: BTreeSet<BareJid>,
+    exceptions: BTreeSet<BareJid>,
+    /// What programs read for these that prepare names after RFC 6122. It is computed once: a list
+    /// may be long, and is asked about each stanza.
+    prepared: BTreeSet<String>,
+    /// Whether any of the exceptions is written in more than ASCII.
+    has_beyond_ascii: bool,
 }
 
 impl Default for Access {
     /// Everybody may.
     fn default() -> Self {
-        Self {
-            default: true,
-            exceptions: BTreeSet::new(),
-        }
+        Self::new(true, [])
     }
 }
 
 impl Access {
+    /// Whether users may who are not listed, and those for whom it is the other way round.
+    #[must_use]
+    pub fn new(default: bool, exceptions: impl IntoIterator<Item = BareJid>) -> Self {
+        let exceptions: BTreeSet<_> = exceptions.into_iter().collect();
+        Self {
+            default,
+            prepared: exceptions.iter().filter_map(BareJid::prepared).collect(),
+            has_beyond_ascii: exceptions.iter().any(is_beyond_ascii),
+            exceptions,
+        }
+    }
+
     /// Whether an address on this side may send to partners and hear from them.
     ///
     /// An address without a local part is no user but the domain itself, which answers servers
@@ -46,12 +60,9 @@ impl Access {
             (default, Prepared::Same) => default != listed,
             // RFC 3454 section 7: unassigned in Unicode 3.2. Programs that let it pass keep the letter,
             // so they may read another name beyond ASCII, never one in ASCII.
-            (true, Prepared::Invalid) => !self.exceptions.iter().any(is_beyond_ascii),
+            (true, Prepared::Invalid) => !self.has_beyond_ascii,
             (false, Prepared::Invalid) => false,
-            (true, Prepared::As(bare)) => {
-                let means = |one: &BareJid| one.prepared().is_some_and(|one| one == bare);
-                !listed && !self.exceptions.iter().any(means)
-            }
+            (true, Prepared::As(bare)) => !listed && !self.prepared.contains(&bare),
             (false, Prepared::As(bare)) => listed && own.prepared().is_some_and(|one| one == bare),
         }
     }
@@ -65,13 +76,12 @@ fn is_beyond_ascii(one: &BareJid) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::jid::counted;
 
     #[test]
     fn an_exception_is_found_in_every_spelling() {
-        let access = |default| Access {
-            default,
-            exceptions: [BareJid::parse("ceo@contoso.example").unwrap()].into(),
-        };
+        let access =
+            |default| Access::new(default, [BareJid::parse("ceo@contoso.example").unwrap()]);
         for (address, allow, deny) in [
             ("ceo@contoso.example", false, true),
             ("CEO@Contoso.Example./desk", false, true),
@@ -87,13 +97,33 @@ mod tests {
         }
         // Prosody reads `strasse` and the letter, which Unicode 3.2 did not have.
         let newer = Jid::parse("stra\u{df}e\u{242}@contoso.example").unwrap();
-        let listing = |name: &str| Access {
-            default: true,
-            exceptions: [BareJid::parse(name).unwrap()].into(),
-        };
+        let listing = |name: &str| Access::new(true, [BareJid::parse(name).unwrap()]);
         assert!(!listing("strasse\u{242}@contoso.example").admits(&newer));
         assert!(access(true).admits(&newer));
         assert!(!access(false).admits(&newer));
         assert!(Access::default().admits(&Jid::parse("a@b.example").unwrap()));
+    }
+    #[test]
+    fn what_a_stanza_costs_does_not_grow_with_the_list() {
+        let user =
+            |number: usize| BareJid::parse(&format!("\u{fc}{number}@contoso.example")).unwrap();
+        for default in [true, false] {
+            for address in [
+                "\u{e9}@contoso.example",
+                "\u{fc}7@contoso.example",
+                "a@contoso.example",
+            ] {
+                let jid = Jid::parse(address).unwrap();
+                let costs = [8, 400].map(|count| {
+                    let access = Access::new(default, (0..count).map(user));
+                    counted::taken();
+                    let is_listed = address.starts_with('\u{fc}');
+                    assert_eq!(access.admits(&jid), default != is_listed, "{address}");
+                    counted::taken()
+                });
+                assert_eq!(costs[0], costs[1], "{address}");
+                assert!(costs[0] <= 2, "{address}: {costs:?}");
+            }
+        }
     }
 }

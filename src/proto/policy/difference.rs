@@ -117,10 +117,7 @@ mod tests {
         default.terms.partner_type = PartnerType::PublicUnverified;
         let open = before.clone().with_default_partner(Some(default));
         assert_eq!(before.difference(&open), "+default-partner");
-        let closed = before.clone().with_access(Access {
-            default: false,
-            ..Access::default()
-        });
+        let closed = before.clone().with_access(Access::new(false, []));
         assert_eq!(before.difference(&closed), "access");
     }
 }

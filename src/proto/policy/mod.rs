@@ -91,7 +91,7 @@ pub struct StanzaFacts<'a> {
     pub to_service: bool,
     /// The whole of it.
     pub element: &'a Element,
-    /// How long it is when written for the partner, in bytes; 0 where the reader has seen to it.
+    /// How long it is when it is written for the other side, in bytes.
     pub bytes: usize,
     /// Whether it answers what the local user has sent lately.
     pub was_asked: bool,
@@ -159,10 +159,11 @@ fn judge_stanza(stanza: &StanzaFacts<'_>, terms: &Terms) -> Result<(), Reason> {
     if let Some(ns) = terms.payload.first_refused(stanza.element) {
         return Err(Reason::NamespaceNotAllowed(ns.as_str().to_owned()));
     }
-    if stanza.bytes > terms.max_stanza_bytes {
+    let limit = terms.most_written(stanza.direction);
+    if stanza.bytes > limit {
         return Err(Reason::StanzaTooBig {
             bytes: stanza.bytes,
-            limit: terms.max_stanza_bytes,
+            limit,
         });
     }
     // An answer passes where there was a question, or it would be a way to turn to anybody.

@@ -50,7 +50,7 @@ pub enum Reason {
     NamespaceNotAllowed(String),
     /// The stanza is longer than the partner's `max-stanza-bytes`.
     StanzaTooBig {
-        /// How long it is.
+        /// How long it is, as far as it was counted.
         bytes: usize,
         /// How long it may be.
         limit: usize,

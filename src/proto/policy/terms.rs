@@ -1,8 +1,8 @@
 //! What a partner may do once it has proven who it is.
 
 use crate::proto::auth::chain::TlsVersion;
-use crate::proto::policy::Initiative;
-use crate::proto::stanza::Kind;
+use crate::proto::policy::{Direction, Initiative};
+use crate::proto::stanza::{Kind, Written};
 use crate::proto::xml::{Attribute, Element, Ns};
 
 /// The settings of a partner that hold for live streams and single stanzas.
@@ -43,6 +43,17 @@ impl Default for Terms {
 }
 
 impl Terms {
+    /// The longest that a stanza may be when it is written for the other side, in bytes. A partner reads
+    /// no more than its own limit. What goes inward has kept to that where it was read, and may grow by
+    /// what must be written otherwise.
+    #[must_use]
+    pub fn most_written(&self, direction: Direction) -> usize {
+        match direction {
+            Direction::Inbound => Written::most(self.max_stanza_bytes),
+            Direction::Outbound => self.max_stanza_bytes,
+        }
+    }
+
     /// Whether a contact decides what may pass.
     #[must_use]
     pub fn asks_for_contacts(&self) -> bool {

@@ -1,9 +1,9 @@
 //! What answers a stanza that was not delivered: the truth for its sender, where it may be told.
 
-use super::{Kind, Stanza, Validated};
+use super::{Kind, Stanza, Validated, Written};
 use crate::proto::jid::Jid;
 use crate::proto::policy::{Direction, Reason};
-use crate::proto::xml::{Element, Ns};
+use crate::proto::xml::{Dialect, Element, Ns, writer};
 
 /// The error that answers a stanza, or `None` where RFC 6120 forbids an answer.
 ///
@@ -14,7 +14,7 @@ pub fn bounce(stanza: &Stanza, reason: &Reason) -> Option<Validated<Stanza>> {
     if !stanza.is_answerable() {
         return None;
     }
-    Some(error(stanza, reason.stanza_condition(), Some(reason)))
+    Some(error(stanza, reason.stanza_condition(), Some(reason))).filter(is_short)
 }
 
 /// The answer to a stanza that the partner's terms or `[access]` keep from passing, or `None`
@@ -25,7 +25,7 @@ pub fn refuse(stanza: &Stanza, reason: &Reason, direction: Direction) -> Option<
     let hidden = *reason == Reason::AccessDenied && direction == Direction::Inbound;
     let text = (!hidden).then_some(reason);
     const UNAVAILABLE: (&str, &str) = ("cancel", "service-unavailable");
-    match (stanza.kind, stanza.stanza_type()) {
+    let answer = match (stanza.kind, stanza.stanza_type()) {
         // RFC 6121 §8.5.1: to a user who does not exist, presence of any type is ignored.
         (Kind::Presence, _) if hidden => None,
         // RFC 6121 §3.1.3, §4.3.2: whoever may not subscribe, nor probe, is told so.
@@ -37,7 +37,17 @@ pub fn refuse(stanza: &Stanza, reason: &Reason, direction: Direction) -> Option<
         (Kind::Iq, _) | (Kind::Message, Some("error")) => None,
         (Kind::Message, _) if hidden => Some(error(stanza, UNAVAILABLE, None)),
         (Kind::Message, _) => Some(error(stanza, reason.stanza_condition(), text)),
-    }
+    };
+    answer.filter(is_short)
+}
+
+/// Whether an answer is no longer than what is written of a stanza may be. One with an id of a hundred
+/// thousand quotes is six times as long as the id, and nobody waits for it.
+fn is_short(answer: &Validated<Stanza>) -> bool {
+    let element = &answer.element;
+    let id = element.attribute("id").map_or(0, str::len);
+    let most = Written::most(id);
+    writer::at_most(element) <= most || writer::length(Dialect::Server, element, most) <= most
 }
 
 fn error(

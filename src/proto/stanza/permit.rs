@@ -2,12 +2,11 @@
 
 use std::ops::Deref;
 
-use super::{Addressed, Kind, Stanza, bounce, refuse};
+use super::{Addressed, Kind, Stanza, Written, bounce, refuse};
 use crate::proto::policy::{
     Decision, Direction, Facts, Partner, Reason, Rules, StanzaFacts, evaluate, evaluate_stanza,
 };
-use crate::proto::xml::writer::write_element;
-use crate::proto::xml::{Dialect, Element, Ns};
+use crate::proto::xml::{Dialect, Element, Ns, writer};
 
 /// A value that has passed every check; what is relayed is always one of these.
 #[derive(Clone, Debug)]
@@ -94,10 +93,7 @@ pub fn permit_under(
         is_answer: addressed.is_answer(),
         to_service: addressed.local().local().is_none(),
         element: &addressed.element,
-        bytes: match direction {
-            Direction::Inbound => 0,
-            Direction::Outbound => written_length(&addressed.element, partner),
-        },
+        bytes: written_length(&addressed.element, direction, partner),
         was_asked: remembered.was_asked,
         is_contact: remembered.is_contact,
         is_open: remembered.is_open,
@@ -145,17 +141,19 @@ fn annotation(stanza: &Addressed, partner: &Partner, rules: &Rules) -> Element {
     }
 }
 
-/// How long an element is for a partner. Most are so short that an estimate will do.
-fn written_length(element: &Element, partner: &Partner) -> usize {
-    /// One character becomes six at most: `&quot;`.
-    const WORST: usize = 6;
-    let estimate = element.size_hint();
-    if estimate.saturating_mul(WORST) < partner.terms.max_stanza_bytes {
-        return estimate;
+/// How long an element is when it is written for the other side. Most are so short that a bound will
+/// do, and what is far too long is not counted to its end.
+fn written_length(element: &Element, direction: Direction, partner: &Partner) -> usize {
+    let at_most = writer::at_most(element);
+    if at_most <= partner.terms.most_written(direction) {
+        return at_most;
     }
-    let mut bytes = Vec::new();
-    write_element(Dialect::Server, element, &mut bytes);
-    bytes.len()
+    let dialect = match direction {
+        Direction::Inbound => Dialect::Component,
+        Direction::Outbound => Dialect::Server,
+    };
+    let enough = Written::most(partner.terms.max_stanza_bytes);
+    writer::length(dialect, element, enough)
 }
 
 #[cfg(test)]

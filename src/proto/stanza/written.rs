@@ -17,6 +17,14 @@ pub struct Written {
 }
 
 impl Written {
+    /// How long a stanza may be when it is written, where its sender may send so many bytes. A quote
+    /// takes six bytes as a reference, a namespace is declared where it is used, and addresses are
+    /// written in their own form: this is more than any honest stanza needs.
+    #[must_use]
+    pub const fn most(max_stanza_bytes: usize) -> usize {
+        max_stanza_bytes.saturating_mul(2).saturating_add(64 << 10)
+    }
+
     /// What one takes besides its bytes and its addresses, in bytes: the head with its attributes, and its
     /// place in a queue that has grown by doubling.
     pub const OVERHEAD: usize = 1024;
@@ -31,8 +39,8 @@ impl Written {
     #[must_use]
     pub fn cost(&self) -> usize {
         let head = &self.head;
-        let id = head.element.attribute("id").map_or(0, str::len);
-        self.bytes.len() + head.from.as_str().len() + head.to.as_str().len() + id + Self::OVERHEAD
+        let kept: usize = head.element.attributes().map(|it| it.value().len()).sum();
+        self.bytes.len() + head.from.as_str().len() + head.to.as_str().len() + kept + Self::OVERHEAD
     }
 }
 
@@ -77,8 +85,8 @@ impl Validated<Stanza> {
 mod tests {
     use super::*;
     use crate::proto::jid::Jid;
-    use crate::proto::policy::Reason;
-    use crate::proto::stanza::{Kind, bounce};
+    use crate::proto::policy::{Direction, Reason};
+    use crate::proto::stanza::{Kind, bounce, refuse};
 
     #[test]
     fn what_was_written_is_answered_like_the_stanza_itself() {
@@ -113,5 +121,39 @@ mod tests {
             };
             assert_eq!(answer(&written), answer(&stanza));
         }
+    }
+    #[test]
+    fn nobody_is_answered_at_many_times_the_length() {
+        let [from, to] = ["a@p.example/x", "b@c.example"].map(|it| Jid::parse(it).unwrap());
+        for (id, is_answered) in [
+            ("9".repeat(200_000), true),
+            ("\"".repeat(16_000), true),
+            ("\"".repeat(200_000), false),
+        ] {
+            let element = Element::new(Ns::CONTENT, "iq")
+                .with_attribute("type", "get")
+                .with_attribute("id", id.clone());
+            let stanza = Stanza::new(Kind::Iq, from.clone(), to.clone(), element);
+            let answers = [
+                bounce(&stanza, &Reason::QueueFull),
+                refuse(&stanza, &Reason::AccessDenied, Direction::Inbound),
+            ];
+            for answer in answers {
+                assert_eq!(answer.is_some(), is_answered, "{}", id.len());
+                let Some(answer) = answer else { continue };
+                let written = answer.write(Dialect::Server);
+                assert!(written.bytes().len() <= Written::most(id.len()));
+            }
+        }
+    }
+
+    #[test]
+    fn all_that_is_kept_is_counted() {
+        let [from, to] = ["a@p.example/x", "b@c.example"].map(|it| Jid::parse(it).unwrap());
+        let long = "t".repeat(10_000);
+        let element = Element::new(Ns::CONTENT, "message").with_attribute("type", long.clone());
+        let stanza = Stanza::new(Kind::Message, from, to, element);
+        let written = Validated::assertion(stanza).write(Dialect::Server);
+        assert!(written.cost() >= 2 * long.len());
     }
 }

@@ -154,6 +154,9 @@ pub enum Fault {
     /// More than this many namespace bindings are in scope.
     #[error("more than {0} namespace bindings are in scope")]
     TooManyBindings(usize),
+    /// The name of a namespace is longer than this many bytes.
+    #[error("the name of a namespace is longer than {0} bytes")]
+    NamespaceTooLong(usize),
     /// More than this many bytes of whitespace came between two elements.
     #[error("more than {0} bytes of whitespace between two elements")]
     TooMuchWhitespace(usize),
@@ -219,6 +222,7 @@ impl Fault {
             | Self::TooManyAttributes(_)
             | Self::NameTooLong(_)
             | Self::TooManyBindings(_)
+            | Self::NamespaceTooLong(_)
             | Self::TooMuchWhitespace(_) => Condition::PolicyViolation,
         }
     }
@@ -245,6 +249,7 @@ impl Fault {
             Self::TooManyAttributes(_) => Some("too-many-attributes"),
             Self::NameTooLong(_) => Some("name-too-long"),
             Self::TooManyBindings(_) => Some("too-many-namespaces"),
+            Self::NamespaceTooLong(_) => Some("namespace-too-long"),
             Self::TooMuchWhitespace(_) => Some("too-much-white-space"),
             _ => None,
         }
@@ -318,6 +323,7 @@ mod tests {
             Fault::TooManyAttributes(1),
             Fault::NameTooLong(1),
             Fault::TooManyBindings(1),
+            Fault::NamespaceTooLong(1),
             Fault::TooMuchWhitespace(1),
         ];
         let names: HashSet<_> = limits.iter().filter_map(Fault::limit).collect();

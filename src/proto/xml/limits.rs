@@ -17,6 +17,8 @@ pub struct Limits {
     pub name_bytes: usize,
     /// Namespace bindings in scope at once, those of the header included.
     pub bindings: usize,
+    /// Bytes of the name of one namespace.
+    pub namespace_bytes: usize,
     /// Whitespace bytes between two top-level elements. They are dropped as they arrive, so this
     /// bounds work, not memory.
     pub whitespace_bytes: usize,
@@ -24,6 +26,10 @@ pub struct Limits {
     /// beyond that, or with 1, the stream cannot be read on.
     pub overrun: usize,
 }
+
+/// The longest name in any XMPP vocabulary has some sixty bytes. A name is declared once, and may
+/// have to be written for each of thousands of elements.
+const NAMESPACE_BYTES: usize = 1024;
 
 impl Limits {
     /// Before the peer has proven who it is.
@@ -40,6 +46,7 @@ impl Limits {
         // The longest name in any XMPP vocabulary has some forty bytes.
         name_bytes: 128,
         bindings: 32,
+        namespace_bytes: NAMESPACE_BYTES,
         whitespace_bytes: 1024,
         overrun: 1,
     };
@@ -62,6 +69,7 @@ impl Limits {
             name_bytes: 256,
             // Half of what the parser crate admits; every look-up is linear in it.
             bindings: 64,
+            namespace_bytes: NAMESPACE_BYTES,
             // One keepalive a second, for twelve days without a stanza.
             whitespace_bytes: 1024 * 1024,
             // One user's picture must not cut off everybody else (RFC 6120 §13.12, item 4). With the

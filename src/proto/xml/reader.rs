@@ -307,7 +307,7 @@ impl Reader {
     fn too_complex(&self, frame: &[u8], fault: Fault) -> Result<Event, Fault> {
         let is_recoverable = matches!(
             fault,
-            Fault::TooManyAttributes(_) | Fault::TooManyBindings(_)
+            Fault::TooManyAttributes(_) | Fault::TooManyBindings(_) | Fault::NamespaceTooLong(_)
         );
         if !is_recoverable || self.framer.limits().overrun <= 1 {
             return Err(fault);

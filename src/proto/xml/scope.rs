@@ -1,6 +1,6 @@
 //! Namespace bindings in scope, and the constraints of Namespaces in XML 1.0.
 
-use super::{Fault, Ns};
+use super::{Fault, Limits, Ns};
 
 /// A prefix (empty: the default namespace) and what it is bound to.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl HeaderScope {
 pub(super) struct Scope<'h> {
     header: &'h [Binding],
     inner: Vec<Binding>,
-    limit: usize,
+    limits: &'h Limits,
 }
 
 /// The usual prefix of the stream namespace.
@@ -44,11 +44,11 @@ static NONE: Ns = Ns::NONE;
 static XML: Ns = Ns::XML;
 
 impl<'h> Scope<'h> {
-    pub(super) fn new(header: &'h HeaderScope, limit: usize) -> Self {
+    pub(super) fn new(header: &'h HeaderScope, limits: &'h Limits) -> Self {
         Self {
             header: &header.0,
             inner: Vec::new(),
-            limit,
+            limits,
         }
     }
 
@@ -64,11 +64,14 @@ impl<'h> Scope<'h> {
 
     /// Binds a prefix (empty: the default namespace), if that is allowed.
     pub(super) fn bind(&mut self, prefix: &str, name: &str) -> Result<Ns, Fault> {
+        if name.len() > self.limits.namespace_bytes {
+            return Err(Fault::NamespaceTooLong(self.limits.namespace_bytes));
+        }
         let ns = Ns::from(name);
         not_reserved(prefix, &ns)?;
         not_empty(prefix, &ns)?;
-        if self.header.len() + self.inner.len() >= self.limit {
-            return Err(Fault::TooManyBindings(self.limit));
+        if self.header.len() + self.inner.len() >= self.limits.bindings {
+            return Err(Fault::TooManyBindings(self.limits.bindings));
         }
         self.inner.push(Binding {
             prefix: prefix.into(),
@@ -162,8 +165,14 @@ fn not_empty(prefix: &str, ns: &Ns) -> Result<(), Fault> {
 mod tests {
     use super::*;
 
+    const LIMITS: Limits = Limits {
+        bindings: 8,
+        namespace_bytes: 60,
+        ..Limits::UNAUTHENTICATED
+    };
+
     fn scope(header: &HeaderScope) -> Scope<'_> {
-        Scope::new(header, 8)
+        Scope::new(header, &LIMITS)
     }
 
     #[test]
@@ -233,5 +242,15 @@ mod tests {
             scope.bind(&format!("p{index}"), "urn:p").unwrap();
         }
         assert_eq!(scope.bind("q", "urn:p"), Err(Fault::TooManyBindings(8)));
+    }
+
+    #[test]
+    fn names_of_namespaces_are_capped() {
+        let none = HeaderScope::default();
+        for prefix in ["", "p"] {
+            assert!(scope(&none).bind(prefix, &"u".repeat(60)).is_ok());
+            let long = scope(&none).bind(prefix, &"u".repeat(61));
+            assert_eq!(long, Err(Fault::NamespaceTooLong(60)));
+        }
     }
 }

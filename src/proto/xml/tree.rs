@@ -17,10 +17,10 @@ pub(super) fn header(
     limits: &Limits,
 ) -> Result<(Element, String, HeaderScope), Fault> {
     let text = checked(frame)?;
-    let mut scope = Scope::new(known, limits.bindings);
+    let mut scope = Scope::new(known, limits);
     match next(&mut Reader::from_str(text))? {
         Event::Start(tag) | Event::Empty(tag) => {
-            let (_, root) = start_tag(&tag, &mut scope, limits)?;
+            let (_, root) = start_tag(&tag, &mut scope, limits, None)?;
             Ok((
                 root,
                 tag.name().into_inner().to_owned(),
@@ -40,20 +40,20 @@ pub(super) fn element(
 ) -> Result<Element, Fault> {
     let text = checked(frame)?;
     let mut reader = Reader::from_str(text);
-    let mut scope = Scope::new(header, limits.bindings);
+    let mut scope = Scope::new(header, limits);
     // The open elements, each with the scope to go back to at its end.
     let mut open: Vec<(Element, usize)> = Vec::new();
     loop {
         let done = match next(&mut reader)? {
             Event::Start(tag) => {
                 let mark = scope.mark();
-                let element = placed_start_tag(&tag, &mut scope, dialect, limits, &open)?;
+                let element = placed_start_tag(&tag, &mut scope, dialect, limits, &mut open)?;
                 open.push((element, mark));
                 continue;
             }
             Event::Empty(tag) => {
                 let mark = scope.mark();
-                let element = placed_start_tag(&tag, &mut scope, dialect, limits, &open)?;
+                let element = placed_start_tag(&tag, &mut scope, dialect, limits, &mut open)?;
                 scope.leave(mark);
                 element
             }
@@ -95,10 +95,10 @@ pub(super) fn start(
 ) -> Result<Element, Fault> {
     // The framer has looked at each character. The frame may be cut inside one.
     let text = frame.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    let mut scope = Scope::new(header, limits.bindings);
+    let mut scope = Scope::new(header, limits);
     match next(&mut Reader::from_str(text))? {
         Event::Start(tag) | Event::Empty(tag) => {
-            placed_start_tag(&tag, &mut scope, dialect, limits, &[])
+            placed_start_tag(&tag, &mut scope, dialect, limits, &mut [])
         }
         other => Err(misplaced(&other)),
     }
@@ -130,9 +130,10 @@ fn placed_start_tag(
     scope: &mut Scope<'_>,
     dialect: Dialect,
     limits: &Limits,
-    open: &[(Element, usize)],
+    open: &mut [(Element, usize)],
 ) -> Result<Element, Fault> {
-    let (prefix, mut element) = start_tag(tag, scope, limits)?;
+    let top = open.first_mut().map(|(top, _)| top);
+    let (prefix, mut element) = start_tag(tag, scope, limits, top)?;
     let parent = open.last().map(|(parent, _)| parent);
     not_a_stream(&element, parent.is_some())?;
     let is_content = match parent {
@@ -170,11 +171,13 @@ fn own_content(element: &Element, dialect: Dialect) -> Result<bool, Fault> {
     Ok(is_own)
 }
 
-/// A start tag by itself; returns also whether its name has a prefix.
+/// A start tag by itself, inside the top-level element if it is not its own; returns also whether its
+/// name has a prefix.
 fn start_tag(
     tag: &BytesStart<'_>,
     scope: &mut Scope<'_>,
     limits: &Limits,
+    mut top: Option<&mut Element>,
 ) -> Result<(bool, Element), Fault> {
     strict::attributes_are_separated(tag.attributes_raw())?;
     let (prefix, local) = strict::qname(tag.name().into_inner(), limits.name_bytes)?;
@@ -204,8 +207,10 @@ fn start_tag(
         let ns = scope.of_attribute(Some(prefix))?.clone();
         not_given_twice(&element, &ns, name)?;
         if scope.is_from_header(prefix) {
-            // RFC 6120 §4.8.5: what the header declares does not reach beyond this stream.
-            element.declare(prefix, ns.clone());
+            // RFC 6120 §4.8.5: what the header declares does not reach beyond this stream. It is
+            // declared once for all that use it.
+            let declares = top.as_deref_mut().unwrap_or(&mut element);
+            declares.declare(prefix, ns.clone());
         }
         element.push_attribute(ns, name, value);
     }

@@ -4,25 +4,26 @@
 //! element but `stream:` and `db:` at the top level, a namespace declared where it changes, and
 //! everything that a parser would normalise away written as a reference. Characters that XML
 //! cannot carry are left out. Names are taken as they are: they were parsed, or are ours.
+//!
+//! A namespace that was declared once and is used in many places would be declared in each of them:
+//! a few thousand bytes would become megabytes. Where declarations become most of what is written, the
+//! element is written again, and its namespaces have prefixes that are declared at its top.
+
+mod escape;
+mod length;
+mod shared;
 
 use std::borrow::Cow;
 
-use super::chars::is_char;
+use self::escape::{Sink, write_attribute, write_declaration, write_pair, write_text};
+pub use self::length::{at_most, length};
+use self::shared::Shared;
 use super::element::Node;
 use super::{Dialect, Element, Ns};
 
 /// Writes a top-level element.
 pub fn write_element(dialect: Dialect, element: &Element, out: &mut Vec<u8>) {
-    let mut writer = Writer {
-        dialect,
-        out,
-        prefixes: dialect
-            .header_prefixes()
-            .iter()
-            .map(|(prefix, ns)| (Cow::Borrowed(*prefix), ns.as_str()))
-            .collect(),
-    };
-    writer.element(element);
+    write(dialect, element, out, usize::MAX);
 }
 
 /// Writes an XML declaration and a stream header with these attributes, by their written names.
@@ -44,17 +45,54 @@ pub fn write_close(out: &mut Vec<u8>) {
     out.extend_from_slice(b"</stream:stream>");
 }
 
-struct Writer<'e, 'o> {
+/// Writes a top-level element, and stops soon after so many bytes.
+fn write(dialect: Dialect, element: &Element, out: &mut impl Sink, most: usize) {
+    let begun = out.taken();
+    let nothing = Shared::default();
+    let plain = Writer::new(dialect, out, most, &nothing).element(element);
+    if plain == Err(Stop::Declarations) {
+        out.cut(begun);
+        let shared = Shared::of(dialect, element);
+        let mut writer = Writer::new(dialect, out, most, &shared);
+        writer.is_last = true;
+        // Nothing but its length can stop it now, which the caller sees.
+        let _ = writer.element(element);
+    }
+}
+
+/// Why an element is not written to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// It is too long.
+    Length,
+    /// Most of it are declarations of namespaces.
+    Declarations,
+}
+
+/// So many bytes of declarations are nothing to look after: usual stanzas have less.
+const FEW: usize = 2048;
+
+struct Writer<'e, 'o, S> {
     dialect: Dialect,
-    out: &'o mut Vec<u8>,
+    out: &'o mut S,
+    /// How much the sink had taken before.
+    begun: usize,
+    /// How much may be written.
+    most: usize,
+    /// How much of it were declarations of default namespaces.
+    declared: usize,
+    /// Whether it is written however much of it are declarations.
+    is_last: bool,
     /// The prefixes in scope, innermost last.
     prefixes: Vec<(Cow<'e, str>, &'e str)>,
+    /// Those that are declared at the top.
+    shared: &'e Shared<'e>,
 }
 
 /// An element whose start tag is written.
 struct Open<'e> {
     element: &'e Element,
-    prefix: &'static str,
+    prefix: &'e str,
     /// The next of its nodes.
     next: usize,
     /// The default namespace inside it.
@@ -63,11 +101,28 @@ struct Open<'e> {
     around: usize,
 }
 
-impl<'e> Writer<'e, '_> {
-    fn element(&mut self, root: &'e Element) {
+impl<'e, 'o, S: Sink> Writer<'e, 'o, S> {
+    fn new(dialect: Dialect, out: &'o mut S, most: usize, shared: &'e Shared<'e>) -> Self {
+        let known = dialect.header_prefixes().iter();
+        Self {
+            dialect,
+            begun: out.taken(),
+            out,
+            most,
+            declared: 0,
+            is_last: false,
+            prefixes: known
+                .map(|(prefix, ns)| (Cow::Borrowed(*prefix), ns.as_str()))
+                .collect(),
+            shared,
+        }
+    }
+
+    fn element(&mut self, root: &'e Element) -> Result<(), Stop> {
         let default = self.dialect.content_namespace();
         let mut stack = vec![self.start_tag(root, default, true)];
         while let Some(open) = stack.last_mut() {
+            self.goes_on()?;
             let node = open.element.node(open.next);
             open.next += 1;
             match node {
@@ -83,19 +138,39 @@ impl<'e> Writer<'e, '_> {
                 }
             }
         }
+        self.goes_on()
+    }
+
+    /// Whether what is written so far may go on.
+    fn goes_on(&self) -> Result<(), Stop> {
+        let written = self.out.taken() - self.begun;
+        if !self.is_last && self.declared > FEW && self.declared > written / 2 {
+            return Err(Stop::Declarations);
+        }
+        if written > self.most {
+            return Err(Stop::Length);
+        }
+        Ok(())
     }
 
     fn start_tag(&mut self, element: &'e Element, default: &'e str, top: bool) -> Open<'e> {
         let around = self.prefixes.len();
         let ns = element.ns().written(self.dialect);
-        let prefix = self.own_prefix(element, top);
-        self.out.push(b'<');
-        self.out.extend_from_slice(prefix.as_bytes());
-        self.out.extend_from_slice(element.name().as_bytes());
+        let prefix = self.own_prefix(element, ns, top);
+        self.out.put(b"<");
+        self.out.put(prefix.as_bytes());
+        self.out.put(element.name().as_bytes());
         let mut inside = default;
         if prefix.is_empty() && ns != default {
+            let before = self.out.taken();
             write_attribute("xmlns", ns, self.out);
+            self.declared += self.out.taken() - before;
             inside = ns;
+        }
+        if top {
+            for (ns, prefix) in self.shared.declarations() {
+                self.declare(Cow::Borrowed(prefix), ns);
+            }
         }
         for (prefix, ns) in element.declarations() {
             let ns = ns.written(self.dialect);
@@ -107,15 +182,14 @@ impl<'e> Writer<'e, '_> {
         for attribute in element.attributes() {
             let ns = attribute.ns().written(self.dialect);
             let prefix = self.attribute_prefix(ns);
-            self.out.push(b' ');
+            self.out.put(b" ");
             if let Some(prefix) = prefix {
-                self.out.extend_from_slice(prefix.as_bytes());
-                self.out.push(b':');
+                self.out.put(prefix.as_bytes());
+                self.out.put(b":");
             }
             write_pair(attribute.name(), attribute.value(), self.out);
         }
-        self.out
-            .extend_from_slice(if element.is_empty() { b"/>" } else { b">" });
+        self.out.put(if element.is_empty() { b"/>" } else { b">" });
         Open {
             element,
             prefix,
@@ -130,18 +204,18 @@ impl<'e> Writer<'e, '_> {
         if open.element.is_empty() {
             return;
         }
-        self.out.extend_from_slice(b"</");
-        self.out.extend_from_slice(open.prefix.as_bytes());
-        self.out.extend_from_slice(open.element.name().as_bytes());
-        self.out.push(b'>');
+        self.out.put(b"</");
+        self.out.put(open.prefix.as_bytes());
+        self.out.put(open.element.name().as_bytes());
+        self.out.put(b">");
     }
 
     /// RFC 6120 §4.8.5 and XEP-0220 §2: some peers know these elements only by their usual prefix.
-    fn own_prefix(&self, element: &Element, top: bool) -> &'static str {
+    fn own_prefix(&self, element: &Element, written: &str, top: bool) -> &'e str {
         let (name, prefix) = match element.ns() {
             // Namespaces in XML §3: it must not be declared as the default namespace.
             ns if *ns == Ns::XML => return "xml:",
-            _ if !top => return "",
+            _ if !top => return self.shared.prefix(written),
             ns if *ns == Ns::STREAM => ("stream", "stream:"),
             ns if *ns == Ns::DIALBACK && self.dialect == Dialect::Server => ("db", "db:"),
             _ => return "",
@@ -189,78 +263,4 @@ impl<'e> Writer<'e, '_> {
             .find(|(known, _)| *known == prefix)
             .map(|(_, ns)| *ns)
     }
-}
-
-fn write_declaration(prefix: &str, ns: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(b" xmlns:");
-    write_pair(prefix, ns, out);
-}
-
-fn write_attribute(name: &str, value: &str, out: &mut Vec<u8>) {
-    out.push(b' ');
-    write_pair(name, value, out);
-}
-
-fn write_pair(name: &str, value: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"='");
-    write_escaped(value, in_attribute, out);
-    out.push(b'\'');
-}
-
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    write_escaped(text, in_text, out);
-}
-
-/// What a character is written as, if not as itself. XML 1.0 §2.4 for `&`, `<` and `>`; §2.11:
-/// a literal CR would be read as LF.
-fn in_text(c: char) -> Option<&'static str> {
-    match c {
-        '&' => Some("&amp;"),
-        '<' => Some("&lt;"),
-        '>' => Some("&gt;"),
-        '\r' => Some("&#xD;"),
-        c if !is_char(c) => Some(""),
-        _ => None,
-    }
-}
-
-/// XML 1.0 §3.3.3: literal white space but the space would be read as a space.
-fn in_attribute(c: char) -> Option<&'static str> {
-    match c {
-        '\'' => Some("&apos;"),
-        '"' => Some("&quot;"),
-        '\t' => Some("&#x9;"),
-        '\n' => Some("&#xA;"),
-        c => in_text(c),
-    }
-}
-
-fn write_escaped(text: &str, escape: impl Fn(char) -> Option<&'static str>, out: &mut Vec<u8>) {
-    let mut rest = text;
-    let mut from = 0;
-    while let Some(at) = next_candidate(rest, from) {
-        let (literal, after) = rest.split_at(at);
-        let mut chars = after.chars();
-        let Some(c) = chars.next() else { break };
-        match escape(c) {
-            Some(escaped) => {
-                out.extend_from_slice(literal.as_bytes());
-                out.extend_from_slice(escaped.as_bytes());
-                rest = chars.as_str();
-                from = 0;
-            }
-            None => from = at + c.len_utf8(),
-        }
-    }
-    out.extend_from_slice(rest.as_bytes());
-}
-
-/// Where, from an index on, the next character begins that may have to be escaped: markup, a
-/// control, or one of U+F000 to U+FFFF.
-fn next_candidate(text: &str, from: usize) -> Option<usize> {
-    let is_candidate =
-        |byte: &u8| matches!(byte, 0..0x20 | b'&' | b'<' | b'>' | b'\'' | b'"' | 0xef);
-    let bytes = text.as_bytes().get(from..)?;
-    bytes.iter().position(is_candidate).map(|at| from + at)
 }

@@ -202,6 +202,7 @@ fn the_edge_file() {
                 name_bytes: 33,
                 bindings: 11,
                 whitespace_bytes: 17,
+                namespace_bytes: 1024,
                 overrun: 1,
             },
             bytes: 9002,

@@ -13,7 +13,7 @@ use xmpp_edge::ops::counters::Ledger;
 use xmpp_edge::proto::auth::chain::{Anchors, CertReport};
 use xmpp_edge::proto::auth::dialback_key::DialbackSecret;
 use xmpp_edge::proto::auth::{Pair, external, handshake};
-use xmpp_edge::proto::jid::{BareJid, Domain};
+use xmpp_edge::proto::jid::{BareJid, Domain, Jid};
 use xmpp_edge::proto::policy::{
     Access, Decision, Direction, Facts, Initiative, Kinds, Partner, PartnerType, Rules,
     StanzaFacts, Terms, evaluate,
@@ -129,10 +129,7 @@ fn context(policy: &Policy) -> Context {
     Context {
         rules: Rules::new(vec![domain("contoso.example")], partners)
             .unwrap()
-            .with_access(Access {
-                default: true,
-                exceptions: denied.into_iter().collect(),
-            }),
+            .with_access(Access::new(true, denied)),
         anchors: Arc::new(Anchors::default()),
         dialback: DialbackSecret::new(b"0123456789abcdef").unwrap(),
         timing: Timing {
@@ -229,11 +226,10 @@ impl Onlooker {
                 bytes: 0,
                 is_contact: self.watching.contains(&users) || self.watched.contains(&users),
                 is_open: self.open.contains(&users),
-                is_allowed: !context
+                is_allowed: context
                     .rules
                     .access()
-                    .exceptions
-                    .contains(&BareJid::parse(&local(own)).unwrap()),
+                    .admits(&Jid::parse(&local(own)).unwrap()),
             }),
             ..Facts::of_pair(&ours, &theirs)
         };

@@ -123,7 +123,8 @@ fn what_others_lose_on_the_way_arrives() {
     for part in [
         "xml:lang='de'",
         "<body>1&#xD;2</body>",
-        "<y xmlns='urn:x' xmlns:x='urn:x' x:z='1&#xD;&#xA;&#x9;2'/>",
+        "<message xmlns:x='urn:x'",
+        "<y xmlns='urn:x' x:z='1&#xD;&#xA;&#x9;2'/>",
     ] {
         assert!(relayed.contains(part), "{part}: {relayed}");
     }

@@ -40,7 +40,7 @@ impl fmt::Display for Reason {
                 write!(f, "the partner's settings let nothing of '{ns}' pass")
             }
             Self::StanzaTooBig { bytes, limit } => {
-                write!(f, "the stanza has {bytes} bytes, and the limit is {limit}")
+                write!(f, "the stanza takes at least {bytes} bytes, and the limit is {limit}")
             }
             Self::NotAContact => f.write_str("the local user has not added this contact"),
             Self::UnaskedAnswer => f.write_str("it answers nothing that the local user has sent lately"),

@@ -6,6 +6,7 @@ use crate::proto::auth::{Pair, external, handshake};
 use crate::proto::jid::{BareJid, Domain};
 use crate::proto::policy::{Access, Initiative, Kinds, Partner, PartnerType, Payload, Terms};
 use crate::proto::stanza::{Refusal, from_gateway, from_partner};
+use crate::proto::xml::writer::write_element;
 use crate::proto::xml::{Event, Limits, Reader};
 use Direction::{Inbound, Outbound};
 
@@ -32,14 +33,14 @@ fn of_type(partner_type: PartnerType) -> Rules {
 }
 
 fn element(text: &str) -> Element {
-    let mut reader = Reader::new(Dialect::Server, Limits::authenticated(100_000));
+    let mut reader = Reader::new(Dialect::Server, Limits::authenticated(262_144));
     reader.feed(b"<s:stream xmlns='jabber:server' xmlns:s='http://etherx.jabber.org/streams'>");
     reader.feed(text.as_bytes());
     loop {
         match reader.next().unwrap().unwrap() {
             Event::Element(element) => return element,
             Event::Header(_) => {}
-            Event::Close | Event::Excess(_) => panic!("{text}"),
+            Event::Close | Event::Excess(_) => panic!("{text:.200}"),
         }
     }
 }
@@ -345,10 +346,7 @@ fn kinds_and_payload() {
 /// RFC 6121 §8.5.1: what a server answers for a user who does not exist, and not a word more.
 #[test]
 fn a_user_without_access_looks_like_no_user() {
-    let access = Access {
-        default: true,
-        exceptions: [BareJid::parse("Juliet@contoso.example").unwrap()].into(),
-    };
+    let access = Access::new(true, [BareJid::parse("Juliet@contoso.example").unwrap()]);
     let rules = of_type(PartnerType::Federated).with_access(access);
     let probe = "<presence type='probe'/>";
     let table = [
@@ -474,4 +472,61 @@ fn rules_that_changed_on_the_way_hold() {
     let stanza = addressed(Inbound, MESSAGE, &open).unwrap();
     let refused = permit(stanza, Remembered::default(), &open, false).unwrap_err();
     assert_eq!(refused.reason, Reason::NotAContact);
+}
+
+/// Stanzas of nearly the longest length that become many times as long when they are written.
+fn long_when_written() -> [String; 2] {
+    let names = (0..180).fold(String::new(), |all, number| {
+        let name = format!("{number:04}").repeat(256);
+        all + &format!("<x xmlns:p='{name}'>{}</x>", "<p:a/>".repeat(40))
+    });
+    let quotes = format!("<x a='{}'/>", "\"".repeat(250_000));
+    [names, quotes].map(|inside| format!("<message id='1'>{inside}</message>"))
+}
+
+#[test]
+fn a_stanza_that_becomes_too_long_when_it_is_written_goes_back() {
+    let rules = rules(Terms::default());
+    let max = Terms::default().max_stanza_bytes;
+    for (direction, limit) in [(Inbound, 2 * max + 65_536), (Outbound, max)] {
+        for text in long_when_written() {
+            assert!(text.len() <= max);
+            let stanza = addressed(direction, &text, &rules).unwrap();
+            let refused = permit(stanza, Remembered::default(), &rules, true).unwrap_err();
+            let Reason::StanzaTooBig { bytes, limit: of } = refused.reason else {
+                panic!("{:?}", refused.reason);
+            };
+            assert_eq!(of, limit);
+            assert!(bytes > limit, "{bytes}");
+            assert!(written(&refused.answer.unwrap().element).contains("policy-violation"));
+        }
+    }
+}
+
+/// No honest stanza is kept out, though it grows: and what passes is not longer than was said.
+#[test]
+fn what_passes_is_written_within_the_limit() {
+    let rules = rules(Terms::default());
+    let room = Terms::default().max_stanza_bytes - 100;
+    let name = "n".repeat(1000);
+    for inside in [
+        format!("<body>{}</body>", "\"".repeat(room)),
+        format!("<body>{}</body>", "&lt;".repeat(room / 4)),
+        format!("<body>{}</body>", "&#13;".repeat(room / 5)),
+        "<x a='&quot;&quot;\"&quot;'/>".repeat(room / 40),
+        format!("<x xmlns:p='{name}'>{}</x>", "<p:a/>".repeat(8000)),
+        format!(
+            "<x xmlns:p='{name}'><y xmlns='u'>{}</y></x>",
+            "<p:a/>".repeat(8000)
+        ),
+    ] {
+        let text = format!("<message>{inside}</message>");
+        for direction in [Inbound, Outbound] {
+            let stanza = addressed(direction, &text, &rules).unwrap();
+            let passed = permit(stanza, Remembered::default(), &rules, true).unwrap();
+            let written = passed.write(Dialect::Component);
+            let most = Written::most(text.len()) + 1024;
+            assert!(written.bytes().len() <= most, "{}", written.bytes().len());
+        }
+    }
 }

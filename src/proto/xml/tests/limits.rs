@@ -10,6 +10,7 @@ const SMALL: Limits = Limits {
     attributes: 4,
     name_bytes: 16,
     bindings: 8,
+    namespace_bytes: 12,
     whitespace_bytes: 10,
     overrun: 1,
 };
@@ -151,6 +152,34 @@ fn the_number_of_bindings_in_scope_is_limited() {
 }
 
 #[test]
+fn the_name_of_a_namespace_is_limited() {
+    let names =
+        |length: usize| [" xmlns", " xmlns:p"].map(|it| format!("{it}='{}'", "u".repeat(length)));
+    for [short, long] in [0, 1].map(|index| [12, 13].map(|length| names(length)[index].clone())) {
+        assert_eq!(fault(&format!("<a{short}/>")), None);
+        assert_eq!(
+            fault(&format!("<a{long}/>")),
+            Some(Fault::NamespaceTooLong(12))
+        );
+        assert_eq!(
+            fault(&format!("<a><b{long}/></a>")),
+            Some(Fault::NamespaceTooLong(12))
+        );
+    }
+    // References count as what they stand for.
+    let references = "&#117;".repeat(12);
+    assert_eq!(fault(&format!("<a xmlns='{references}'/>")), None);
+    let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+    let name = "u".repeat(1025);
+    reader.feed(
+        SERVER
+            .replace("xmlns:db='", &format!("xmlns:db='{name}"))
+            .as_bytes(),
+    );
+    assert_eq!(reader.next(), Err(Fault::NamespaceTooLong(1024)));
+}
+
+#[test]
 fn whitespace_between_elements_is_limited_and_an_element_resets_it() {
     let spaces = |count| " ".repeat(count);
     assert_eq!(fault(&spaces(10)), None);
@@ -266,6 +295,10 @@ fn a_stanza_beyond_a_limit_is_refused_alone() {
                 .into(),
             Fault::TooManyBindings(8),
         ),
+        (
+            format!("<a xmlns:b='{}'/>", "u".repeat(13)),
+            Fault::NamespaceTooLong(12),
+        ),
     ] {
         let stanza = format!("<message to='a'>{inside}</message>");
         let expected = [refused(fault, stanza.len()), next()];
@@ -309,6 +342,10 @@ fn what_is_far_beyond_a_limit_ends_the_stream() {
         (
             "<message a='' b='' c='' d='' e=''/>".into(),
             Fault::TooManyAttributes(4),
+        ),
+        (
+            format!("<message xmlns:b='{}'/>", "u".repeat(13)),
+            Fault::NamespaceTooLong(12),
         ),
         (
             format!("<a xmlns='u'>{}</a>", "x".repeat(300)),

@@ -1,6 +1,7 @@
 //! The whole pipeline, from bytes to events and back.
 
 mod at_once;
+mod bombs;
 mod conversation;
 mod documents;
 mod limits;

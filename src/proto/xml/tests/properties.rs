@@ -105,7 +105,7 @@ fn agree(bytes: &[u8], dialect: Dialect) -> Result<(), TestCaseError> {
 }
 
 /// What is written is read back as it was, by us and by the other parser.
-fn round_trip(element: &Element, dialect: Dialect) -> Result<(), TestCaseError> {
+pub(super) fn round_trip(element: &Element, dialect: Dialect) -> Result<(), TestCaseError> {
     let mut bytes = Vec::new();
     writer::write_header(dialect, &[], &mut bytes);
     let header = bytes.len();
@@ -125,7 +125,7 @@ fn round_trip(element: &Element, dialect: Dialect) -> Result<(), TestCaseError> 
     Ok(())
 }
 
-fn any_dialect() -> impl Strategy<Value = Dialect> {
+pub(super) fn any_dialect() -> impl Strategy<Value = Dialect> {
     select(vec![Dialect::Server, Dialect::Component])
 }
 
@@ -150,7 +150,7 @@ fn any_attributes() -> impl Strategy<Value = Vec<(&'static str, String, String)>
 }
 
 /// Any element that a reader could have read at that place: content only inside content.
-fn any_element() -> impl Strategy<Value = Element> {
+pub(super) fn any_element() -> impl Strategy<Value = Element> {
     let ns = select(vec![
         "content",
         "",

@@ -90,7 +90,7 @@ fn prefixes_of_the_header_are_declared_where_they_are_used() {
     };
     assert_eq!(
         written(Dialect::Component, iq),
-        "<iq><q xmlns='urn:x' xmlns:x='urn:x' x:a='1'><r/></q></iq>"
+        "<iq xmlns:x='urn:x'><q xmlns='urn:x' x:a='1'><r/></q></iq>"
     );
 }
 

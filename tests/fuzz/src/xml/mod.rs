@@ -92,6 +92,7 @@ pub fn readable(dialect: Dialect, element: &Element) -> Vec<u8> {
     writer::write_element(dialect, element, &mut bytes);
     let limits = Limits {
         element_bytes: usize::MAX,
+        namespace_bytes: usize::MAX,
         ..Limits::authenticated(1024 * 1024)
     };
     let Reading { events, fault, .. } = read(dialect, limits, &bytes, bytes.len());
