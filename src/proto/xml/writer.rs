@@ -49,21 +49,22 @@ pub fn write_close(out: &mut Vec<u8>) {
 fn write(dialect: Dialect, element: &Element, out: &mut impl Sink, most: usize) {
     let begun = out.taken();
     let nothing = Shared::default();
-    let plain = Writer::new(dialect, out, most, &nothing).element(element);
-    if plain == Err(Stop::Declarations) {
+    let end = Writer::new(dialect, out, most, &nothing).element(element);
+    if end == End::Declarations {
         out.cut(begun);
         let shared = Shared::of(dialect, element);
         let mut writer = Writer::new(dialect, out, most, &shared);
         writer.is_last = true;
-        // Nothing but its length can stop it now, which the caller sees.
-        let _ = writer.element(element);
+        writer.element(element);
     }
 }
 
-/// Why an element is not written to its end.
+/// Why writing ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    /// It is too long.
+enum End {
+    /// All is written.
+    Whole,
+    /// It is too long, as its length tells.
     Length,
     /// Most of it are declarations of namespaces.
     Declarations,
@@ -118,11 +119,13 @@ impl<'e, 'o, S: Sink> Writer<'e, 'o, S> {
         }
     }
 
-    fn element(&mut self, root: &'e Element) -> Result<(), Stop> {
+    fn element(&mut self, root: &'e Element) -> End {
         let default = self.dialect.content_namespace();
         let mut stack = vec![self.start_tag(root, default, true)];
         while let Some(open) = stack.last_mut() {
-            self.goes_on()?;
+            if let Some(end) = self.must_end() {
+                return end;
+            }
             let node = open.element.node(open.next);
             open.next += 1;
             match node {
@@ -138,19 +141,16 @@ impl<'e, 'o, S: Sink> Writer<'e, 'o, S> {
                 }
             }
         }
-        self.goes_on()
+        self.must_end().unwrap_or(End::Whole)
     }
 
-    /// Whether what is written so far may go on.
-    fn goes_on(&self) -> Result<(), Stop> {
+    /// Why it ends here, if it does.
+    fn must_end(&self) -> Option<End> {
         let written = self.out.taken() - self.begun;
         if !self.is_last && self.declared > FEW && self.declared > written / 2 {
-            return Err(Stop::Declarations);
+            return Some(End::Declarations);
         }
-        if written > self.most {
-            return Err(Stop::Length);
-        }
-        Ok(())
+        (written > self.most).then_some(End::Length)
     }
 
     fn start_tag(&mut self, element: &'e Element, default: &'e str, top: bool) -> Open<'e> {

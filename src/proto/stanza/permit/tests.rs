@@ -507,7 +507,7 @@ fn a_stanza_that_becomes_too_long_when_it_is_written_goes_back() {
 #[test]
 fn what_passes_is_written_within_the_limit() {
     let rules = rules(Terms::default());
-    let room = Terms::default().max_stanza_bytes - 100;
+    let room = Terms::default().max_stanza_bytes - 200;
     let name = "n".repeat(1000);
     for inside in [
         format!("<body>{}</body>", "\"".repeat(room)),
