@@ -12,6 +12,34 @@
 //! Read first: [`proto`] (the vocabulary and the contract of a machine), then
 //! `proto::stream::inbound` (what happens on the wire), then `net::session::driver` (how it is pumped).
 //!
+//! **The words.** Each has one meaning, in the source, the log and the documents:
+//!
+//! | word | is |
+//! |---|---|
+//! | partner | an organisation outside that an entry of `partners.toml` covers: one primary domain, any additional ones |
+//! | entry | what `partners.toml` says of a partner, or `[default-partner]` of all others |
+//! | account | whose budget, lane and places something takes: a listed partner's primary domain, else the domain itself |
+//! | standing | what is known of a partner's domain under one configuration: entry, counters, budget, share |
+//! | pair | a local domain and a partner's domain that want to talk; two users are a user pair |
+//! | stream | one XML stream with a partner's server; it may be proven for several pairs |
+//! | link | one XEP-0114 stream with a gateway, for one local domain |
+//! | session | the task that owns a connection: socket, machine, driver |
+//! | claim | what a peer says it is, before anything shows it |
+//! | proof | a claim with evidence: [`Authenticated`](proto::auth::Authenticated), and nothing else |
+//! | unauthenticated peer, stranger | whoever is connected and has proven nothing yet, a partner's server too |
+//! | admission | what unauthenticated peers may hold and cost, by address, network and claim |
+//! | question | one about a dialback key, to the authoritative server of a domain |
+//! | verification | a question that has been sent, from its place to its end |
+//! | contact | a remote user whom a local user has added: what open federation asks for |
+//! | reason | why something was refused or not carried: one enum, from the wire to the operator's text |
+//! | queue | what waits for one link or for one pair's stream |
+//! | lane | one account's part of a queue, in order |
+//! | stock, share | the room for all that waits in one direction, and how much of it one may take |
+//! | way | what a stream or link carries for its stanzas, so that nothing is looked up by name |
+//! | route | the hosts that an entry names to connect to, in place of what DNS says |
+//! | ledger | the count of every stanza: accepted = delivered + bounced + dropped + queued |
+//! | event | a kind of line in the log |
+//!
 //! **The dependency rule.** Arrows run one way: `proto` uses nothing of ours; `ops` and
 //! `store` use `proto`; `config` uses `proto` and `ops`; `net` uses these four; `cli` uses all. Decisions
 //! are made in `proto` and nowhere else; sockets, clocks and randomness are in `net` and nowhere

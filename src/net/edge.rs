@@ -31,7 +31,7 @@ use crate::store::{Certificates, Contacts};
 pub struct Edge {
     /// Where stanzas meet.
     pub hub: Hub,
-    /// The proof that none is lost.
+    /// Where each is counted, so that none is lost.
     pub ledger: Arc<Ledger>,
     /// The live connections.
     pub registry: Arc<Registry>,

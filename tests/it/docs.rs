@@ -55,6 +55,68 @@ fn every_function_and_test_in_the_security_record_exists() {
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
+/// The pages about the source name modules, items and files, in tables and in text.
+#[test]
+fn every_name_on_the_pages_about_the_source_exists() {
+    let mut missing = Vec::new();
+    for page in [
+        "docs/architecture.md",
+        "docs/contributing.md",
+        "tests/README.md",
+    ] {
+        let text = tree::read(page);
+        let spans: Vec<_> = text.lines().flat_map(code_spans).collect();
+        assert!(spans.iter().any(|span| span.contains("::")) || page == "tests/README.md");
+        let names = spans.into_iter().filter(|span| !is_there(span));
+        missing.extend(names.map(|span| format!("{page}: `{span}` does not exist")));
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+/// Whether there is what a span names; one that names no file, module or item is no matter.
+fn is_there(span: &str) -> bool {
+    let exists = |path: &str| tree::top().join(path).exists();
+    let places = ["src/", "tests/", "docs/", "config/", ".ci/"];
+    if places.iter().any(|place| span.starts_with(place)) {
+        return exists(span.split(' ').next().unwrap_or_default());
+    }
+    if !span.contains("::") {
+        return true;
+    }
+    let path = span.replace("::", "/");
+    let module = match path.strip_prefix("it/") {
+        Some(_) => format!("tests/{path}"),
+        None => format!("src/{path}"),
+    };
+    exists(&format!("{module}.rs"))
+        || exists(&format!("{module}/mod.rs"))
+        || missing(std::iter::once(span.to_owned())).is_empty()
+}
+
+/// Whoever adds a folder of tests says on the map what it is for.
+#[test]
+fn the_map_of_the_tests_has_every_folder_and_group() {
+    let map = tree::read("tests/README.md");
+    let listed: Vec<_> = rows(&map).flat_map(code_spans).collect();
+    let folders = std::fs::read_dir(tree::top().join("tests")).unwrap();
+    let folders = folders
+        .map(|entry| entry.unwrap())
+        .filter(|it| it.path().is_dir());
+    let mut wanted: Vec<_> = folders
+        .map(|it| format!("tests/{}", it.file_name().to_str().unwrap()))
+        .collect();
+    assert!(wanted.len() > 5);
+    let groups = tree::read("tests/it/main.rs");
+    let groups = groups.lines().filter_map(|line| {
+        let name = line.strip_prefix("mod ")?.strip_suffix(';')?;
+        // What groups use: no tests.
+        (!["lab", "pki", "tree"].contains(&name)).then(|| name.to_owned())
+    });
+    wanted.extend(groups);
+    wanted.retain(|name| !listed.contains(name));
+    assert!(wanted.is_empty(), "not on the map: {wanted:?}");
+}
+
 /// The rows of the tables in a document, without their heads.
 fn rows(text: &str) -> impl Iterator<Item = &str> {
     let mut before = "";
@@ -173,6 +235,7 @@ fn what_newcomers_may_find_in_the_log_can_stand_there() {
 #[test]
 fn links_between_documents_lead_somewhere() {
     let mut texts = tree::files("docs", "md");
+    texts.extend(tree::files("tests", "md"));
     texts.push(tree::Source {
         path: "README.md".into(),
         text: tree::read("README.md"),
@@ -204,6 +267,19 @@ fn the_scanners_see_what_they_should() {
         links("[a](b.md#c) [d](https://e.example) [f](#g)"),
         ["b.md"]
     );
+    for (span, want) in [
+        ("net::relay::hub", true),
+        ("net::relay", true),
+        ("net::relay::hub::settle", true),
+        ("it::docs::is_there", true),
+        ("tests/bench/run --write", true),
+        ("Addressed", true),
+        ("net::hub", false),
+        ("net::relay::hub::unsettle", false),
+        ("tests/bench/walk", false),
+    ] {
+        assert_eq!(is_there(span), want, "{span}");
+    }
     let source = tree::Source {
         path: "src/proto/jid.rs".into(),
         text: "pub fn parse(text: &str) {}\nfn check_local_part() {}".into(),

@@ -30,7 +30,8 @@ pub(crate) fn files(directory: &str, extension: &str) -> Vec<Source> {
         .collect()
 }
 
-fn top() -> &'static Path {
+/// The top of the repository.
+pub(crate) fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 

@@ -1,4 +1,4 @@
-//! The ledger of those who have proven nothing: what they hold and what they cost is charged to
+//! Admission of those who have proven nothing: what they hold and what they cost is charged to
 //! the connection, its address, its prefix and the partner that it claims to be, so that one host,
 //! or one network of hosts, cannot crowd out the partners.
 //!

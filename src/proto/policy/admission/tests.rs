@@ -52,7 +52,7 @@ fn key<T>(outcome: Result<T, Reason>) -> &'static str {
     }
 }
 
-/// A ledger whose only limits are those of `LIMITS` that a test is about.
+/// An admission whose only limits are those of `LIMITS` that a test is about.
 struct Lab {
     admission: Admission,
     limits: AdmissionLimits,
