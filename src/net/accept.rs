@@ -13,6 +13,7 @@ use crate::net::live::log_limiter::What;
 use crate::net::session::driver::WRITE_STALL;
 use crate::net::session::{gateway, inbound};
 use crate::ops::events::{Event, Line};
+use crate::proto::codes::Code;
 use crate::proto::policy::{AdmissionLimits, Reason};
 use crate::proto::words;
 
@@ -47,7 +48,7 @@ pub async fn accept(
             Ok((stream, address)) => admit(&edge, stream, address, port),
             Err(error) => {
                 // Whatever it is, the listener outlives it.
-                edge.ledger.count("accept-error");
+                edge.ledger.count(Code::ACCEPT_ERROR);
                 let now = tokio::time::Instant::now();
                 if silent_until.is_none_or(|until| until <= now) {
                     Line::new(Event::AcceptError)

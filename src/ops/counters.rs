@@ -2,7 +2,7 @@
 //!
 //! A stanza carries its [`Accepted`] token from the moment it is accepted; the token's end is the
 //! stanza's end. So `accepted = delivered + bounced + dropped + queued` holds by construction, and
-//! a stanza that some path forgets shows up as dropped with the reason [`LOST`].
+//! a stanza that some path forgets shows up as dropped with the reason [`Code::LOST`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,10 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::events::Direction;
+use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
-
-/// The reason of a stanza whose token was dropped without an end: always a fault of ours.
-pub const LOST: &str = "lost";
 
 /// All counters of the process.
 ///
@@ -51,7 +49,7 @@ impl Ledger {
     }
 
     /// Counts something that is not a stanza: a refused stream, a failed dial.
-    pub fn count(&self, reason: &'static str) {
+    pub fn count(&self, reason: Code) {
         self.reasons.count(reason);
     }
 
@@ -107,7 +105,7 @@ impl PartnerCounters {
         Accepted {
             counters: Arc::clone(self),
             direction,
-            end: End::Dropped(LOST),
+            end: End::Dropped(Code::LOST),
         }
     }
 
@@ -133,7 +131,7 @@ impl PartnerCounters {
     }
 }
 
-/// One accepted stanza. It ends exactly once; forgotten, it counts as dropped with [`LOST`].
+/// One accepted stanza. It ends exactly once; forgotten, it counts as dropped with [`Code::LOST`].
 #[derive(Debug)]
 #[must_use = "an accepted stanza must be delivered, bounced or dropped"]
 pub struct Accepted {
@@ -149,12 +147,12 @@ impl Accepted {
     }
 
     /// Its sender was sent an error.
-    pub fn bounced(mut self, reason: &'static str) {
+    pub fn bounced(mut self, reason: Code) {
         self.end = End::Bounced(reason);
     }
 
     /// It ended in silence, because its kind may not be answered.
-    pub fn dropped(mut self, reason: &'static str) {
+    pub fn dropped(mut self, reason: Code) {
         self.end = End::Dropped(reason);
     }
 }
@@ -250,8 +248,8 @@ impl fmt::Display for Counts {
 #[derive(Clone, Copy, Debug)]
 enum End {
     Delivered,
-    Bounced(&'static str),
-    Dropped(&'static str),
+    Bounced(Code),
+    Dropped(Code),
 }
 
 #[derive(Debug, Default)]
@@ -306,8 +304,8 @@ impl Flow {
 struct ReasonTable(Mutex<BTreeMap<&'static str, u64>>);
 
 impl ReasonTable {
-    fn count(&self, reason: &'static str) {
-        *self.lock().entry(reason).or_default() += 1;
+    fn count(&self, reason: Code) {
+        *self.lock().entry(reason.as_str()).or_default() += 1;
     }
 
     fn read(&self) -> BTreeMap<&'static str, u64> {
@@ -339,9 +337,9 @@ mod tests {
         let ledger = Ledger::new();
         let fabrikam = ledger.partner(&domain("fabrikam.com"));
         fabrikam.accept(Inbound).delivered();
-        fabrikam.accept(Inbound).bounced("no-gateway");
-        fabrikam.accept(Inbound).bounced("no-gateway");
-        fabrikam.accept(Inbound).dropped("not-answerable");
+        fabrikam.accept(Inbound).bounced(Code::NO_GATEWAY);
+        fabrikam.accept(Inbound).bounced(Code::NO_GATEWAY);
+        fabrikam.accept(Inbound).dropped(Code::SHUTDOWN);
         let waiting = fabrikam.accept(Inbound);
         fabrikam.accept(Outbound).delivered();
 
@@ -352,7 +350,7 @@ mod tests {
             "accepted 5 = delivered 1 + bounced 2 + dropped 1 + queued 1"
         );
         assert_eq!(inbound.bounced_by, BTreeMap::from([("no-gateway", 2)]));
-        assert_eq!(inbound.dropped_by, BTreeMap::from([("not-answerable", 1)]));
+        assert_eq!(inbound.dropped_by, BTreeMap::from([("shutdown", 1)]));
         assert_eq!(snapshot[0].outbound.counts.delivered, 1);
         assert!(ledger.balances());
         assert_eq!((ledger.total().accepted, ledger.total().queued), (6, 1));
@@ -365,7 +363,10 @@ mod tests {
         let ledger = Ledger::new();
         drop(ledger.partner(&domain("fabrikam.com")).accept(Outbound));
         let snapshot = ledger.snapshot();
-        assert_eq!(snapshot[0].outbound.dropped_by, BTreeMap::from([(LOST, 1)]));
+        assert_eq!(
+            snapshot[0].outbound.dropped_by,
+            BTreeMap::from([("lost", 1)])
+        );
         assert!(ledger.balances());
     }
 
@@ -401,8 +402,8 @@ mod tests {
     #[test]
     fn other_reasons_are_counted_by_label() {
         let ledger = Ledger::new();
-        ledger.count("unknown-partner");
-        ledger.count("unknown-partner");
+        ledger.count(Code::UNKNOWN_PARTNER);
+        ledger.count(Code::UNKNOWN_PARTNER);
         assert_eq!(ledger.reasons(), BTreeMap::from([("unknown-partner", 2)]));
     }
 
@@ -417,8 +418,8 @@ mod tests {
                         let accepted = counters.accept(Inbound);
                         match (thread + turn) % 4 {
                             0 => accepted.delivered(),
-                            1 => accepted.bounced("a"),
-                            2 => accepted.dropped("b"),
+                            1 => accepted.bounced(Code::NO_GATEWAY),
+                            2 => accepted.dropped(Code::SHUTDOWN),
                             _ => drop(accepted),
                         }
                     }
@@ -445,8 +446,8 @@ mod tests {
                 let direction = if direction == 0 { Inbound } else { Outbound };
                 match (act, waiting.pop()) {
                     (0, Some(accepted)) => Accepted::delivered(accepted),
-                    (1, Some(accepted)) => accepted.bounced("a"),
-                    (2, Some(accepted)) => accepted.dropped("b"),
+                    (1, Some(accepted)) => accepted.bounced(Code::NO_GATEWAY),
+                    (2, Some(accepted)) => accepted.dropped(Code::SHUTDOWN),
                     (_, popped) => {
                         waiting.extend(popped);
                         waiting.push(counters.accept(direction));

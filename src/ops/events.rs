@@ -1,7 +1,7 @@
 //! The decision log: every decision the edge makes is one line, with an id and stable field names.
 //!
 //! ```text
-//! Line::new(Event::StreamRefused).claimed(from).peer_address(address).reason("unknown-partner").log()
+//! Line::new(Event::StreamRefused).claimed(from).peer_address(address).reason(Code::UNKNOWN_PARTNER).log()
 //! 2026-01-31T09:00:00.000000Z INFO  stream refused event=stream-refused claimed=evil.example …
 //! ```
 
@@ -13,6 +13,7 @@ use tracing::Level;
 
 use super::peer_text::{Peer, write_clean};
 use super::text::write_field;
+use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Method;
 use crate::proto::stanza::Users;
@@ -254,7 +255,14 @@ impl Line {
     }
 
     /// The code of the reason: the same word as in the counters.
-    pub fn reason(mut self, code: &'static str) -> Self {
+    pub fn reason(mut self, code: Code) -> Self {
+        self.reason = Some(code.as_str());
+        self
+    }
+
+    /// The code of a problem in the configuration, in the place of the reason: its own text says
+    /// where it is and what to do.
+    pub fn problem(mut self, code: &'static str) -> Self {
         self.reason = Some(code);
         self
     }

@@ -10,6 +10,7 @@
 #![deny(clippy::disallowed_methods)]
 
 pub mod auth;
+pub mod codes;
 pub mod discover;
 pub mod jid;
 pub mod policy;

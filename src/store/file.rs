@@ -15,6 +15,7 @@ use super::contact::Contact;
 use super::directory::Directory;
 use super::disk::{Disk, Stoppable, Switch};
 use super::error::{SetAside, StoreError};
+use super::header;
 use crate::proto::auth::continuity::History;
 
 /// What to do with a damaged file.
@@ -175,6 +176,7 @@ fn existing(directory: &Directory, disk: &impl Disk) -> Result<Option<Loaded>, F
     if metadata.len() == 0 {
         return Err(Fault::Damage("it is empty".to_owned()));
     }
+    header::mend(&file).map_err(Fault::Io)?;
     // redb means to report every damage; should it fail to, that is one more kind of damage.
     catch_unwind(AssertUnwindSafe(|| read(file, disk)))
         .unwrap_or_else(|_| Err(Fault::Damage("it cannot be read".to_owned())))

@@ -7,7 +7,7 @@
 //! after a fault of the disk the file is opened again and made to say what memory says.
 //!
 //! A file that is damaged is set aside under another name, never emptied: on opening, the
-//! checksum of every page is verified before anything is believed (`disk`, `file`).
+//! checksum of every page is verified before anything is believed (`disk`, `file`, `header`).
 
 mod certificates;
 mod contact;
@@ -16,6 +16,7 @@ mod directory;
 mod disk;
 mod error;
 mod file;
+mod header;
 pub mod protocol;
 mod writer;
 

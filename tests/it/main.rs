@@ -22,6 +22,7 @@ mod partners_guide;
 mod pki;
 mod proven;
 mod purity;
+mod reasons;
 mod second_opinion;
 mod security;
 mod spellings;

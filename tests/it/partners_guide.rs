@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use xmpp_edge::proto::codes::Code;
 use xmpp_edge::proto::jid::Domain;
 use xmpp_edge::proto::policy::Reason;
 
@@ -77,7 +78,7 @@ fn what_is_said_of_wrong_servers_is_what_is_answered() {
     ];
     let want = reasons.map(|reason| {
         let (_, condition) = reason.stanza_condition();
-        (reason.code().to_owned(), condition.to_owned())
+        (reason.code().to_string(), condition.to_owned())
     });
     let guide = guide();
     let rows = guide
@@ -141,10 +142,9 @@ fn every_reason_in_the_guide_is_one() {
         .split_once("under the reason that the log shows:")
         .unwrap();
     let sentence = rest.split(". Of one").next().unwrap();
-    let source = tree::read("src/proto/policy/reason.rs");
     let named: Vec<_> = sentence.split('`').skip(1).step_by(2).collect();
     assert_eq!(named.len(), 7);
     for code in named {
-        assert!(source.contains(&format!("\"{code}\"")), "{code}");
+        assert!(Code::all().any(|known| known == code), "{code}");
     }
 }

@@ -115,12 +115,13 @@ impl Visit for Decision {
 mod tests {
     use super::*;
     use crate::ops::events::{Event as Happening, Line};
+    use crate::proto::codes::Code;
 
     #[tokio::test]
     async fn decisions_are_heard_by_the_edge_that_made_them() {
         let (ours, theirs) = (Witness::default(), Witness::default());
         let line = Line::new(Happening::StreamRefused)
-            .reason("unknown-partner")
+            .reason(Code::UNKNOWN_PARTNER)
             .detail("no entry");
         let said = line.message();
         tracing::subscriber::with_default(ours.subscriber(), || {

@@ -24,7 +24,7 @@ fn line(problem: &Problem) -> Line {
         problem.message,
         problem.hint
     );
-    let line = Line::new(event).reason(problem.code).detail(detail);
+    let line = Line::new(event).problem(problem.code).detail(detail);
     match &problem.partner {
         Some(partner) => line.partner(partner),
         None => line,

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::ops::events::Event;
+use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Network, Reason};
 
@@ -31,7 +32,8 @@ pub struct LogLimiter(Mutex<Windows>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct What {
     event: Event,
-    code: &'static str,
+    /// Of lines that have one.
+    code: Option<Code>,
 }
 
 impl What {
@@ -43,14 +45,17 @@ impl What {
 
     /// That this happened, with the code of a reason.
     #[must_use]
-    pub fn coded(event: Event, code: &'static str) -> Self {
-        Self { event, code }
+    pub fn coded(event: Event, code: Code) -> Self {
+        Self {
+            event,
+            code: Some(code),
+        }
     }
 }
 
 impl From<Event> for What {
     fn from(event: Event) -> Self {
-        Self::coded(event, event.id())
+        Self { event, code: None }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::net::session::driver::{Driver, Side, now};
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
 use crate::proto::auth::chain::TlsFacts;
+use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Party, Reason};
 use crate::proto::stanza::Users;
@@ -30,7 +31,7 @@ use crate::proto::xml::Fault;
 /// Serves a connection that a gateway opened, to its end.
 pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admitted: Admitted) {
     let Ok(ids) = fresh_ids() else {
-        edge.ledger.count("no-randomness");
+        edge.ledger.count(Code::NO_RANDOMNESS);
         return;
     };
     let mailbox = mailbox();
@@ -96,7 +97,7 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
 }
 
 /// Writes that somebody was refused, unless too many were lately.
-fn refused(edge: &Edge, line: Line, from: SocketAddr, code: &'static str, detail: &dyn Display) {
+fn refused(edge: &Edge, line: Line, from: SocketAddr, code: Code, detail: &dyn Display) {
     let what = What::coded(Event::LinkRefused, code);
     let now = Instant::now();
     if let Some(left_out) = edge.log_limiter.admit_stranger(None, from.ip(), what, now) {
@@ -126,7 +127,7 @@ fn in_words(reason: &Reason, is_plain: bool) -> String {
 }
 
 /// Mutual TLS before the first byte of XML, where the link has TLS.
-async fn secure(edge: &Edge, stream: TcpStream) -> Result<Transport, (&'static str, String)> {
+async fn secure(edge: &Edge, stream: TcpStream) -> Result<Transport, (Code, String)> {
     let settings = edge.settings.load_full();
     let transport = Transport::Clear(stream);
     let Some(tls) = &settings.link.tls else {
@@ -139,7 +140,8 @@ async fn secure(edge: &Edge, stream: TcpStream) -> Result<Transport, (&'static s
         .await
         .unwrap_or(Err(TlsFault::TimedOut));
     let (transport, facts) = outcome.map_err(|fault| (fault.code(), refused.in_words(&fault)))?;
-    check_names(&facts, &settings.link.client_names).map_err(|names| ("gateway-name", names))?;
+    check_names(&facts, &settings.link.client_names)
+        .map_err(|names| (Code::GATEWAY_NAME, names))?;
     Ok(transport)
 }
 

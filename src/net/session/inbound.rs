@@ -20,6 +20,7 @@ use crate::net::session::journal::Journal;
 use crate::net::session::outbound;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::auth::dialback::Answer;
+use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Party, Reason};
 use crate::proto::stream::{Inbound, Output, Record};
@@ -27,7 +28,7 @@ use crate::proto::stream::{Inbound, Output, Record};
 /// Serves a connection that a partner opened, to its end.
 pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admitted: Admitted) {
     let Ok(ids) = fresh_ids() else {
-        edge.ledger.count("no-randomness");
+        edge.ledger.count(Code::NO_RANDOMNESS);
         return;
     };
     let mailbox = mailbox();
@@ -50,9 +51,6 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
     let ended = Box::pin(driver.run()).await;
     ended.side.journal.end(&ended.reason);
 }
-
-/// The counter of elements that are no stanzas, and are held to the partner's rate like stanzas.
-pub const PACED: &str = "paced-elements";
 
 /// What becomes of a partner's stanzas and questions.
 struct Receiving {
@@ -134,7 +132,7 @@ impl Side for Receiving {
                 self.pace(way, now).await;
             }
             Output::Pace => {
-                self.edge.ledger.count(PACED);
+                self.edge.ledger.count(Code::PACED_ELEMENTS);
                 self.pace(None, now).await;
             }
             Output::Authenticated(pair) => {

@@ -12,6 +12,7 @@ use crate::ops::counters::Ledger;
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
 use crate::proto::auth::chain::TlsVersion;
+use crate::proto::codes::{Code, Mark};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Reason};
 use crate::proto::stanza::Users;
@@ -169,9 +170,9 @@ impl Journal {
                 self.tls = Some(version);
                 let change = shown.and_then(|shown| compare(edge, &pair.remote, &shown));
                 self.concerns(pair, known);
-                if let Some((event, detail)) = change {
-                    self.ledger.count(event.id());
-                    self.tell(self.line(event), event.id(), &detail);
+                if let Some((event, code, detail)) = change {
+                    self.ledger.count(code);
+                    self.tell(self.line(event), code, &detail);
                 }
                 if let Some(fault) = fault {
                     let is_told_at_end = self.ends_for_it(edge);
@@ -185,8 +186,8 @@ impl Journal {
             Record::NotPinned { pair, fault } => {
                 let event = Event::CertificateNotPinned;
                 self.concerns(pair, known);
-                self.ledger.count(event.id());
-                self.tell(self.line(event), event.id(), &fault);
+                self.ledger.count(Code::CERTIFICATE_NOT_PINNED);
+                self.tell(self.line(event), Code::CERTIFICATE_NOT_PINNED, &fault);
             }
             Record::Authenticated { pair, method } => {
                 self.method = Some(method);
@@ -249,7 +250,8 @@ impl Journal {
     /// The stream is over. Returns whether there is a line with the words.
     pub fn end(&self, reason: &Reason) -> bool {
         let event = match (self.method, reason) {
-            (Some(_), _) | (None, Reason::Finished | Reason::PeerClosed) => Event::StreamClosed,
+            (Some(_), _) => Event::StreamClosed,
+            (None, reason) if reason.has(Mark::NoRefusal) => Event::StreamClosed,
             (None, _) => Event::StreamRefused,
         };
         self.ledger.count(reason.code());
@@ -291,7 +293,7 @@ impl Journal {
     }
 
     /// Writes a line with its reason, unless too many like it were written lately; whether it did.
-    fn tell(&self, line: Line, code: &'static str, detail: &dyn fmt::Display) -> bool {
+    fn tell(&self, line: Line, code: Code, detail: &dyn fmt::Display) -> bool {
         let admitted = self.admit(What::coded(line.event(), code));
         if let Some(left_out) = admitted {
             line.reason(code).and_more(detail, left_out).log();

@@ -37,6 +37,7 @@ use crate::net::session::driver::{Driver, Ended, now};
 use crate::net::session::journal::{Charged, Journal};
 use crate::proto::auth::Pair;
 use crate::proto::auth::dialback::{Answer, Question, Verdict};
+use crate::proto::codes::Mark;
 use crate::proto::discover::{self, Effort, Target};
 use crate::proto::jid::{BareJid, Domain};
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
@@ -65,7 +66,7 @@ async fn carry(edge: Arc<Edge>, wish: Wish) {
         let epoch = backoff.epoch();
         if let Err(why) = carry_once(&edge, &pair, &queue, &user).await {
             // What was decided here says nothing about the partner, and may soon be decided otherwise.
-            if !why.reason.is_own_decision() {
+            if !why.reason.has(Mark::OwnDecision) {
                 let now = Instant::now();
                 backoff.failed(&pair.remote, why.clone(), now, jitter(), epoch);
             }
@@ -124,15 +125,7 @@ async fn carry_once(
     for parcel in ended.uncertain {
         edge.hub.bounce(parcel, &why);
     }
-    let orderly = matches!(
-        why.reason,
-        Reason::Idle
-            | Reason::Finished
-            | Reason::PeerClosed
-            | Reason::PolicyChanged(_)
-            | Reason::CertificateExpired(_)
-    );
-    if orderly {
+    if why.reason.has(Mark::EndsWell) {
         return Ok(());
     }
     // RFC 6120 §4.9.3.16: a stream that was open is opened again at once. One that breaks as soon as it

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::ops::counters::Ledger;
-use crate::ops::events::Event;
+use crate::proto::codes::Code;
 
 /// How much may wait, in bytes: some ten thousand decisions, which is many minutes of an edge at
 /// its default level, and one hundredth of what strangers may hold.
@@ -122,7 +122,7 @@ impl Queue {
     pub(super) fn count_in(&self, ledger: Arc<Ledger>) {
         let mut state = self.lock();
         for _ in 0..state.lost_in_all {
-            ledger.count(Event::LogLinesLost.id());
+            ledger.count(Code::LOG_LINES_LOST);
         }
         state.ledger = Some(ledger);
     }
@@ -144,7 +144,7 @@ impl State {
         self.lost += 1;
         self.lost_in_all += 1;
         if let Some(ledger) = &self.ledger {
-            ledger.count(Event::LogLinesLost.id());
+            ledger.count(Code::LOG_LINES_LOST);
         }
     }
 }

@@ -1,3 +1,4 @@
+use crate::proto::codes::Code;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -60,7 +61,7 @@ fn a_text_line_is_time_level_message_fields() {
 fn a_decision_is_not_written_twice_in_text() {
     let text = logged(Format::Text, "info", |_| {
         Line::new(Event::StreamRefused)
-            .reason("unknown-partner")
+            .reason(Code::UNKNOWN_PARTNER)
             .log();
     });
     assert_eq!(text.matches("unknown-partner").count(), 1, "{text}");
@@ -99,7 +100,7 @@ fn json_is_one_object_a_line_with_stable_names() {
     let text = logged(Format::Json, "info", |_| {
         Line::new(Event::StreamRefused)
             .claimed("evil.example")
-            .reason("unknown-partner")
+            .reason(Code::UNKNOWN_PARTNER)
             .log();
     });
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -3,6 +3,7 @@
 use super::certificate::utc;
 use super::chain::{MOST_CANDIDATES, MOST_SENT};
 use super::identity::Names;
+use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
 
 /// Why a certificate does not prove a domain.
@@ -149,29 +150,29 @@ pub enum CertFault {
 impl CertFault {
     /// The name of the fault in counters and JSON.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Absent => "no-certificate",
-            Self::VersionOne => "x509-version-1",
-            Self::Malformed { .. } => "malformed",
-            Self::SelfSigned => "self-signed",
-            Self::Expired { .. } => "expired",
-            Self::NotYetValid { .. } => "not-yet-valid",
-            Self::ClientAuthOnly => "client-auth-only",
-            Self::NotForServers => "not-for-servers",
-            Self::AuthorityAsServer => "authority-as-server",
-            Self::UnknownIssuer { .. } => "unknown-issuer",
-            Self::BadSignature => "bad-signature",
-            Self::UnsupportedAlgorithm => "unsupported-algorithm",
-            Self::NameConstraint => "name-constraint",
-            Self::TooDeep => "too-deep",
-            Self::TooManyCertificates => "too-many-certificates",
-            Self::KeyMayNotSign => "key-may-not-sign",
-            Self::AuthorityMayNotSign { .. } => "authority-may-not-sign",
-            Self::Invalid { .. } => "invalid-chain",
-            Self::WrongName { .. } => "wrong-name",
-            Self::UnconstrainedName { .. } => "unconstrained-name",
-            Self::NotPinned { .. } => "not-pinned",
+            Self::Absent => Code::NO_CERTIFICATE,
+            Self::VersionOne => Code::X509_VERSION_1,
+            Self::Malformed { .. } => Code::MALFORMED,
+            Self::SelfSigned => Code::SELF_SIGNED,
+            Self::Expired { .. } => Code::EXPIRED,
+            Self::NotYetValid { .. } => Code::NOT_YET_VALID,
+            Self::ClientAuthOnly => Code::CLIENT_AUTH_ONLY,
+            Self::NotForServers => Code::NOT_FOR_SERVERS,
+            Self::AuthorityAsServer => Code::AUTHORITY_AS_SERVER,
+            Self::UnknownIssuer { .. } => Code::UNKNOWN_ISSUER,
+            Self::BadSignature => Code::BAD_SIGNATURE,
+            Self::UnsupportedAlgorithm => Code::UNSUPPORTED_ALGORITHM,
+            Self::NameConstraint => Code::NAME_CONSTRAINT,
+            Self::TooDeep => Code::CHAIN_TOO_DEEP,
+            Self::TooManyCertificates => Code::TOO_MANY_CERTIFICATES,
+            Self::KeyMayNotSign => Code::KEY_MAY_NOT_SIGN,
+            Self::AuthorityMayNotSign { .. } => Code::AUTHORITY_MAY_NOT_SIGN,
+            Self::Invalid { .. } => Code::INVALID_CHAIN,
+            Self::WrongName { .. } => Code::WRONG_NAME,
+            Self::UnconstrainedName { .. } => Code::UNCONSTRAINED_NAME,
+            Self::NotPinned { .. } => Code::NOT_PINNED,
         }
     }
 }

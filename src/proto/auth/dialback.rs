@@ -83,18 +83,11 @@ impl Answer {
     pub fn unreachable(question: Question, reason: &Reason) -> Self {
         // XEP-0220 §2.5: not found where DNS knows no server, failed where none could be reached.
         let condition = match reason {
-            Reason::NoService(_)
-            | Reason::NotServed { .. }
-            | Reason::LeadsBack { .. }
-            | Reason::PeerError {
+            Reason::PeerError {
                 condition: Condition::HostUnknown,
                 ..
             } => "remote-server-not-found",
-            Reason::TooManyPending | Reason::TooManyStrangers(_) => "resource-constraint",
-            Reason::ConnectFailed(_) | Reason::DnsFailed(_) | Reason::BackingOff(_) => {
-                "remote-connection-failed"
-            }
-            _ => "remote-server-timeout",
+            _ => reason.dialback_condition(),
         };
         Self {
             question,

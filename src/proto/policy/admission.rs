@@ -31,6 +31,7 @@ use std::time::Instant;
 use self::familiar::{Familiar, Standing};
 use self::tally::{Exceeded, Stranger, Tally};
 use super::Reason;
+use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
 
 /// The connections that are there, by where they come from.
@@ -152,14 +153,14 @@ impl Admission {
             .unauthenticated
             .has_room(standing, limits.unauthenticated)
         {
-            return refused("unauthenticated-limit");
+            return refused(Code::UNAUTHENTICATED_LIMIT);
         }
         let limit = limits.unauthenticated_per_address;
-        within(of_address, limit, "unauthenticated-per-address")?;
+        within(of_address, limit, Code::UNAUTHENTICATED_PER_ADDRESS)?;
         if !of_prefix.has_room(standing, limits.unauthenticated_per_prefix) {
-            return refused("unauthenticated-per-prefix");
+            return refused(Code::UNAUTHENTICATED_PER_PREFIX);
         }
-        within(all, limits.per_address, "connections-per-address")?;
+        within(all, limits.per_address, Code::CONNECTIONS_PER_ADDRESS)?;
         let counts = self.addresses.entry(address).or_default();
         counts.unauthenticated += 1;
         counts.all += 1;
@@ -206,15 +207,15 @@ impl Admission {
         if let Some(partner) = stranger.posing_as {
             let posing = self.posing.get(partner).copied().unwrap_or_default();
             let limit = limits.unauthenticated_per_domain;
-            within(posing, limit, "unauthenticated-per-domain")?;
+            within(posing, limit, Code::UNAUTHENTICATED_PER_DOMAIN)?;
         }
         self.attempts
             .charge(&stranger, limits.attempts, now)
             .map_err(|exceeded| {
                 Reason::TooManyStrangers(match exceeded {
-                    Exceeded::Address => "attempts-per-address",
-                    Exceeded::Prefix => "attempts-per-prefix",
-                    Exceeded::Domain => "attempts-per-domain",
+                    Exceeded::Address => Code::ATTEMPTS_PER_ADDRESS,
+                    Exceeded::Prefix => Code::ATTEMPTS_PER_PREFIX,
+                    Exceeded::Domain => Code::ATTEMPTS_PER_DOMAIN,
                 })
             })?;
         if let Some(partner) = stranger.posing_as {
@@ -242,9 +243,9 @@ impl Admission {
             .charge(&claim.stranger(visit.address), limits.questions, now)
             .map_err(|exceeded| {
                 Reason::TooManyStrangers(match exceeded {
-                    Exceeded::Address => "questions-per-address",
-                    Exceeded::Prefix => "questions-per-prefix",
-                    Exceeded::Domain => "questions-per-domain",
+                    Exceeded::Address => Code::QUESTIONS_PER_ADDRESS,
+                    Exceeded::Prefix => Code::QUESTIONS_PER_PREFIX,
+                    Exceeded::Domain => Code::QUESTIONS_PER_DOMAIN,
                 })
             })?;
         // What is asked on a stream that is proven already is charged whatever comes of it: a partner
@@ -349,7 +350,7 @@ impl Claim {
     }
 }
 
-fn within(count: usize, limit: usize, key: &'static str) -> Result<(), Reason> {
+fn within(count: usize, limit: usize, key: Code) -> Result<(), Reason> {
     if limit != 0 && count >= limit {
         return Err(Reason::TooManyStrangers(key));
     }

@@ -8,14 +8,15 @@ use std::net::SocketAddr;
 use super::{Initiative, Method};
 use crate::proto::auth::cert_fault::CertFault;
 use crate::proto::auth::chain::TlsVersion;
+use crate::proto::codes::{Code, StanzaError};
 use crate::proto::jid::Domain;
 use crate::proto::stanza::Kind;
 use crate::proto::xml;
 
 /// Why a stream, a method or a stanza was refused, or could not be carried.
 ///
-/// [`code`](Self::code) labels counters and log lines, [`Display`](std::fmt::Display) is the
-/// operator's text, and the two `condition`s are what the other side is told.
+/// [`code`](Self::code) labels counters and log lines, and is a row of the table from which all but
+/// the operator's text follows; that is [`Display`](std::fmt::Display).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Reason {
@@ -125,7 +126,7 @@ pub enum Reason {
     /// As many streams live with this partner as its `connection-limit` allows.
     TooManyPartnerStreams(usize),
     /// A limit on what has not proven anything yet is reached: its key under `[admission]`.
-    TooManyStrangers(&'static str),
+    TooManyStrangers(Code),
     /// Too much was sent before anything was proven.
     TooMuchUnproven,
     /// The stream has served its purpose.
@@ -176,7 +177,7 @@ pub enum Reason {
     /// The TLS handshake failed.
     TlsFailed {
         /// What went wrong, as a label.
-        code: &'static str,
+        code: Code,
         /// What went wrong, in words.
         detail: String,
     },
@@ -223,138 +224,105 @@ pub enum Reason {
 impl Reason {
     /// The label in counters and log lines.
     #[must_use]
-    pub fn code(&self) -> &'static str {
-        self.row().0
+    pub fn code(&self) -> Code {
+        match self {
+            Self::PolicyChanged(cause) => cause.code(),
+            _ => self.row(),
+        }
     }
 
-    /// The stream error that tells the other side (RFC 6120 §4.9.3).
+    /// The stream error that tells the other side (RFC 6120 §4.9.3); `None` where it is not told.
     #[must_use]
-    pub fn stream_condition(&self) -> &'static str {
-        self.row().1
+    pub fn stream_condition(&self) -> Option<&'static str> {
+        self.row().stream_condition()
     }
 
     /// The stanza error, type and condition, that tells a sender (RFC 6120 §8.3.3).
     #[must_use]
-    pub fn stanza_condition(&self) -> (&'static str, &'static str) {
+    pub fn stanza_condition(&self) -> StanzaError {
+        // Whose stanza waited for a stream that broke has done nothing wrong.
+        const BROKEN: StanzaError = ("wait", "remote-server-timeout");
         match self {
             Self::BackingOff(cause) | Self::PolicyChanged(cause) => cause.stanza_condition(),
-            _ => self.row().2,
+            Self::Xml(_) => BROKEN,
+            _ => self.row().stanza_condition().unwrap_or(BROKEN),
         }
     }
 
-    /// Code, stream condition, stanza condition: the table behind the three methods above.
-    fn row(&self) -> (&'static str, &'static str, (&'static str, &'static str)) {
-        const TIMEOUT: (&str, &str) = ("wait", "remote-server-timeout");
-        const NOT_FOUND: (&str, &str) = ("cancel", "remote-server-not-found");
-        const NOT_ALLOWED: (&str, &str) = ("cancel", "not-allowed");
-        const BAD_REQUEST: (&str, &str) = ("modify", "bad-request");
-        const CONSTRAINT: (&str, &str) = ("wait", "resource-constraint");
-        const VIOLATION: (&str, &str) = ("modify", "policy-violation");
-        const INTERNAL: (&str, &str) = ("cancel", "internal-server-error");
-        const UNAVAILABLE: (&str, &str) = ("cancel", "service-unavailable");
+    /// The row of the table that all else follows from.
+    fn row(&self) -> Code {
         match self {
-            Self::UnknownLocalDomain(_) => ("unknown-local-domain", "host-unknown", NOT_ALLOWED),
-            Self::UnknownPartner { .. } => ("unknown-partner", "policy-violation", NOT_ALLOWED),
-            Self::MethodNotAllowed(_) => ("method-not-allowed", "policy-violation", NOT_ALLOWED),
-            Self::BothLocal => ("both-local", "policy-violation", NOT_ALLOWED),
-            Self::TlsTooOld { .. } => ("tls-too-old", "policy-violation", NOT_ALLOWED),
-            Self::PolicyChanged(cause) => (cause.code(), "policy-violation", NOT_ALLOWED),
-            Self::KindNotAllowed(_) => ("kind-not-allowed", "policy-violation", VIOLATION),
-            Self::NamespaceNotAllowed(_) => {
-                ("namespace-not-allowed", "policy-violation", VIOLATION)
-            }
-            Self::StanzaTooBig { .. } => ("stanza-too-big", "policy-violation", VIOLATION),
-            Self::StanzaTooComplex(fault) => (
-                fault.limit().unwrap_or("stanza-too-complex"),
-                "policy-violation",
-                VIOLATION,
-            ),
-            Self::NotAContact => ("not-a-contact", "policy-violation", VIOLATION),
-            Self::UnaskedAnswer => ("unasked-answer", "policy-violation", VIOLATION),
-            Self::ConversationNotAllowed(_) => {
-                ("conversation-not-allowed", "policy-violation", VIOLATION)
-            }
-            Self::AccessDenied => ("access-denied", "policy-violation", VIOLATION),
-            Self::ContactNotKept(_) => ("contact-not-kept", "internal-server-error", INTERNAL),
-            Self::TooManyContacts(_) => ("too-many-contacts", "policy-violation", CONSTRAINT),
-            Self::Xml(fault) => {
-                let condition = fault.condition().as_str();
-                let named = fault.limit().or_else(|| fault.protocol());
-                (named.unwrap_or(condition), condition, TIMEOUT)
-            }
-            Self::InvalidNamespace => ("invalid-namespace", "invalid-namespace", TIMEOUT),
-            Self::UnsupportedVersion => ("unsupported-version", "unsupported-version", TIMEOUT),
-            Self::HeaderAddress(_) => ("header-address", "improper-addressing", TIMEOUT),
-            Self::HeaderChanged(_) => ("header-changed", "invalid-from", TIMEOUT),
-            Self::MissingStreamId => ("missing-stream-id", "bad-format", TIMEOUT),
-            Self::MalformedAddress { .. } => (
-                "jid-malformed",
-                "improper-addressing",
-                ("modify", "jid-malformed"),
-            ),
-            Self::TooManyBadAddresses => ("too-many-bad-addresses", "policy-violation", VIOLATION),
-            Self::NotAuthorized => ("not-authorized", "not-authorized", TIMEOUT),
-            Self::LinkSecret => ("link-secret", "not-authorized", TIMEOUT),
-            Self::UnexpectedElement(_) => {
-                ("unexpected-element", "unsupported-stanza-type", TIMEOUT)
-            }
-            Self::PlaintextInjection => ("plaintext-injection", "policy-violation", TIMEOUT),
-            Self::TlsNotOffered => ("tls-not-offered", "policy-violation", TIMEOUT),
-            Self::TooManyDials => ("too-many-dials", "resource-constraint", CONSTRAINT),
-            Self::HeaderTimeout => ("header-timeout", "connection-timeout", TIMEOUT),
-            Self::EstablishmentTimeout(_) => {
-                ("establishment-timeout", "connection-timeout", TIMEOUT)
-            }
-            Self::StanzaUnfinished => ("stanza-unfinished", "connection-timeout", TIMEOUT),
-            Self::PingTimeout => ("ping-timeout", "connection-timeout", TIMEOUT),
-            Self::Idle => ("idle", "connection-timeout", TIMEOUT),
-            Self::TooManyAttempts => ("too-many-attempts", "policy-violation", TIMEOUT),
-            Self::TooManyPending => ("too-many-pending", "resource-constraint", CONSTRAINT),
-            Self::TooManyPairs(_) => ("too-many-pairs", "resource-constraint", CONSTRAINT),
-            Self::TooManyStreams => ("too-many-streams", "resource-constraint", CONSTRAINT),
-            Self::TooManyPartnerStreams(_) => (
-                "too-many-partner-streams",
-                "resource-constraint",
-                CONSTRAINT,
-            ),
-            Self::TooManyStrangers(key) => (key, "resource-constraint", CONSTRAINT),
-            Self::TooMuchUnproven => ("too-much-unproven", "policy-violation", TIMEOUT),
-            Self::Finished => ("finished", "undefined-condition", TIMEOUT),
-            Self::Shutdown => ("shutdown", "system-shutdown", TIMEOUT),
-            // RFC 6120 §13.7.2.3: the stream is reset, and the next one proves itself anew.
-            Self::CertificateExpired(_) => ("certificate-expired", "reset", TIMEOUT),
-            Self::Replaced => ("replaced", "conflict", TIMEOUT),
-            Self::PeerError { .. } => ("peer-error", "undefined-condition", TIMEOUT),
-            Self::PeerClosed => ("peer-closed", "undefined-condition", TIMEOUT),
-            Self::NotServed { .. } => ("not-served", "undefined-condition", NOT_FOUND),
-            Self::ClientPort => ("client-port", "invalid-namespace", TIMEOUT),
-            Self::LeadsBack { .. } => ("leads-back", "invalid-from", NOT_FOUND),
-            Self::Transport(_) => ("transport", "undefined-condition", TIMEOUT),
-            Self::TlsMissing => ("tls-missing", "policy-violation", TIMEOUT),
-            Self::TlsDemanded => ("tls-demanded", "policy-violation", TIMEOUT),
-            Self::TlsRefused => ("tls-refused", "policy-violation", TIMEOUT),
-            Self::TlsFailed { code, .. } => (code, "undefined-condition", TIMEOUT),
-            Self::Certificate(fault) => (fault.code(), "not-authorized", TIMEOUT),
-            Self::ExternalMissing => ("external-missing", "not-authorized", TIMEOUT),
-            Self::ExternalRefused(_) => ("external-refused", "not-authorized", TIMEOUT),
-            Self::SaslFailed(_) => ("sasl-failed", "not-authorized", TIMEOUT),
-            Self::DialbackInvalid => ("dialback-invalid", "not-authorized", TIMEOUT),
-            Self::DialbackRefused(_) => ("dialback-refused", "not-authorized", TIMEOUT),
-            Self::NoService(_) => ("no-service", "remote-connection-failed", NOT_FOUND),
-            Self::DnsFailed(_) => ("dns-failed", "remote-connection-failed", TIMEOUT),
-            Self::ConnectFailed(_) => ("connect-failed", "remote-connection-failed", TIMEOUT),
-            Self::BackingOff(_) => ("backing-off", "remote-connection-failed", TIMEOUT),
-            Self::ImproperAddressing(_) => (
-                "improper-addressing",
-                "improper-addressing",
-                ("modify", "jid-malformed"),
-            ),
-            Self::InvalidFrom => ("invalid-from", "invalid-from", BAD_REQUEST),
-            Self::HostUnknown => ("host-unknown", "host-unknown", NOT_FOUND),
-            Self::MalformedStanza(_) => ("malformed-stanza", "bad-format", BAD_REQUEST),
-            Self::QueueFull => ("queue-full", "resource-constraint", CONSTRAINT),
-            Self::NoGateway => ("no-gateway", "remote-connection-failed", UNAVAILABLE),
-            Self::LinkLost => ("link-lost", "remote-connection-failed", UNAVAILABLE),
+            Self::StanzaTooComplex(fault) | Self::Xml(fault) => fault.code(),
+            Self::TooManyStrangers(code) | Self::TlsFailed { code, .. } => *code,
+            Self::Certificate(fault) => fault.code(),
+            Self::UnknownLocalDomain(_) => Code::UNKNOWN_LOCAL_DOMAIN,
+            Self::UnknownPartner { .. } => Code::UNKNOWN_PARTNER,
+            Self::MethodNotAllowed(_) => Code::METHOD_NOT_ALLOWED,
+            Self::BothLocal => Code::BOTH_LOCAL,
+            Self::TlsTooOld { .. } => Code::TLS_TOO_OLD,
+            Self::PolicyChanged(_) => Code::POLICY_CHANGED,
+            Self::KindNotAllowed(_) => Code::KIND_NOT_ALLOWED,
+            Self::NamespaceNotAllowed(_) => Code::NAMESPACE_NOT_ALLOWED,
+            Self::StanzaTooBig { .. } => Code::STANZA_TOO_BIG,
+            Self::NotAContact => Code::NOT_A_CONTACT,
+            Self::UnaskedAnswer => Code::UNASKED_ANSWER,
+            Self::ConversationNotAllowed(_) => Code::CONVERSATION_NOT_ALLOWED,
+            Self::AccessDenied => Code::ACCESS_DENIED,
+            Self::ContactNotKept(_) => Code::CONTACT_NOT_KEPT,
+            Self::TooManyContacts(_) => Code::TOO_MANY_CONTACTS,
+            Self::InvalidNamespace => Code::INVALID_NAMESPACE,
+            Self::UnsupportedVersion => Code::UNSUPPORTED_VERSION,
+            Self::HeaderAddress(_) => Code::HEADER_ADDRESS,
+            Self::HeaderChanged(_) => Code::HEADER_CHANGED,
+            Self::MissingStreamId => Code::MISSING_STREAM_ID,
+            Self::MalformedAddress { .. } => Code::JID_MALFORMED,
+            Self::TooManyBadAddresses => Code::TOO_MANY_BAD_ADDRESSES,
+            Self::NotAuthorized => Code::NOT_AUTHORIZED,
+            Self::LinkSecret => Code::LINK_SECRET,
+            Self::UnexpectedElement(_) => Code::UNEXPECTED_ELEMENT,
+            Self::PlaintextInjection => Code::PLAINTEXT_INJECTION,
+            Self::TlsNotOffered => Code::TLS_NOT_OFFERED,
+            Self::TooManyDials => Code::TOO_MANY_DIALS,
+            Self::HeaderTimeout => Code::HEADER_TIMEOUT,
+            Self::EstablishmentTimeout(_) => Code::ESTABLISHMENT_TIMEOUT,
+            Self::StanzaUnfinished => Code::STANZA_UNFINISHED,
+            Self::PingTimeout => Code::PING_TIMEOUT,
+            Self::Idle => Code::IDLE,
+            Self::TooManyAttempts => Code::TOO_MANY_ATTEMPTS,
+            Self::TooManyPending => Code::TOO_MANY_PENDING,
+            Self::TooManyPairs(_) => Code::TOO_MANY_PAIRS,
+            Self::TooManyStreams => Code::TOO_MANY_STREAMS,
+            Self::TooManyPartnerStreams(_) => Code::TOO_MANY_PARTNER_STREAMS,
+            Self::TooMuchUnproven => Code::TOO_MUCH_UNPROVEN,
+            Self::Finished => Code::FINISHED,
+            Self::CertificateExpired(_) => Code::CERTIFICATE_EXPIRED,
+            Self::Shutdown => Code::SHUTDOWN,
+            Self::Replaced => Code::REPLACED,
+            Self::PeerError { .. } => Code::PEER_ERROR,
+            Self::PeerClosed => Code::PEER_CLOSED,
+            Self::NotServed { .. } => Code::NOT_SERVED,
+            Self::ClientPort => Code::CLIENT_PORT,
+            Self::LeadsBack { .. } => Code::LEADS_BACK,
+            Self::Transport(_) => Code::TRANSPORT,
+            Self::TlsMissing => Code::TLS_MISSING,
+            Self::TlsDemanded => Code::TLS_DEMANDED,
+            Self::TlsRefused => Code::TLS_REFUSED,
+            Self::ExternalMissing => Code::EXTERNAL_MISSING,
+            Self::ExternalRefused(_) => Code::EXTERNAL_REFUSED,
+            Self::SaslFailed(_) => Code::SASL_FAILED,
+            Self::DialbackInvalid => Code::DIALBACK_INVALID,
+            Self::DialbackRefused(_) => Code::DIALBACK_REFUSED,
+            Self::NoService(_) => Code::NO_SERVICE,
+            Self::DnsFailed(_) => Code::DNS_FAILED,
+            Self::ConnectFailed(_) => Code::CONNECT_FAILED,
+            Self::BackingOff(_) => Code::BACKING_OFF,
+            Self::ImproperAddressing(_) => Code::IMPROPER_ADDRESSING,
+            Self::InvalidFrom => Code::INVALID_FROM,
+            Self::HostUnknown => Code::HOST_UNKNOWN,
+            Self::MalformedStanza(_) => Code::MALFORMED_STANZA,
+            Self::QueueFull => Code::QUEUE_FULL,
+            Self::NoGateway => Code::NO_GATEWAY,
+            Self::LinkLost => Code::LINK_LOST,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use super::{Addressed, Kind, Stanza, Written, bounce, refuse};
+use crate::proto::codes::Mark;
 use crate::proto::policy::{
     Decision, Direction, Facts, Partner, Reason, Rules, StanzaFacts, evaluate, evaluate_stanza,
 };
@@ -119,7 +120,7 @@ pub fn permit_under(
 }
 
 fn refusal(addressed: &Addressed, reason: Reason) -> Refused {
-    let answer = if reason.is_stanza_policy() {
+    let answer = if reason.has(Mark::StanzaPolicy) {
         refuse(addressed, &reason, addressed.direction())
     } else {
         bounce(addressed, &reason)

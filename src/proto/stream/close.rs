@@ -23,8 +23,10 @@ impl Closing {
 
     /// The same with another grace.
     pub(super) fn begin_within(grace: Duration, wire: &mut Wire, now: Now, reason: Reason) -> Self {
-        if is_error(&reason) {
-            wire.send(&stream_error(&reason));
+        // Where nobody is to blame, or the other side knows, there is no error. XEP-0190 §3: an idle
+        // stream is closed, not failed. RFC 6120 §5.4.2.2: `<failure/>` has said it.
+        if let Some(condition) = reason.stream_condition() {
+            wire.send(&stream_error(&reason, condition));
         }
         wire.send_with(write_close);
         Self {
@@ -115,27 +117,10 @@ pub(super) fn one_line(text: &str) -> String {
     line
 }
 
-/// Whether the other side is to be told more than that the stream ends.
-fn is_error(reason: &Reason) -> bool {
-    match reason {
-        // Nobody is to blame. XEP-0190 §3: an idle stream is closed, not failed.
-        Reason::PeerClosed | Reason::Idle | Reason::Finished | Reason::Transport(_) => false,
-        // RFC 6120 §5.4.2.2: `<failure/>` has said it.
-        Reason::TlsNotOffered => false,
-        // It was the other side that refused, and it knows.
-        Reason::PeerError { .. }
-        | Reason::NotServed { .. }
-        | Reason::TlsRefused
-        | Reason::ExternalRefused(_)
-        | Reason::DialbackRefused(_) => false,
-        _ => true,
-    }
-}
-
 /// RFC 6120 §4.9.2: condition, then text; RFC 6120 §4.9.4: an application's own condition last.
-fn stream_error(reason: &Reason) -> Element {
+fn stream_error(reason: &Reason, condition: &'static str) -> Element {
     let mut error = Element::new(Ns::STREAM, "error")
-        .with_child(Element::new(Ns::STREAM_ERRORS, reason.stream_condition()))
+        .with_child(Element::new(Ns::STREAM_ERRORS, condition))
         .with_child(Element::new(Ns::STREAM_ERRORS, "text").with_text(&reason.to_string()));
     if let Some(limit) = reason.limit() {
         // RFC 6120 §4.9.3.14 has a name for one of them.

@@ -29,6 +29,7 @@ use self::negotiating::{Negotiating, Next};
 use super::close::Closing;
 use super::wire::Wire;
 use super::{Context, IdSource, Input, Machine, Now, Output};
+use crate::proto::codes::Mark;
 use crate::proto::policy::Reason;
 use crate::proto::xml::writer::write_close;
 use crate::proto::xml::{Dialect, Event};
@@ -137,7 +138,8 @@ impl Inbound {
             state @ (State::Closing(..) | State::Closed) => self.state = state,
             // No XML can be written while TLS is being set up.
             State::ExpectTls(_) => self.wire.push(Output::Close(reason)),
-            State::Negotiating(open) if is_orderly(&reason) => {
+            // The partner has done nothing wrong.
+            State::Negotiating(open) if reason.has(Mark::TakesTheRest) => {
                 self.begin_closing(now, reason, Some(open));
             }
             State::Negotiating(_) | State::ExpectHeader(_) | State::Nameless(_) => {
@@ -242,10 +244,8 @@ impl Machine for Inbound {
                 self.context = context;
                 self.advance(now, |state, cx| state.judge_again(cx));
             }
-            Input::End(reason) => match reason {
-                Reason::Transport(_) | Reason::TlsFailed { .. } => self.gone(reason),
-                reason => self.fail(now, reason),
-            },
+            Input::End(reason) if reason.has(Mark::Cut) => self.gone(reason),
+            Input::End(reason) => self.fail(now, reason),
             Input::Held(time) => {
                 self.begun = self.begun.map(|begun| begun + time);
                 if let State::Negotiating(open) = &mut self.state {
@@ -376,12 +376,4 @@ struct Cx<'a> {
     ids: &'a mut IdSource,
     claimed: &'a mut Claimed,
     now: Now,
-}
-
-/// Ends in which the partner has done nothing wrong: what it has sent already is still taken.
-fn is_orderly(reason: &Reason) -> bool {
-    matches!(
-        reason,
-        Reason::Idle | Reason::Shutdown | Reason::Replaced | Reason::CertificateExpired(_)
-    )
 }

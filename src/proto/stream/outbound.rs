@@ -33,6 +33,7 @@ use super::{Context, IdSource, Input, Machine, Now, Output, Record, Timing, head
 use crate::proto::auth::chain::{CertReport, TlsFacts, judge};
 use crate::proto::auth::dialback::{Question, Requested};
 use crate::proto::auth::{Authenticated, Pair};
+use crate::proto::codes::Mark;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
 use crate::proto::xml::{Condition, Dialect, Event, Limits};
@@ -461,10 +462,8 @@ impl Machine for Outbound {
                     self.fail(now, reason);
                 }
             }
-            Input::End(reason) => match reason {
-                Reason::Transport(_) | Reason::TlsFailed { .. } => self.gone(reason),
-                reason => self.fail(now, reason),
-            },
+            Input::End(reason) if reason.has(Mark::Cut) => self.gone(reason),
+            Input::End(reason) => self.fail(now, reason),
             Input::Answer(_) | Input::Held(_) => {}
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Condition;
+use crate::proto::codes::Code;
 
 /// Why a stream's XML was refused. Unrecoverable: the stream is closed with [`Fault::condition`].
 ///
@@ -227,31 +228,32 @@ impl Fault {
         }
     }
 
-    /// Which other protocol the peer speaks, if it is one that comes to such ports.
+    /// Its label: the limit that was reached, the other protocol that the peer speaks, or the
+    /// condition.
     #[must_use]
-    pub fn protocol(&self) -> Option<&'static str> {
+    pub fn code(&self) -> Code {
         match self {
-            Self::TlsHello => Some("tls-hello"),
-            Self::HttpRequest => Some("http-request"),
-            Self::SshHello => Some("ssh-hello"),
-            _ => None,
-        }
-    }
-
-    /// Which limit was reached, if it was one.
-    #[must_use]
-    pub fn limit(&self) -> Option<&'static str> {
-        match self {
-            Self::HeaderTooBig(_) => Some("header-too-big"),
-            Self::ElementTooBig(_) => Some("stanza-too-big"),
-            Self::TooDeep(_) => Some("too-deep"),
-            Self::TooManyElements(_) => Some("too-many-elements"),
-            Self::TooManyAttributes(_) => Some("too-many-attributes"),
-            Self::NameTooLong(_) => Some("name-too-long"),
-            Self::TooManyBindings(_) => Some("too-many-namespaces"),
-            Self::NamespaceTooLong(_) => Some("namespace-too-long"),
-            Self::TooMuchWhitespace(_) => Some("too-much-white-space"),
-            _ => None,
+            Self::HeaderTooBig(_) => Code::HEADER_TOO_BIG,
+            Self::ElementTooBig(_) => Code::STANZA_TOO_BIG,
+            Self::TooDeep(_) => Code::TOO_DEEP,
+            Self::TooManyElements(_) => Code::TOO_MANY_ELEMENTS,
+            Self::TooManyAttributes(_) => Code::TOO_MANY_ATTRIBUTES,
+            Self::NameTooLong(_) => Code::NAME_TOO_LONG,
+            Self::TooManyBindings(_) => Code::TOO_MANY_NAMESPACES,
+            Self::NamespaceTooLong(_) => Code::NAMESPACE_TOO_LONG,
+            Self::TooMuchWhitespace(_) => Code::TOO_MUCH_WHITE_SPACE,
+            Self::TlsHello => Code::TLS_HELLO,
+            Self::HttpRequest => Code::HTTP_REQUEST,
+            Self::SshHello => Code::SSH_HELLO,
+            _ => match self.condition() {
+                Condition::UnsupportedEncoding => Code::UNSUPPORTED_ENCODING,
+                Condition::RestrictedXml => Code::RESTRICTED_XML,
+                Condition::BadFormat => Code::BAD_FORMAT,
+                Condition::BadNamespacePrefix => Code::BAD_NAMESPACE_PREFIX,
+                Condition::InvalidNamespace => Code::INVALID_NAMESPACE,
+                Condition::PolicyViolation => Code::POLICY_VIOLATION,
+                _ => Code::NOT_WELL_FORMED,
+            },
         }
     }
 }
@@ -301,6 +303,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::proto::codes::Mark;
 
     #[test]
     fn what_the_peer_sent_is_escaped_and_cut() {
@@ -326,11 +329,12 @@ mod tests {
             Fault::NamespaceTooLong(1),
             Fault::TooMuchWhitespace(1),
         ];
-        let names: HashSet<_> = limits.iter().filter_map(Fault::limit).collect();
+        let names: HashSet<_> = limits.iter().map(Fault::code).collect();
         assert_eq!(names.len(), limits.len());
         for limit in limits {
             assert_eq!(limit.condition(), Condition::PolicyViolation);
+            assert!(limit.code().has(Mark::Limit), "{limit}");
         }
-        assert_eq!(Fault::Comment.limit(), None);
+        assert!(!Fault::Comment.code().has(Mark::Limit));
     }
 }

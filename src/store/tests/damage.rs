@@ -48,6 +48,9 @@ fn sound(directory: &Path, past: Past) -> (Vec<u8>, Vec<String>) {
     (bytes, texts)
 }
 
+/// How many bytes the magic number has, and the header with it.
+const MAGIC: usize = 9;
+const HEADER: usize = 320;
 /// As redb divides the file.
 const PAGE: usize = 4096;
 
@@ -104,6 +107,61 @@ fn no_flipped_or_lost_bytes_go_unnoticed() {
             })
             .unwrap();
     }
+}
+
+/// Behind the magic number everything in the header is known from elsewhere: the slots are there
+/// twice, and the rest is the same in every file. A wrong bit there costs nothing.
+#[test]
+fn no_single_byte_of_the_header_costs_a_contact() {
+    let directory = tempfile::tempdir().unwrap();
+    let (bytes, want) = sound(directory.path(), Past::Reopened);
+    for at in MAGIC..HEADER {
+        let mut spoilt = bytes.clone();
+        spoilt[at] ^= 1 << (at % 8);
+        assert!(!all_or_aside(&spoilt, &want).unwrap(), "{at}");
+    }
+}
+
+/// A damaged page sends redb from the slot that leads there to the other one, and that may be
+/// damaged, too: its page numbers are then chance, in a part of the file that was read already.
+#[test]
+fn a_damaged_slot_is_not_gone_back_to() {
+    for past in [Past::Killed, Past::Reopened] {
+        let directory = tempfile::tempdir().unwrap();
+        let (bytes, want) = sound(directory.path(), past);
+        // As it was found: the order of a root's page, and the kind of the page of the other root.
+        let mut cases = vec![(239, 16, 8192)];
+        // The like: each root of each slot, and each page that may be the root of the other.
+        let roots = [79, 111, 207, 239];
+        let pages = (PAGE..bytes.len().min(20 * PAGE)).step_by(PAGE);
+        let pages: Vec<_> = pages.filter(|page| bytes[*page] != 0).collect();
+        for root in roots {
+            cases.extend(pages.iter().map(|page| (root, 16, *page)));
+        }
+        for (root, bits, page) in cases {
+            let mut spoilt = bytes.clone();
+            spoilt[root] ^= bits;
+            spoilt[page] ^= 1;
+            all_or_aside(&spoilt, &want).unwrap();
+        }
+    }
+}
+
+/// A flag tells redb that it need not verify the pages.
+#[test]
+fn no_flag_keeps_a_damaged_page_from_being_verified() {
+    let directory = tempfile::tempdir().unwrap();
+    let (bytes, want) = sound(directory.path(), Past::Reopened);
+    let mut found = 0;
+    for page in (PAGE..bytes.len()).step_by(PAGE) {
+        for flags in [4, 6] {
+            let mut spoilt = bytes.clone();
+            spoilt[MAGIC] ^= flags;
+            spoilt[page] ^= 4;
+            found += usize::from(all_or_aside(&spoilt, &want).unwrap());
+        }
+    }
+    assert!(found > 2, "{found}");
 }
 
 /// The first byte of a page says what kind of page it is, and redb panics where it believes a

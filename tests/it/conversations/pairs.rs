@@ -154,7 +154,7 @@ fn letter(met: &Result<Method, [Reason; 2]>) -> &'static str {
         Ok(Method::TcpDialback) => return "P",
         Err(reasons) => reasons,
     };
-    match (ours.code(), theirs.code()) {
+    match (ours.code().as_str(), theirs.code().as_str()) {
         ("tls-missing", "peer-error") => "m",
         ("tls-demanded", "peer-error") => "d",
         ("external-missing", "peer-error") => "e",

@@ -246,14 +246,14 @@ impl<'s> Stage<'s> {
                 Output::LinkUp(domain) => Done::Said(format!("link-up {}", *domain)),
                 Output::Stanza(stanza) => Done::Stanza(stanza.element.clone()),
                 Output::Refused { reason, answer, .. } => Done::Refused(
-                    reason.code().to_owned(),
+                    reason.code().to_string(),
                     answer.map(|answer| answer.element.clone()),
                 ),
                 Output::Pace => Done::Said("paced".to_owned()),
                 Output::Record(record) => Done::Record(describe(&record)),
                 Output::Close(reason) => {
                     self.closed = true;
-                    Done::Closed(reason.code().to_owned(), reason.to_string())
+                    Done::Closed(reason.code().to_string(), reason.to_string())
                 }
             };
             self.outputs.push_back(done);
@@ -374,7 +374,7 @@ fn describe(record: &Record) -> String {
         Record::Secured {
             fault: Some(fault), ..
         } => format!("secured {}", fault.code()),
-        Record::NotPinned { fault, .. } => fault.code().to_owned(),
+        Record::NotPinned { fault, .. } => fault.code().to_string(),
         Record::Authenticated { pair, method } => {
             format!("authenticated {} {} {method}", pair.local, pair.remote)
         }

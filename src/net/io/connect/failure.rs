@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use super::LookupFault;
+use crate::proto::codes::Code;
 use crate::proto::discover::{Fallback, Target, Via, service};
 use crate::proto::policy::Reason;
 use crate::proto::words;
@@ -27,7 +28,7 @@ pub struct ConnectFailure {
 impl ConnectFailure {
     /// The name of the failure in counters and JSON: that of the cause which says most.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         let tried = self
             .attempts
             .iter()
@@ -40,7 +41,7 @@ impl ConnectFailure {
         }
         let failed = self.lookups.iter().find(|(_, fault)| !fault.is_absent());
         match failed.or_else(|| self.lookups.first()) {
-            Some((_, fault)) if fault.is_absent() => "no-address",
+            Some((_, fault)) if fault.is_absent() => Code::NO_ADDRESS,
             Some((_, fault)) => fault.code(),
             None => AttemptFault::TimedOut.code(),
         }
@@ -162,13 +163,13 @@ pub enum AttemptFault {
 impl AttemptFault {
     /// The name of the fault in counters and JSON.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::NotPublic { .. } => "not-a-public-address",
-            Self::Refused => "connection-refused",
-            Self::TimedOut => "connection-timed-out",
-            Self::Unreachable => "unreachable",
-            Self::Io { .. } => "connection-failed",
+            Self::NotPublic { .. } => Code::NOT_A_PUBLIC_ADDRESS,
+            Self::Refused => Code::CONNECTION_REFUSED,
+            Self::TimedOut => Code::CONNECTION_TIMED_OUT,
+            Self::Unreachable => Code::UNREACHABLE,
+            Self::Io { .. } => Code::CONNECTION_FAILED,
         }
     }
 

@@ -156,7 +156,7 @@ async fn every_attempt_is_reported_and_the_telling_one_gives_the_name() {
     .await;
     let failure = outcome.unwrap_err();
     assert_eq!(
-        (failure.code(), failure.is_no_such_service()),
+        (failure.code().as_str(), failure.is_no_such_service()),
         ("connection-refused", false)
     );
     let text = failure.to_string();
@@ -195,7 +195,7 @@ async fn no_address_and_no_answer_are_different_things() {
     ] {
         let failure = run(ipv6, ipv4, &[]).await.0.unwrap_err();
         assert_eq!(
-            (failure.code(), failure.is_no_such_service()),
+            (failure.code().as_str(), failure.is_no_such_service()),
             (code, no_such_service)
         );
     }
@@ -206,7 +206,7 @@ async fn addresses_inside_are_not_tried_and_do_not_hide_good_ones() {
     let (outcome, _, log) = run(found(0, "::1"), found(0, "127.0.0.1 10.0.0.1"), &[]).await;
     let failure = outcome.unwrap_err();
     assert_eq!(
-        (failure.code(), failure.is_no_such_service()),
+        (failure.code().as_str(), failure.is_no_such_service()),
         ("not-a-public-address", false)
     );
     assert!(failure.to_string().contains("it is loopback"), "{failure}");

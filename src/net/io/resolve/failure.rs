@@ -4,6 +4,7 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 
 use super::Servers;
+use crate::proto::codes::Code;
 use crate::proto::discover::NotOffered;
 use crate::proto::words;
 
@@ -56,15 +57,15 @@ pub enum LookupFault {
 impl LookupFault {
     /// The name of the fault in counters and JSON.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::NoSuchName => "no-such-name",
-            Self::NoRecords => "no-records",
-            Self::ServerFailure { .. } => "dns-server-failure",
-            Self::TimedOut(_) => "dns-timed-out",
-            Self::Unreachable { .. } => "dns-unreachable",
-            Self::Aliases { .. } => "dns-aliases",
-            Self::Other { .. } => "dns-error",
+            Self::NoSuchName => Code::NO_SUCH_NAME,
+            Self::NoRecords => Code::NO_RECORDS,
+            Self::ServerFailure { .. } => Code::DNS_SERVER_FAILURE,
+            Self::TimedOut(_) => Code::DNS_TIMED_OUT,
+            Self::Unreachable { .. } => Code::DNS_UNREACHABLE,
+            Self::Aliases { .. } => Code::DNS_ALIASES,
+            Self::Other { .. } => Code::DNS_ERROR,
         }
     }
 
@@ -113,9 +114,9 @@ pub enum DiscoverFailure {
 impl DiscoverFailure {
     /// The name of the failure in counters and JSON.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::NotOffered(_) => "service-not-offered",
+            Self::NotOffered(_) => Code::SERVICE_NOT_OFFERED,
             Self::Lookup(fault) => fault.code(),
         }
     }

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::net::io::transport::HandshakeTooLong;
+use crate::proto::codes::Code;
 use crate::proto::words;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
@@ -119,24 +120,24 @@ impl TlsFault {
 
     /// The name of the fault in counters and JSON.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::PeerVersionOne => "peer-x509-version-1",
-            Self::PeerCertificate { .. } => "peer-certificate-unusable",
-            Self::PeerSignature => "peer-signature",
-            Self::OursRejected { .. } => "our-certificate-rejected",
-            Self::NoneSent => "no-certificate",
-            Self::Refused { .. } => "certificate-refused",
-            Self::Alert { .. } => "alert",
-            Self::NoSharedVersion => "no-shared-version",
-            Self::NoSharedAlgorithm { .. } => "no-shared-algorithm",
-            Self::NotTls => "not-tls",
-            Self::Closed => "closed",
-            Self::Io { .. } => "io",
-            Self::TimedOut => "timed-out",
-            Self::TooLong(_) => "handshake-too-long",
-            Self::ServerName => "server-name",
-            Self::Protocol { .. } => "protocol",
+            Self::PeerVersionOne => Code::PEER_X509_VERSION_1,
+            Self::PeerCertificate { .. } => Code::PEER_CERTIFICATE_UNUSABLE,
+            Self::PeerSignature => Code::PEER_SIGNATURE,
+            Self::OursRejected { .. } => Code::OUR_CERTIFICATE_REJECTED,
+            Self::NoneSent => Code::NO_CERTIFICATE_IN_TLS,
+            Self::Refused { .. } => Code::CERTIFICATE_REFUSED,
+            Self::Alert { .. } => Code::ALERT,
+            Self::NoSharedVersion => Code::NO_SHARED_VERSION,
+            Self::NoSharedAlgorithm { .. } => Code::NO_SHARED_ALGORITHM,
+            Self::NotTls => Code::NOT_TLS,
+            Self::Closed => Code::CLOSED,
+            Self::Io { .. } => Code::IO,
+            Self::TimedOut => Code::TIMED_OUT,
+            Self::TooLong(_) => Code::HANDSHAKE_TOO_LONG,
+            Self::ServerName => Code::SERVER_NAME,
+            Self::Protocol { .. } => Code::PROTOCOL,
         }
     }
 

@@ -17,7 +17,7 @@ fn a_flood_is_ten_lines_a_minute_and_a_number() {
     let [one, other] = ["a.example", "b.example"].map(domain);
     let start = Instant::now();
     let limiter = LogLimiter::default();
-    let refused = What::coded(BOUNCED, "not-a-contact");
+    let refused = What::coded(BOUNCED, Code::NOT_A_CONTACT);
     let admit = |who: &Domain, what, at| limiter.admit(Some(who), what, at);
     let written = (0..1000)
         .filter(|_| admit(&one, refused, start).is_some())
@@ -26,8 +26,8 @@ fn a_flood_is_ten_lines_a_minute_and_a_number() {
     // It hides neither another partner nor what else happens to this one, for whatever reason.
     assert_eq!(admit(&other, refused, start), Some(0));
     for what in [
-        What::coded(BOUNCED, "access-denied"),
-        What::coded(CLOSED, "not-a-contact"),
+        What::coded(BOUNCED, Code::ACCESS_DENIED),
+        What::coded(CLOSED, Code::NOT_A_CONTACT),
         CLOSED.into(),
     ] {
         assert_eq!(admit(&one, what, start), Some(0), "{what:?}");

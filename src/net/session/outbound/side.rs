@@ -12,10 +12,10 @@ use crate::net::io::transport::Transport;
 use crate::net::live::mailbox::Mailbox;
 use crate::net::relay::queue::{Consumer, Parcel, Queue};
 use crate::net::session::driver::Side;
-use crate::net::session::inbound::PACED;
 use crate::net::session::journal::Journal;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::auth::dialback::Answer;
+use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Reason};
 use crate::proto::stream::{Output, Record};
@@ -99,7 +99,7 @@ impl Side for Dialling {
                 self.journal.record(record, &self.edge);
             }
             Output::Pace => {
-                self.edge.ledger.count(PACED);
+                self.edge.ledger.count(Code::PACED_ELEMENTS);
                 if let Some(remote) = self.journal.remote() {
                     let standing = self.edge.hub.standing(remote);
                     self.edge.hub.pace(&standing, now).await;

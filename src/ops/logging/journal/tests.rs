@@ -9,6 +9,7 @@ use super::super::queue::{CAPACITY, Next, Queue};
 use super::super::writer;
 use super::*;
 use crate::ops::events::{self, Line};
+use crate::proto::codes::Code;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -52,7 +53,7 @@ fn logged(act: impl FnOnce()) -> Vec<Vec<u8>> {
 fn an_entry_has_every_field_by_its_name() {
     let line = Line::new(events::Event::StreamRefused)
         .claimed("evil.example\n_UID=0")
-        .reason("unknown-partner");
+        .reason(Code::UNKNOWN_PARTNER);
     let [entry] = logged(|| line.log()).try_into().unwrap();
     let mut found = fields(&entry);
     found.retain(|(name, _)| !["CODE_FILE", "CODE_LINE", "XMPP_EDGE_TIME"].contains(&&**name));

@@ -42,7 +42,7 @@ fn code_for(identity: &Identity, domain: &str, anchors: &Anchors) -> &'static st
     let domain = Domain::parse(domain).unwrap();
     match judge(&identity.chain, &domain, anchors, &Pins::default(), at(NOW)).verdict {
         Ok(()) => "good",
-        Err(fault) => fault.code(),
+        Err(fault) => fault.code().as_str(),
     }
 }
 
@@ -468,7 +468,7 @@ fn of_many_certificates_few_are_looked_at() {
     let anchors = trust(&[&top.certificate]);
     let fault = |chain: &[CertificateDer<'static>]| {
         let report = judge(chain, &domain, &anchors, &Pins::default(), at(NOW));
-        report.verdict.unwrap_err().code()
+        report.verdict.unwrap_err().code().as_str()
     };
     assert_eq!(fault(&mesh(7, 12)), "too-many-certificates");
     assert_eq!(fault(&mesh(2, 5)), "too-many-certificates");

@@ -47,7 +47,7 @@ fn partner(name: &str) -> Domain {
 fn key<T>(outcome: Result<T, Reason>) -> &'static str {
     match outcome {
         Ok(_) => "",
-        Err(Reason::TooManyStrangers(key)) => key,
+        Err(Reason::TooManyStrangers(key)) => key.as_str(),
         Err(_) => unreachable!(),
     }
 }

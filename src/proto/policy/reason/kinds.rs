@@ -1,48 +1,26 @@
-//! What kind of reason one is: whose limit, whose decision.
+//! What kind of reason one is: whose limit, whose decision. The rows say, see [`Mark`].
 
 use super::Reason;
+use crate::proto::codes::Mark;
 
 impl Reason {
     /// Which of our limits on a stream was reached, if it was one that the other side can keep to:
     /// the application condition of the stream error (RFC 6120 §4.9.4).
     #[must_use]
     pub fn limit(&self) -> Option<&'static str> {
-        match self {
-            Self::Xml(fault) => fault.limit(),
-            Self::TooManyStrangers(_)
-            | Self::TooMuchUnproven
-            | Self::TooManyAttempts
-            | Self::TooManyPartnerStreams(_) => Some(self.code()),
-            _ => None,
-        }
+        self.has(Mark::Limit).then(|| self.row().as_str())
     }
 
-    /// Whether this was decided on this side alone, and says nothing about the other.
+    /// Whether its row has the mark. A change of policy has a row of its own, whatever it is counted
+    /// under.
     #[must_use]
-    pub fn is_own_decision(&self) -> bool {
-        matches!(
-            self,
-            Self::UnknownLocalDomain(_)
-                | Self::UnknownPartner { .. }
-                | Self::PolicyChanged(_)
-                | Self::TooManyStreams
-                | Self::TooManyPartnerStreams(_)
-                | Self::TooManyDials
-        )
+    pub fn has(&self, mark: Mark) -> bool {
+        self.row().has(mark)
     }
 
-    /// Whether this is a partner's terms or `[access]` keeping a stanza from passing: then the
-    /// answer depends on the stanza, and may say less than the reason.
+    /// The dialback error that tells who asked about a key that this kept us from asking about.
     #[must_use]
-    pub fn is_stanza_policy(&self) -> bool {
-        matches!(
-            self,
-            Self::KindNotAllowed(_)
-                | Self::NamespaceNotAllowed(_)
-                | Self::NotAContact
-                | Self::UnaskedAnswer
-                | Self::ConversationNotAllowed(_)
-                | Self::AccessDenied
-        )
+    pub fn dialback_condition(&self) -> &'static str {
+        self.row().dialback_condition()
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use xmpp_edge::proto::auth::chain::TlsVersion;
 use xmpp_edge::proto::auth::dialback::{Answer, Question};
+use xmpp_edge::proto::codes::Code;
 use xmpp_edge::proto::policy::Reason;
 use xmpp_edge::proto::stream::Input;
 use xmpp_edge::proto::xml::Condition;
@@ -30,7 +31,7 @@ impl Stage<'_> {
                 self.handle(Input::TlsUp(facts));
             }
             "tls-failed" => self.handle(Input::End(Reason::TlsFailed {
-                code: "tls-handshake",
+                code: Code::ALERT,
                 detail: "alert".to_owned(),
             })),
             "answer" => {
