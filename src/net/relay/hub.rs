@@ -29,7 +29,7 @@ use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
-use crate::proto::policy::contact::Link;
+use crate::proto::policy::contact::UserPair;
 use crate::proto::stanza::{Addressed, Kind, Stanza, Users};
 use crate::proto::stream::Context;
 use crate::proto::xml::{Dialect, Ns};
@@ -172,7 +172,7 @@ impl Hub {
         addressed: Addressed,
         ways: &mut WaysOut,
         now: Instant,
-    ) -> Option<Link> {
+    ) -> Option<UserPair> {
         if self.is_over.load(Relaxed) {
             return None;
         }
@@ -188,11 +188,11 @@ impl Hub {
         match self.learning.take(parcel, decides) {
             Taken::Goes(parcel) | Taken::Waits(Some(parcel)) => self.send_by(parcel, way),
             Taken::Waits(None) => {}
-            Taken::Begins(link, parcel) => {
+            Taken::Begins(user_pair, parcel) => {
                 if let Some(parcel) = parcel {
                     self.send_by(parcel, way);
                 }
-                return Some(link);
+                return Some(user_pair);
             }
             Taken::Full(parcel) => self.bounce(parcel, &Reason::QueueFull.into()),
         }
@@ -200,8 +200,8 @@ impl Hub {
     }
 
     /// Sees the changes of a contact through, and sends on what waits for them.
-    pub async fn settle(&self, link: Link) {
-        while let Some(next) = self.learning.next(&link).await {
+    pub async fn settle(&self, user_pair: UserPair) {
+        while let Some(next) = self.learning.next(&user_pair).await {
             match next {
                 Next::Carry(parcel) => self.send_out(parcel),
                 Next::Kept => {}

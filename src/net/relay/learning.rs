@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use crate::net::relay::queue::Parcel;
 use crate::proto::auth::Pair;
 use crate::proto::jid::BareJid;
-use crate::proto::policy::contact::{Change, Halves, Link, Subscription};
+use crate::proto::policy::contact::{Change, Halves, Subscription, UserPair};
 use crate::proto::stanza::{Validated, Written};
 use crate::store::{Contacts, StoreError};
 
@@ -49,7 +49,7 @@ pub enum Taken {
     Goes(Parcel),
     /// A change has begun: the caller asks [`Learning::next`] until there is nothing more. The
     /// stanza goes on now where it is given back, and else when its turn comes.
-    Begins(Link, Option<Parcel>),
+    Begins(UserPair, Option<Parcel>),
     /// It waits for changes that have begun; it goes on now where it is given back.
     Waits(Option<Parcel>),
     /// Too much waits already.
@@ -70,7 +70,7 @@ pub enum Next {
 #[derive(Debug, Default)]
 struct Waiting {
     halves: Halves,
-    steps: HashMap<Link, VecDeque<Step>>,
+    steps: HashMap<UserPair, VecDeque<Step>>,
     /// How many steps each local user has.
     users: HashMap<BareJid, usize>,
     count: usize,
@@ -117,15 +117,15 @@ impl Learning {
             return Taken::Goes(parcel);
         }
         let mut waiting = self.lock();
-        let link = link(&parcel.stanza);
+        let user_pair = user_pair(&parcel.stanza);
         let count = &self.count;
-        let Some(steps) = waiting.steps.get(&link) else {
-            let change = said.and_then(|said| self.change(&mut waiting, &link, said));
+        let Some(steps) = waiting.steps.get(&user_pair) else {
+            let change = said.and_then(|said| self.change(&mut waiting, &user_pair, said));
             return match change {
                 None => Taken::Goes(parcel),
                 Some(change) => {
-                    match waiting.push(&link, Learn::Decided(change), parcel, decides, count) {
-                        Ok(parcel) => Taken::Begins(link, parcel),
+                    match waiting.push(&user_pair, Learn::Decided(change), parcel, decides, count) {
+                        Ok(parcel) => Taken::Begins(user_pair, parcel),
                         Err(parcel) => Taken::Full(parcel),
                     }
                 }
@@ -139,7 +139,7 @@ impl Learning {
             None => (Learn::Nothing, true),
             Some(said) => (Learn::Said(said), follows || decides),
         };
-        match waiting.push(&link, learn, parcel, waits, count) {
+        match waiting.push(&user_pair, learn, parcel, waits, count) {
             Ok(parcel) => Taken::Waits(parcel),
             Err(parcel) => Taken::Full(parcel),
         }
@@ -148,10 +148,10 @@ impl Learning {
     /// Makes the next change for two users; `None` when nothing waits for them any more.
     ///
     /// One task asks this for two users at a time. It may be dropped at any time: what waits stays.
-    pub async fn next(&self, link: &Link) -> Option<Next> {
-        self.forget_done(link);
-        let change = self.decide(link)?;
-        let (local, remote) = link;
+    pub async fn next(&self, user_pair: &UserPair) -> Option<Next> {
+        self.forget_done(user_pair);
+        let change = self.decide(user_pair)?;
+        let (local, remote) = user_pair;
         let write = async {
             match change {
                 Some(Change::Add) => self.contacts.add(local, remote).await,
@@ -163,7 +163,7 @@ impl Learning {
             .await
             .unwrap_or(Err(StoreError::Slow(PATIENCE.as_secs())));
         let mut waiting = self.lock();
-        let step = waiting.steps.get_mut(link)?.front_mut()?;
+        let step = waiting.steps.get_mut(user_pair)?.front_mut()?;
         step.is_done = true;
         Some(match (written, step.parcel.take()) {
             (Err(error), parcel) => Next::NotKept(error, step.pair.clone(), parcel),
@@ -173,25 +173,29 @@ impl Learning {
     }
 
     /// The stanza of the last step has been sent on: what comes next may go.
-    fn forget_done(&self, link: &Link) {
+    fn forget_done(&self, user_pair: &UserPair) {
         let mut waiting = self.lock();
-        let first = waiting.steps.get(link).and_then(VecDeque::front);
+        let first = waiting.steps.get(user_pair).and_then(VecDeque::front);
         if first.is_some_and(|step| step.is_done) {
-            waiting.pop(link);
+            waiting.pop(user_pair);
             self.count.store(waiting.count, SeqCst);
         }
     }
 
     /// What the first step of two users comes to; it stays the first until it is done.
-    fn decide(&self, link: &Link) -> Option<Option<Change>> {
+    fn decide(&self, user_pair: &UserPair) -> Option<Option<Change>> {
         let mut waiting = self.lock();
-        let learn = waiting.steps.get(link)?.front()?.learn;
+        let learn = waiting.steps.get(user_pair)?.front()?.learn;
         let change = match learn {
             Learn::Nothing => None,
             Learn::Decided(change) => Some(change),
-            Learn::Said(said) => self.change(&mut waiting, link, said),
+            Learn::Said(said) => self.change(&mut waiting, user_pair, said),
         };
-        if let Some(step) = waiting.steps.get_mut(link).and_then(VecDeque::front_mut) {
+        if let Some(step) = waiting
+            .steps
+            .get_mut(user_pair)
+            .and_then(VecDeque::front_mut)
+        {
             step.learn = change.map_or(Learn::Nothing, Learn::Decided);
         }
         Some(change)
@@ -206,9 +210,14 @@ impl Learning {
         steps.filter_map(|step| step.parcel).collect()
     }
 
-    fn change(&self, waiting: &mut Waiting, link: &Link, said: Subscription) -> Option<Change> {
-        let is_contact = self.contacts.contains(&link.0, &link.1);
-        waiting.halves.observe(link, said, is_contact)
+    fn change(
+        &self,
+        waiting: &mut Waiting,
+        user_pair: &UserPair,
+        said: Subscription,
+    ) -> Option<Change> {
+        let is_contact = self.contacts.contains(&user_pair.0, &user_pair.1);
+        waiting.halves.observe(user_pair, said, is_contact)
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -229,21 +238,21 @@ impl Waiting {
     )]
     fn push(
         &mut self,
-        link: &Link,
+        user_pair: &UserPair,
         learn: Learn,
         parcel: Parcel,
         waits: bool,
         in_all: &AtomicUsize,
     ) -> Result<Option<Parcel>, Parcel> {
-        let of_user = self.users.get(&link.0).copied().unwrap_or_default();
-        let bytes = size(link, Some(&parcel).filter(|_| waits));
+        let of_user = self.users.get(&user_pair.0).copied().unwrap_or_default();
+        let bytes = size(user_pair, Some(&parcel).filter(|_| waits));
         if self.count >= MOST || of_user >= MOST_OF_ONE || self.bytes + bytes > BYTES {
             return Err(parcel);
         }
         self.count += 1;
         in_all.store(self.count, SeqCst);
         self.bytes += bytes;
-        self.users.insert(link.0.clone(), of_user + 1);
+        self.users.insert(user_pair.0.clone(), of_user + 1);
         let pair = Pair {
             local: parcel.stanza.from.domain().clone(),
             remote: parcel.stanza.to.domain().clone(),
@@ -253,45 +262,48 @@ impl Waiting {
         } else {
             (None, Some(parcel))
         };
-        self.steps.entry(link.clone()).or_default().push_back(Step {
-            learn,
-            pair,
-            parcel: waiting,
-            bytes,
-            is_done: false,
-        });
+        self.steps
+            .entry(user_pair.clone())
+            .or_default()
+            .push_back(Step {
+                learn,
+                pair,
+                parcel: waiting,
+                bytes,
+                is_done: false,
+            });
         Ok(back)
     }
 
     /// Takes the first step of two users out; with the last one they are forgotten.
-    fn pop(&mut self, link: &Link) {
-        let Some(steps) = self.steps.get_mut(link) else {
+    fn pop(&mut self, user_pair: &UserPair) {
+        let Some(steps) = self.steps.get_mut(user_pair) else {
             return;
         };
         let Some(step) = steps.pop_front() else {
             return;
         };
         if steps.is_empty() {
-            self.steps.remove(link);
+            self.steps.remove(user_pair);
         }
         self.count = self.count.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(step.bytes);
-        if let Some(count) = self.users.get_mut(&link.0) {
+        if let Some(count) = self.users.get_mut(&user_pair.0) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                self.users.remove(&link.0);
+                self.users.remove(&user_pair.0);
             }
         }
     }
 }
 
 /// What a step takes in memory, in bytes.
-fn size(link: &Link, parcel: Option<&Parcel>) -> usize {
-    let addresses = link.0.as_str().len() + link.1.as_str().len();
+fn size(user_pair: &UserPair, parcel: Option<&Parcel>) -> usize {
+    let addresses = user_pair.0.as_str().len() + user_pair.1.as_str().len();
     addresses + parcel.map_or(0, |parcel| parcel.stanza.cost())
 }
 
-fn link(stanza: &Validated<Written>) -> Link {
+fn user_pair(stanza: &Validated<Written>) -> UserPair {
     (stanza.from.normal_bare(), stanza.to.normal_bare())
 }
 

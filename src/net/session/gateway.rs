@@ -258,9 +258,9 @@ impl Side for Serving {
         match output {
             Output::Stanza(stanza) => {
                 let begun = self.edge.hub.from_gateway(stanza, &mut self.ways, now);
-                if let Some(link) = begun {
+                if let Some(user_pair) = begun {
                     let edge = Arc::clone(&self.edge);
-                    tokio::spawn(async move { edge.hub.settle(link).await });
+                    tokio::spawn(async move { edge.hub.settle(user_pair).await });
                 }
             }
             Output::LinkUp(domain) => {

@@ -44,7 +44,7 @@ pub enum Change {
 }
 
 /// A local user and a remote one.
-pub type Link = (BareJid, BareJid);
+pub type UserPair = (BareJid, BareJid);
 
 /// Tells when a contact ends: when the last of its two halves is taken back.
 ///
@@ -63,22 +63,27 @@ struct Known {
     watched: Option<bool>,
 }
 
-/// Beyond so many links all is forgotten: then both halves must be taken back.
-const MAX_LINKS: usize = 65_536;
+/// Beyond so many user pairs all is forgotten: then both halves must be taken back.
+const MAX_USER_PAIRS: usize = 65_536;
 
 impl Halves {
     /// What they take in memory at most, in bytes.
-    pub const BYTES: usize = MAX_LINKS * 64;
+    pub const BYTES: usize = MAX_USER_PAIRS * 64;
 
     /// Takes in what passed outward; `is_contact` is what was remembered before.
-    pub fn observe(&mut self, link: &Link, said: Subscription, is_contact: bool) -> Option<Change> {
-        let link = PairDigest::of(link);
-        if self.0.len() >= MAX_LINKS && !self.0.contains_key(&link) {
+    pub fn observe(
+        &mut self,
+        user_pair: &UserPair,
+        said: Subscription,
+        is_contact: bool,
+    ) -> Option<Change> {
+        let user_pair = PairDigest::of(user_pair);
+        if self.0.len() >= MAX_USER_PAIRS && !self.0.contains_key(&user_pair) {
             self.0.clear();
         }
         // Where there was no contact, neither half was there.
         let before = if is_contact {
-            self.0.get(&link).copied().unwrap_or_default()
+            self.0.get(&user_pair).copied().unwrap_or_default()
         } else {
             Known {
                 watching: Some(false),
@@ -105,9 +110,9 @@ impl Halves {
         };
         let gone = now.watching == Some(false) && now.watched == Some(false);
         if gone {
-            self.0.remove(&link);
+            self.0.remove(&user_pair);
         } else {
-            self.0.insert(link, now);
+            self.0.insert(user_pair, now);
         }
         match (is_contact, gone) {
             (false, false) => Some(Change::Add),
@@ -147,12 +152,12 @@ mod tests {
         for (mut contact, passes, want) in table {
             let start = contact;
             let mut halves = Halves::default();
-            let link = || {
+            let user_pair = || {
                 let bare = |text| BareJid::parse(text).unwrap();
                 (bare("a@contoso.example"), bare("b@fabrikam.example"))
             };
             for said in passes {
-                match halves.observe(&link(), *said, contact) {
+                match halves.observe(&user_pair(), *said, contact) {
                     Some(Change::Add) => contact = true,
                     Some(Change::Remove) => contact = false,
                     None => {}

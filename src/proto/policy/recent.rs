@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
-use super::contact::Link;
+use super::contact::UserPair;
 use crate::proto::jid::Domain;
 
 /// What stands for some texts, such as the addresses of two users: 16 bytes, however long they are.
@@ -16,7 +16,7 @@ pub struct PairDigest([u8; 16]);
 impl PairDigest {
     /// Of a local and a remote user. Nobody can find two pairs that have the same.
     #[must_use]
-    pub fn of((local, remote): &Link) -> Self {
+    pub fn of((local, remote): &UserPair) -> Self {
         Self::of_texts(&[local.as_str(), remote.as_str()])
     }
 

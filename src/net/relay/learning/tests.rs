@@ -52,9 +52,9 @@ fn on(disk: &Slow) -> (TempDir, Contacts, Arc<Learning>) {
 }
 
 /// The ids of what goes on, in order, until nothing waits for these two users any more.
-async fn settled(learning: &Learning, link: &Link) -> Vec<String> {
+async fn settled(learning: &Learning, user_pair: &UserPair) -> Vec<String> {
     let mut ids = Vec::new();
-    while let Some(next) = learning.next(link).await {
+    while let Some(next) = learning.next(user_pair).await {
         match next {
             Next::Carry(parcel) => ids.push(id(&parcel)),
             Next::Kept => {}
@@ -64,9 +64,9 @@ async fn settled(learning: &Learning, link: &Link) -> Vec<String> {
     ids
 }
 
-fn begins(taken: Taken) -> Link {
+fn begins(taken: Taken) -> UserPair {
     match taken {
-        Taken::Begins(link, None) => link,
+        Taken::Begins(user_pair, None) => user_pair,
         other => panic!("{other:?}"),
     }
 }
@@ -76,10 +76,10 @@ async fn while_the_disk_hangs_only_the_same_two_users_wait_and_keep_their_order(
     let disk = Slow::default();
     let (_directory, contacts, learning) = on(&disk);
     disk.hang(true);
-    let link = begins(learning.take(subscribe("anne", "bob", "1"), true));
+    let user_pair = begins(learning.take(subscribe("anne", "bob", "1"), true));
     let settling = tokio::spawn({
         let learning = Arc::clone(&learning);
-        async move { settled(&learning, &link).await }
+        async move { settled(&learning, &user_pair).await }
     });
     for waits in [
         message("anne", "bob", "2"),
@@ -93,16 +93,16 @@ async fn while_the_disk_hangs_only_the_same_two_users_wait_and_keep_their_order(
     }
     disk.hang(false);
     assert_eq!(settling.await.unwrap(), ["1", "2", "3", "4"]);
-    let link = link_of("anne", "bob");
-    assert!(contacts.contains(&link.0, &link.1));
+    let user_pair = user_pair_of("anne", "bob");
+    assert!(contacts.contains(&user_pair.0, &user_pair.1));
     assert!(matches!(
         learning.take(message("anne", "bob", "7"), true),
         Taken::Goes(_)
     ));
 }
 
-fn link_of(user: &str, contact: &str) -> Link {
-    link(&message(user, contact, "x").stanza)
+fn user_pair_of(user: &str, contact: &str) -> UserPair {
+    user_pair(&message(user, contact, "x").stanza)
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn where_contacts_decide_nothing_the_stanza_does_not_wait_for_the_disk() {
     let disk = Slow::default();
     let (_directory, contacts, learning) = on(&disk);
     disk.hang(true);
-    let Taken::Begins(link, Some(gone)) = learning.take(subscribe("anne", "bob", "1"), false)
+    let Taken::Begins(user_pair, Some(gone)) = learning.take(subscribe("anne", "bob", "1"), false)
     else {
         panic!("it waits");
     };
@@ -125,9 +125,9 @@ async fn where_contacts_decide_nothing_the_stanza_does_not_wait_for_the_disk() {
         Taken::Waits(Some(_))
     ));
     disk.hang(false);
-    assert!(settled(&learning, &link).await.is_empty());
+    assert!(settled(&learning, &user_pair).await.is_empty());
     // The changes were made in their order.
-    assert!(!contacts.contains(&link.0, &link.1));
+    assert!(!contacts.contains(&user_pair.0, &user_pair.1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,8 +135,8 @@ async fn a_disk_that_hangs_bounces_the_subscription_after_a_while() {
     let disk = Slow::default();
     let (_directory, _contacts, learning) = on(&disk);
     disk.hang(true);
-    let link = begins(learning.take(subscribe("anne", "bob", "1"), true));
-    let next = learning.next(&link).await;
+    let user_pair = begins(learning.take(subscribe("anne", "bob", "1"), true));
+    let next = learning.next(&user_pair).await;
     assert!(
         matches!(next, Some(Next::NotKept(StoreError::Slow(10), _, Some(_)))),
         "{next:?}"
@@ -154,9 +154,9 @@ async fn a_thousand_subscriptions_take_few_commits() {
     let tasks: Vec<_> = (0..1000)
         .map(|number| {
             let wish = subscribe("anne", &format!("friend{number}"), "1");
-            let link = begins(learning.take(wish, true));
+            let user_pair = begins(learning.take(wish, true));
             let learning = Arc::clone(&learning);
-            tokio::spawn(async move { settled(&learning, &link).await })
+            tokio::spawn(async move { settled(&learning, &user_pair).await })
         })
         .collect();
     for task in tasks {
