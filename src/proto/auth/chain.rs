@@ -16,7 +16,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
 pub use anchors::Anchors;
-pub(in crate::proto::auth) use path::Link;
+pub(in crate::proto::auth) use path::PathCert;
 pub use select::{MOST_CANDIDATES, MOST_SENT};
 
 use super::cert_fault::CertFault;
@@ -221,7 +221,7 @@ fn along(
     }
     let until = used.iter().map(|authority| authority.not_after);
     Ok(Verified {
-        path: path::links(facts, &verified),
+        path: path::certificates(facts, &verified),
         constrains_names: verified.anchor().name_constraints.is_some()
             || used.iter().any(|authority| authority.constrains_names),
         until: until.fold(facts.not_after, u64::min),
@@ -230,7 +230,7 @@ fn along(
 
 /// What was found on the way to an anchor.
 struct Verified {
-    path: Vec<Link>,
+    path: Vec<PathCert>,
     constrains_names: bool,
     /// The last second at which all certificates of the path are valid, in Unix time.
     until: u64,

@@ -7,7 +7,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::certificate::CertFacts;
-use super::chain::Link;
+use super::chain::PathCert;
 use super::pin::Pin;
 
 /// What of a good chain is compared.
@@ -25,7 +25,7 @@ pub struct Shown {
 
 impl Shown {
     /// Of a chain that was verified: the partner's own certificate, and the whole way up from it.
-    pub(super) fn of(leaf: &CertFacts, path: &[Link]) -> Self {
+    pub(super) fn of(leaf: &CertFacts, path: &[PathCert]) -> Self {
         let anchor = path.last().filter(|_| path.len() > 1);
         let mut digest = Sha256::new().chain_update(leaf.issuing_organisation());
         let mut issuer_name = leaf.issuer.clone();

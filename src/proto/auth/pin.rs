@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
 use super::cert_fault::CertFault;
-use super::chain::Link;
+use super::chain::PathCert;
 
 /// The SHA-256 digest of a certificate's SubjectPublicKeyInfo: it names the key, and stays the same
 /// when the certificate is renewed for it.
@@ -64,14 +64,14 @@ impl Pins {
     /// Looks for a pin on the whole way from the partner's certificate to the anchor.
     ///
     /// RFC 7469 §2.6: one key of the validated chain that is pinned is enough.
-    pub(super) fn check(&self, path: &[Link]) -> Result<(), CertFault> {
-        let is_pinned = |link: &Link| self.pins.contains(&link.key);
+    pub(super) fn check(&self, path: &[PathCert]) -> Result<(), CertFault> {
+        let is_pinned = |cert: &PathCert| self.pins.contains(&cert.key);
         if self.pins.is_empty() || path.iter().any(is_pinned) {
             return Ok(());
         }
         let shown: Vec<_> = path
             .iter()
-            .map(|link| format!("{} {}", link.subject, link.key))
+            .map(|cert| format!("{} {}", cert.subject, cert.key))
             .collect();
         Err(CertFault::NotPinned {
             path: shown.join("; "),

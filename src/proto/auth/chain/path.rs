@@ -11,7 +11,7 @@ use crate::proto::auth::pin::Pin;
 
 /// One certificate on the way, or the anchor at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::proto::auth) struct Link {
+pub(in crate::proto::auth) struct PathCert {
     /// The subject, fit for a log line.
     pub(in crate::proto::auth) subject: String,
     /// The digest of its key.
@@ -19,13 +19,13 @@ pub(in crate::proto::auth) struct Link {
 }
 
 /// The whole way: the partner's own certificate first, the anchor last.
-pub(super) fn links(leaf: &CertFacts, path: &VerifiedPath<'_>) -> Vec<Link> {
-    let authorities = path.intermediate_certificates().map(|authority| Link {
+pub(super) fn certificates(leaf: &CertFacts, path: &VerifiedPath<'_>) -> Vec<PathCert> {
+    let authorities = path.intermediate_certificates().map(|authority| PathCert {
         subject: subject(authority.subject()),
         key: Pin::of(&authority.subject_public_key_info()),
     });
     let anchor = path.anchor();
-    let anchor = Link {
+    let anchor = PathCert {
         subject: subject(&anchor.subject),
         key: Pin::of(&sequence(&anchor.subject_public_key_info)),
     };
@@ -36,9 +36,9 @@ pub(super) fn links(leaf: &CertFacts, path: &VerifiedPath<'_>) -> Vec<Link> {
         .collect()
 }
 
-/// The only link of a certificate that is itself trusted.
-pub(super) fn alone(leaf: &CertFacts) -> Vec<Link> {
-    vec![Link {
+/// The path of a certificate that is itself trusted.
+pub(super) fn alone(leaf: &CertFacts) -> Vec<PathCert> {
+    vec![PathCert {
         subject: leaf.subject.clone(),
         key: Pin(leaf.spki_sha256),
     }]
