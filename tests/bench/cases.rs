@@ -33,7 +33,7 @@ use xmpp_edge::proto::auth::handshake::{self, LinkSecret};
 use xmpp_edge::proto::policy::Rules;
 use xmpp_edge::proto::stanza::{Addressed, Remembered, Stanza, Validated, from_gateway, permit};
 use xmpp_edge::proto::stream::{Component, Context, Inbound, Input, Machine, Output};
-use xmpp_edge::proto::xml::{Dialect, Event, Limits, Reader};
+use xmpp_edge::proto::xml::{Event, Limits, Reader, StreamKind};
 use xmpp_edge::store::Contacts;
 
 /// The allocator of the program.
@@ -93,7 +93,7 @@ fn read(body: usize, count: usize) {
     let stanza = message("bob@partner.example/phone", "anne@contoso.example", body);
     let header = "<stream:stream xmlns='jabber:server' \
                   xmlns:stream='http://etherx.jabber.org/streams'>";
-    let mut reader = Reader::new(Dialect::Server, Limits::authenticated(1 << 20));
+    let mut reader = Reader::new(StreamKind::Server, Limits::authenticated(1 << 20));
     reader.feed(header.as_bytes());
     assert!(matches!(reader.next(), Ok(Some(Event::Header(_)))));
     measured(|| {
@@ -107,7 +107,7 @@ fn read(body: usize, count: usize) {
 }
 
 fn addressed(body: usize, rules: &Rules) -> Addressed {
-    let element = lab::element(Dialect::Component, &outgoing(body));
+    let element = lab::element(StreamKind::Component, &outgoing(body));
     let local = lab::domain("contoso.example");
     let digest = handshake::digest("1", lab::LINK_SECRET);
     let proof = handshake::prove(local, "1", lab::LINK_SECRET, &digest).unwrap();
@@ -133,7 +133,7 @@ fn write(body: usize, count: usize) {
     let stanza = permit(stanza, Remembered::default(), &context.rules, false).unwrap();
     let stanzas: Vec<_> = std::iter::repeat_n(stanza, count).collect();
     let written: Vec<_> = measured(|| {
-        let write = |stanza: Validated<Stanza>| stanza.write(Dialect::Server);
+        let write = |stanza: Validated<Stanza>| stanza.write(StreamKind::Server);
         stanzas.into_iter().map(write).collect()
     });
     assert_eq!(written.len(), count);

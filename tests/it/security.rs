@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use xmpp_edge::proto::xml::{Dialect, Event, Fault, Limits, Reader};
+use xmpp_edge::proto::xml::{Event, Fault, Limits, Reader, StreamKind};
 
 use crate::tree;
 
@@ -138,7 +138,7 @@ fn numbers(version: &str) -> Vec<u64> {
 
 /// The last event of a text, or the fault that ends it.
 fn outcome(text: &str, limits: Limits) -> Result<Option<Event>, Fault> {
-    let mut reader = Reader::new(Dialect::Server, limits);
+    let mut reader = Reader::new(StreamKind::Server, limits);
     reader.feed(text.as_bytes());
     let mut last = None;
     while let Some(event) = reader.next()? {

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::io::{BufWriter, Write, stdin, stdout};
 
 use serde_json::{Value, json};
-use xmpp_edge::proto::xml::{Dialect, Element, Event, Fault, Limits, Node, Ns, Reader};
+use xmpp_edge::proto::xml::{Element, Event, Fault, Limits, Node, Ns, Reader, StreamKind};
 
 /// The suite is about XML, so nothing is refused for its size.
 const LIMITS: Limits = Limits {
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The top-level elements of a stream that is given in pieces of this size, and what is wrong with it.
 fn read(bytes: &[u8], size: usize) -> (Vec<Element>, Option<Fault>) {
-    let mut reader = Reader::new(Dialect::Server, LIMITS);
+    let mut reader = Reader::new(StreamKind::Server, LIMITS);
     let mut elements = Vec::new();
     for piece in bytes.chunks(size.max(1)) {
         reader.feed(piece);
@@ -79,7 +79,7 @@ fn plain(element: &Element) -> Value {
 /// The namespace as it stood on the stream.
 fn written(ns: &Ns) -> &str {
     match *ns == Ns::CONTENT {
-        true => Dialect::Server.content_namespace(),
+        true => StreamKind::Server.content_namespace(),
         false => ns.as_str(),
     }
 }

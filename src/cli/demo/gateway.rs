@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::trouble::{During, Trouble};
 use crate::proto::auth::handshake;
 use crate::proto::xml::writer::{write_element, write_header};
-use crate::proto::xml::{Dialect, Element, Event, Limits, Ns, Reader};
+use crate::proto::xml::{Element, Event, Limits, Ns, Reader, StreamKind};
 
 /// How long an answer, or the edge's word that there will be none, may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -88,10 +88,10 @@ impl Link {
         let stream = TcpStream::connect(address).await.during(&what)?;
         stream.set_nodelay(true).during(&what)?;
         let limits = Limits::authenticated(MAX_STANZA_BYTES);
-        let reader = Reader::new(Dialect::Component, limits);
+        let reader = Reader::new(StreamKind::Component, limits);
         let mut link = Self { stream, reader };
         let mut header = Vec::new();
-        write_header(Dialect::Component, &[("to", domain)], &mut header);
+        write_header(StreamKind::Component, &[("to", domain)], &mut header);
         link.stream.write_all(&header).await.during(&what)?;
         Ok(link)
     }
@@ -166,7 +166,7 @@ impl Link {
 
     async fn send(&mut self, element: &Element) -> Result<(), Trouble> {
         let mut bytes = Vec::new();
-        write_element(Dialect::Component, element, &mut bytes);
+        write_element(StreamKind::Component, element, &mut bytes);
         let written = self.stream.write_all(&bytes).await;
         written.during("the link")
     }

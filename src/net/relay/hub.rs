@@ -32,7 +32,7 @@ use crate::proto::policy::Reason;
 use crate::proto::policy::contact::UserPair;
 use crate::proto::stanza::{Addressed, Kind, Stanza, Users};
 use crate::proto::stream::Context;
-use crate::proto::xml::{Dialect, Ns};
+use crate::proto::xml::{Ns, StreamKind};
 use crate::store::Contacts;
 
 /// The meeting point.
@@ -287,11 +287,11 @@ impl Hub {
                 if self.bodies.load(Relaxed) {
                     self.log_body(&stanza, direction, &pair);
                 }
-                let dialect = match direction {
-                    Direction::Inbound => Dialect::Component,
-                    Direction::Outbound => Dialect::Server,
+                let stream_kind = match direction {
+                    Direction::Inbound => StreamKind::Component,
+                    Direction::Outbound => StreamKind::Server,
                 };
-                Some(Parcel::accepted(stanza.write(dialect), accepted, now))
+                Some(Parcel::accepted(stanza.write(stream_kind), accepted, now))
             }
             Err(refused) => {
                 let answer = refused.answer.map(|answer| *answer);

@@ -3,7 +3,7 @@
 use super::{Kind, Stanza, Validated, Written};
 use crate::proto::jid::Jid;
 use crate::proto::policy::{Direction, Reason};
-use crate::proto::xml::{Dialect, Element, Ns, writer};
+use crate::proto::xml::{Element, Ns, StreamKind, writer};
 
 /// The error that answers a stanza, or `None` where RFC 6120 forbids an answer.
 ///
@@ -47,7 +47,7 @@ fn is_short(answer: &Validated<Stanza>) -> bool {
     let element = &answer.element;
     let id = element.attribute("id").map_or(0, str::len);
     let most = Written::most(id);
-    writer::at_most(element) <= most || writer::length(Dialect::Server, element, most) <= most
+    writer::at_most(element) <= most || writer::length(StreamKind::Server, element, most) <= most
 }
 
 fn error(

@@ -7,7 +7,7 @@ use crate::proto::codes::Mark;
 use crate::proto::policy::{
     Decision, Direction, Facts, Partner, Reason, Rules, StanzaFacts, evaluate, evaluate_stanza,
 };
-use crate::proto::xml::{Dialect, Element, Ns, writer};
+use crate::proto::xml::{Element, Ns, StreamKind, writer};
 
 /// A value that has passed every check; what is relayed is always one of these.
 #[derive(Clone, Debug)]
@@ -149,12 +149,12 @@ fn written_length(element: &Element, direction: Direction, partner: &Partner) ->
     if at_most <= partner.terms.most_written(direction) {
         return at_most;
     }
-    let dialect = match direction {
-        Direction::Inbound => Dialect::Component,
-        Direction::Outbound => Dialect::Server,
+    let stream_kind = match direction {
+        Direction::Inbound => StreamKind::Component,
+        Direction::Outbound => StreamKind::Server,
     };
     let enough = Written::most(partner.terms.max_stanza_bytes);
-    writer::length(dialect, element, enough)
+    writer::length(stream_kind, element, enough)
 }
 
 #[cfg(test)]

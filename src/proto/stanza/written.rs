@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use super::{Stanza, Validated};
 use crate::proto::xml::writer::write_element;
-use crate::proto::xml::{Dialect, Element, Ns};
+use crate::proto::xml::{Element, Ns, StreamKind};
 
 /// A stanza that our writer has written, and what an answer to it needs: kind, addresses, type, id.
 ///
@@ -56,10 +56,10 @@ impl Deref for Written {
 impl Validated<Stanza> {
     /// Writes the stanza for a stream of this kind.
     #[must_use]
-    pub fn write(self, dialect: Dialect) -> Validated<Written> {
+    pub fn write(self, stream_kind: StreamKind) -> Validated<Written> {
         // One allocation for most: a buffer that grows is held twice for a moment.
         let mut bytes = Vec::with_capacity(self.element.size_hint());
-        write_element(dialect, &self.element, &mut bytes);
+        write_element(stream_kind, &self.element, &mut bytes);
         let mut element = Element::new(Ns::CONTENT, self.kind.as_str());
         // The id is needed for an answer, and may be long.
         let names = ["type", "id"];
@@ -111,7 +111,7 @@ mod tests {
                 to: to.clone(),
                 element,
             };
-            let written = Validated::assertion(stanza.clone()).write(Dialect::Server);
+            let written = Validated::assertion(stanza.clone()).write(StreamKind::Server);
             assert!(
                 written.bytes().ends_with(b"<body>hi</body></message>") || kind != Kind::Message
             );
@@ -141,7 +141,7 @@ mod tests {
             for answer in answers {
                 assert_eq!(answer.is_some(), is_answered, "{}", id.len());
                 let Some(answer) = answer else { continue };
-                let written = answer.write(Dialect::Server);
+                let written = answer.write(StreamKind::Server);
                 assert!(written.bytes().len() <= Written::most(id.len()));
             }
         }
@@ -153,7 +153,7 @@ mod tests {
         let long = "t".repeat(10_000);
         let element = Element::new(Ns::CONTENT, "message").with_attribute("type", long.clone());
         let stanza = Stanza::new(Kind::Message, from, to, element);
-        let written = Validated::assertion(stanza).write(Dialect::Server);
+        let written = Validated::assertion(stanza).write(StreamKind::Server);
         assert!(written.cost() >= 2 * long.len());
     }
 }

@@ -18,7 +18,7 @@ use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stanza::{Refusal, excess_from_gateway, from_gateway};
 use crate::proto::xml::writer::write_close;
-use crate::proto::xml::{Dialect, Element, Event, Excess, Header, Ns};
+use crate::proto::xml::{Element, Event, Excess, Header, Ns, StreamKind};
 
 /// A link that a gateway opened.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Component {
     #[must_use]
     pub fn new(context: Arc<Context>, ids: IdSource, secret: Arc<LinkSecret>, now: Now) -> Self {
         Self {
-            wire: Wire::new(Dialect::Component, &context.unproven),
+            wire: Wire::new(StreamKind::Component, &context.unproven),
             ids,
             secret,
             establishment: now.monotonic + context.timing.establishment,
@@ -95,7 +95,7 @@ impl Component {
     }
 
     fn header(&mut self, header: &Header) -> Result<(), Reason> {
-        header::check(header, Dialect::Component)?;
+        header::check(header, StreamKind::Component)?;
         // XEP-0114 §3: `to` is the domain that the component serves.
         let domain = header::domain(header, "to")?.ok_or(Reason::HeaderAddress("to"))?;
         self.asked = Some(domain.clone());

@@ -4,10 +4,10 @@ use super::wire::Wire;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::xml::writer::write_header;
-use crate::proto::xml::{Dialect, Header, Ns};
+use crate::proto::xml::{Header, Ns, StreamKind};
 
 /// Checks what is the same for every header, in either direction (RFC 6120 §4.8).
-pub(super) fn check(header: &Header, dialect: Dialect) -> Result<(), Reason> {
+pub(super) fn check(header: &Header, stream_kind: StreamKind) -> Result<(), Reason> {
     if let Some(fault) = header.fault() {
         return Err(Reason::Xml(fault.clone()));
     }
@@ -19,7 +19,7 @@ pub(super) fn check(header: &Header, dialect: Dialect) -> Result<(), Reason> {
     let content = header
         .default_namespace()
         .filter(|ns| *ns != Ns::STREAM.as_str());
-    if content.is_some_and(|ns| ns != dialect.content_namespace()) {
+    if content.is_some_and(|ns| ns != stream_kind.content_namespace()) {
         return Err(Reason::InvalidNamespace);
     }
     Ok(())
@@ -53,7 +53,7 @@ pub(super) fn domain(header: &Header, name: &'static str) -> Result<Option<Domai
 
 /// Writes our header.
 pub(super) fn send(wire: &mut Wire, attributes: &[(&str, &str)]) {
-    let dialect = wire.dialect();
-    wire.send_with(|bytes| write_header(dialect, attributes, bytes));
+    let stream_kind = wire.stream_kind();
+    wire.send_with(|bytes| write_header(stream_kind, attributes, bytes));
     wire.mark_header_sent();
 }

@@ -32,7 +32,7 @@ use super::{Context, IdSource, Input, Machine, Now, Output};
 use crate::proto::codes::Mark;
 use crate::proto::policy::Reason;
 use crate::proto::xml::writer::write_close;
-use crate::proto::xml::{Dialect, Event};
+use crate::proto::xml::{Event, StreamKind};
 
 /// A stream that a partner opened.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Inbound {
     #[must_use]
     pub fn new(context: Arc<Context>, ids: IdSource, now: Now) -> Self {
         Self {
-            wire: Wire::new(Dialect::Server, &context.unproven),
+            wire: Wire::new(StreamKind::Server, &context.unproven),
             ids,
             establishment: now.monotonic + context.timing.establishment,
             context,

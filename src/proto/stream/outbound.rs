@@ -36,7 +36,7 @@ use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::codes::Mark;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
-use crate::proto::xml::{Condition, Dialect, Event, Limits};
+use crate::proto::xml::{Condition, Event, Limits, StreamKind};
 
 /// What a stream is opened for.
 #[derive(Clone, Debug)]
@@ -121,7 +121,7 @@ impl Outbound {
         now: Now,
     ) -> Self {
         Self {
-            wire: Wire::of_answers(Dialect::Server, &context.unproven),
+            wire: Wire::of_answers(StreamKind::Server, &context.unproven),
             ids,
             pair,
             purpose,

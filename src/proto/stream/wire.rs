@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 use super::{Output, Record, Unproven};
 use crate::proto::policy::Reason;
 use crate::proto::xml::writer::write_element;
-use crate::proto::xml::{Dialect, Element, Event, Limits, Reader};
+use crate::proto::xml::{Element, Event, Limits, Reader, StreamKind};
 
 /// One side of a stream: what is read and what is to be done.
 #[derive(Debug)]
 pub(super) struct Wire {
-    dialect: Dialect,
+    stream_kind: StreamKind,
     limits: Limits,
-    new_reader: fn(Dialect, Limits) -> Reader,
+    new_reader: fn(StreamKind, Limits) -> Reader,
     reader: Reader,
     outputs: VecDeque<Output>,
     /// Whether our header of the current document has been sent.
@@ -27,25 +27,25 @@ pub(super) struct Wire {
 const MAX_IGNORED: u8 = 16;
 
 impl Wire {
-    pub(super) fn new(dialect: Dialect, unproven: &Unproven) -> Self {
-        Self::with(Reader::new, dialect, unproven)
+    pub(super) fn new(stream_kind: StreamKind, unproven: &Unproven) -> Self {
+        Self::with(Reader::new, stream_kind, unproven)
     }
 
     /// The same for a stream of ours: what answers it may be an error of any form.
-    pub(super) fn of_answers(dialect: Dialect, unproven: &Unproven) -> Self {
-        Self::with(Reader::of_answers, dialect, unproven)
+    pub(super) fn of_answers(stream_kind: StreamKind, unproven: &Unproven) -> Self {
+        Self::with(Reader::of_answers, stream_kind, unproven)
     }
 
     fn with(
-        new_reader: fn(Dialect, Limits) -> Reader,
-        dialect: Dialect,
+        new_reader: fn(StreamKind, Limits) -> Reader,
+        stream_kind: StreamKind,
         unproven: &Unproven,
     ) -> Self {
         Self {
-            dialect,
+            stream_kind,
             limits: unproven.limits,
             new_reader,
-            reader: new_reader(dialect, unproven.limits),
+            reader: new_reader(stream_kind, unproven.limits),
             allowance: Some(unproven.bytes),
             outputs: VecDeque::new(),
             header_sent: false,
@@ -126,12 +126,12 @@ impl Wire {
     }
 
     pub(super) fn send(&mut self, element: &Element) {
-        let dialect = self.dialect;
-        self.send_with(|bytes| write_element(dialect, element, bytes));
+        let stream_kind = self.stream_kind;
+        self.send_with(|bytes| write_element(stream_kind, element, bytes));
     }
 
-    pub(super) fn dialect(&self) -> Dialect {
-        self.dialect
+    pub(super) fn stream_kind(&self) -> StreamKind {
+        self.stream_kind
     }
 
     pub(super) fn header_sent(&self) -> bool {
@@ -154,7 +154,7 @@ impl Wire {
         if !self.reader.is_drained() {
             return Err(Reason::PlaintextInjection);
         }
-        self.reader = (self.new_reader)(self.dialect, self.limits);
+        self.reader = (self.new_reader)(self.stream_kind, self.limits);
         self.header_sent = false;
         Ok(())
     }

@@ -40,14 +40,14 @@ pub use reader::{Event, Excess, Reader};
 
 /// Which kind of stream: it decides the content namespace and the prefixes our own header declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Dialect {
+pub enum StreamKind {
     /// Between servers: `jabber:server`; our header declares `stream` and `db`.
     Server,
     /// Between an edge and a gateway (XEP-0114): `jabber:component:accept`; our header declares `stream`.
     Component,
 }
 
-impl Dialect {
+impl StreamKind {
     /// The namespace that [`Ns::CONTENT`] stands for on such a stream.
     #[must_use]
     pub fn content_namespace(self) -> &'static str {

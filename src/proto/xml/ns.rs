@@ -13,7 +13,7 @@ use std::sync::Arc;
 ///
 /// **What is re-scoped.** A stanza, its child elements, and further down every element whose
 /// ancestors are all content: exactly the rule of RFC 6120 §4.8.3. There, a literal `jabber:client`,
-/// `jabber:server` or `jabber:component:accept` becomes `CONTENT` whatever the stream's dialect:
+/// `jabber:server` or `jabber:component:accept` becomes `CONTENT` whatever the stream's kind:
 /// were `<status xmlns='jabber:component:accept'/>` inside a `jabber:server` stanza left alone, policy
 /// would see a harmless extension and the gateway a status note. Below an extension element (a
 /// forwarded message, say) the same names are payload: they stay literal, and are written as they came.
@@ -104,10 +104,10 @@ impl Ns {
         [Self::SERVER, Self::COMPONENT, Self::CLIENT].contains(self)
     }
 
-    /// The name to write on a stream of this dialect.
-    pub(crate) fn written(&self, dialect: super::Dialect) -> &str {
+    /// The name to write on a stream of this kind.
+    pub(crate) fn written(&self, stream_kind: super::StreamKind) -> &str {
         if *self == Self::CONTENT {
-            dialect.content_namespace()
+            stream_kind.content_namespace()
         } else {
             self.as_str()
         }

@@ -2,7 +2,7 @@
 
 use super::framer::{Framer, Token};
 use super::scope::{HeaderScope, Scope};
-use super::{Dialect, Element, Excerpt, Fault, Header, Limits, Ns, declaration, tree};
+use super::{Element, Excerpt, Fault, Header, Limits, Ns, StreamKind, declaration, tree};
 
 /// What came on the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct Excess {
 /// It holds at most one unfinished frame (bounded by [`Limits`]) and what one [`Reader::feed`] brought.
 #[derive(Debug)]
 pub struct Reader {
-    dialect: Dialect,
+    stream_kind: StreamKind,
     /// Whether errors are read whose prefix is not declared.
     is_lenient: bool,
     framer: Framer,
@@ -70,9 +70,9 @@ struct OpenHeader {
 impl Reader {
     /// A reader for a new stream.
     #[must_use]
-    pub fn new(dialect: Dialect, limits: Limits) -> Self {
+    pub fn new(stream_kind: StreamKind, limits: Limits) -> Self {
         Self {
-            dialect,
+            stream_kind,
             is_lenient: false,
             framer: Framer::new(limits),
             buffer: Vec::new(),
@@ -93,10 +93,10 @@ impl Reader {
     /// Some servers send such an error, and what they had to say would be lost behind the fault of
     /// its form. Nothing else is read so: a root that is not an error has its [`Header::fault`].
     #[must_use]
-    pub fn of_answers(dialect: Dialect, limits: Limits) -> Self {
+    pub fn of_answers(stream_kind: StreamKind, limits: Limits) -> Self {
         Self {
             is_lenient: true,
-            ..Self::new(dialect, limits)
+            ..Self::new(stream_kind, limits)
         }
     }
 
@@ -260,7 +260,7 @@ impl Reader {
                 }
                 Token::Element => {
                     let scope = &self.header.scope;
-                    return match tree::element(frame, scope, self.dialect, limits) {
+                    return match tree::element(frame, scope, self.stream_kind, limits) {
                         Ok(element) => Ok(Some(Event::Element(self.header.inherited(element)))),
                         Err(fault) => match self.undeclared_error(frame, &fault) {
                             Some(error) => Ok(Some(Event::Element(error))),
@@ -284,7 +284,7 @@ impl Reader {
             return None;
         }
         let scope = self.header.scope.with_stream_prefix();
-        tree::element(frame, &scope, self.dialect, self.framer.limits())
+        tree::element(frame, &scope, self.stream_kind, self.framer.limits())
             .ok()
             .filter(|element| element.is(&Ns::STREAM, "error"))
     }
@@ -323,7 +323,7 @@ impl Reader {
     /// refused alone; the fault of others ends the stream.
     fn content_start(&self, frame: &[u8], fault: &Fault) -> Result<Element, Fault> {
         let limits = self.framer.limits();
-        let start = tree::start(frame, &self.header.scope, self.dialect, limits)?;
+        let start = tree::start(frame, &self.header.scope, self.stream_kind, limits)?;
         match *start.ns() == Ns::CONTENT {
             true => Ok(start),
             false => Err(fault.clone()),

@@ -7,7 +7,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::references::{attribute_value, push_text, resolve};
 use super::scope::{HeaderScope, Scope};
-use super::{Dialect, Element, Fault, Limits, Ns, strict};
+use super::{Element, Fault, Limits, Ns, StreamKind, strict};
 
 /// Parses the start tag of a stream, where `known` is in scope already; returns also its name as
 /// written, and what it declares.
@@ -35,7 +35,7 @@ pub(super) fn header(
 pub(super) fn element(
     frame: &[u8],
     header: &HeaderScope,
-    dialect: Dialect,
+    stream_kind: StreamKind,
     limits: &Limits,
 ) -> Result<Element, Fault> {
     let text = checked(frame)?;
@@ -47,13 +47,13 @@ pub(super) fn element(
         let done = match next(&mut reader)? {
             Event::Start(tag) => {
                 let mark = scope.mark();
-                let element = placed_start_tag(&tag, &mut scope, dialect, limits, &mut open)?;
+                let element = placed_start_tag(&tag, &mut scope, stream_kind, limits, &mut open)?;
                 open.push((element, mark));
                 continue;
             }
             Event::Empty(tag) => {
                 let mark = scope.mark();
-                let element = placed_start_tag(&tag, &mut scope, dialect, limits, &mut open)?;
+                let element = placed_start_tag(&tag, &mut scope, stream_kind, limits, &mut open)?;
                 scope.leave(mark);
                 element
             }
@@ -90,7 +90,7 @@ pub(super) fn element(
 pub(super) fn start(
     frame: &[u8],
     header: &HeaderScope,
-    dialect: Dialect,
+    stream_kind: StreamKind,
     limits: &Limits,
 ) -> Result<Element, Fault> {
     // The framer has looked at each character. The frame may be cut inside one.
@@ -98,7 +98,7 @@ pub(super) fn start(
     let mut scope = Scope::new(header, limits);
     match next(&mut Reader::from_str(text))? {
         Event::Start(tag) | Event::Empty(tag) => {
-            placed_start_tag(&tag, &mut scope, dialect, limits, &mut [])
+            placed_start_tag(&tag, &mut scope, stream_kind, limits, &mut [])
         }
         other => Err(misplaced(&other)),
     }
@@ -128,7 +128,7 @@ pub(super) fn checked(frame: &[u8]) -> Result<&str, Fault> {
 fn placed_start_tag(
     tag: &BytesStart<'_>,
     scope: &mut Scope<'_>,
-    dialect: Dialect,
+    stream_kind: StreamKind,
     limits: &Limits,
     open: &mut [(Element, usize)],
 ) -> Result<Element, Fault> {
@@ -137,7 +137,7 @@ fn placed_start_tag(
     let parent = open.last().map(|(parent, _)| parent);
     not_a_stream(&element, parent.is_some())?;
     let is_content = match parent {
-        None => own_content(&element, dialect)?,
+        None => own_content(&element, stream_kind)?,
         // RFC 6120 §4.8.3: re-scoping stops at the first extension element.
         Some(parent) => {
             (open.len() == 1 || *parent.ns() == Ns::CONTENT) && element.ns().is_literal_content()
@@ -145,7 +145,7 @@ fn placed_start_tag(
     };
     if is_content {
         // RFC 6120 §4.8.5. Not said of components, some of whose libraries write prefixes.
-        if prefix && dialect == Dialect::Server {
+        if prefix && stream_kind == StreamKind::Server {
             return Err(Fault::PrefixedContent(tag.name().into_inner().into()));
         }
         element.set_ns(Ns::CONTENT);
@@ -163,8 +163,8 @@ fn not_a_stream(element: &Element, nested: bool) -> Result<(), Fault> {
 }
 
 /// RFC 6120 §4.8.3: a top-level element of a content namespace that is not the stream's own.
-fn own_content(element: &Element, dialect: Dialect) -> Result<bool, Fault> {
-    let is_own = element.ns().as_str() == dialect.content_namespace();
+fn own_content(element: &Element, stream_kind: StreamKind) -> Result<bool, Fault> {
+    let is_own = element.ns().as_str() == stream_kind.content_namespace();
     if !is_own && element.ns().is_literal_content() {
         return Err(Fault::WrongContentNamespace(element.ns().as_str().into()));
     }

@@ -19,19 +19,19 @@ use self::escape::{Sink, write_attribute, write_declaration, write_pair, write_t
 pub use self::length::{at_most, length};
 use self::shared::Shared;
 use super::element::Node;
-use super::{Dialect, Element, Ns};
+use super::{Element, Ns, StreamKind};
 
 /// Writes a top-level element.
-pub fn write_element(dialect: Dialect, element: &Element, out: &mut Vec<u8>) {
-    write(dialect, element, out, usize::MAX);
+pub fn write_element(stream_kind: StreamKind, element: &Element, out: &mut Vec<u8>) {
+    write(stream_kind, element, out, usize::MAX);
 }
 
 /// Writes an XML declaration and a stream header with these attributes, by their written names.
-pub fn write_header(dialect: Dialect, attributes: &[(&str, &str)], out: &mut Vec<u8>) {
+pub fn write_header(stream_kind: StreamKind, attributes: &[(&str, &str)], out: &mut Vec<u8>) {
     // RFC 6120 §11.5.
     out.extend_from_slice(b"<?xml version='1.0'?><stream:stream");
-    write_attribute("xmlns", dialect.content_namespace(), out);
-    for (prefix, ns) in dialect.header_prefixes() {
+    write_attribute("xmlns", stream_kind.content_namespace(), out);
+    for (prefix, ns) in stream_kind.header_prefixes() {
         write_declaration(prefix, ns.as_str(), out);
     }
     for (name, value) in attributes {
@@ -46,14 +46,14 @@ pub fn write_close(out: &mut Vec<u8>) {
 }
 
 /// Writes a top-level element, and stops soon after so many bytes.
-fn write(dialect: Dialect, element: &Element, out: &mut impl Sink, most: usize) {
+fn write(stream_kind: StreamKind, element: &Element, out: &mut impl Sink, most: usize) {
     let begun = out.taken();
     let nothing = Shared::default();
-    let end = Writer::new(dialect, out, most, &nothing).element(element);
+    let end = Writer::new(stream_kind, out, most, &nothing).element(element);
     if end == End::Declarations {
         out.cut(begun);
-        let shared = Shared::of(dialect, element);
-        let mut writer = Writer::new(dialect, out, most, &shared);
+        let shared = Shared::of(stream_kind, element);
+        let mut writer = Writer::new(stream_kind, out, most, &shared);
         writer.is_last = true;
         writer.element(element);
     }
@@ -74,7 +74,7 @@ enum End {
 const FEW: usize = 2048;
 
 struct Writer<'e, 'o, S> {
-    dialect: Dialect,
+    stream_kind: StreamKind,
     out: &'o mut S,
     /// How much the sink had taken before.
     begun: usize,
@@ -103,10 +103,10 @@ struct Open<'e> {
 }
 
 impl<'e, 'o, S: Sink> Writer<'e, 'o, S> {
-    fn new(dialect: Dialect, out: &'o mut S, most: usize, shared: &'e Shared<'e>) -> Self {
-        let known = dialect.header_prefixes().iter();
+    fn new(stream_kind: StreamKind, out: &'o mut S, most: usize, shared: &'e Shared<'e>) -> Self {
+        let known = stream_kind.header_prefixes().iter();
         Self {
-            dialect,
+            stream_kind,
             begun: out.taken(),
             out,
             most,
@@ -120,7 +120,7 @@ impl<'e, 'o, S: Sink> Writer<'e, 'o, S> {
     }
 
     fn element(&mut self, root: &'e Element) -> End {
-        let default = self.dialect.content_namespace();
+        let default = self.stream_kind.content_namespace();
         let mut stack = vec![self.start_tag(root, default, true)];
         while let Some(open) = stack.last_mut() {
             if let Some(end) = self.must_end() {
@@ -155,7 +155,7 @@ impl<'e, 'o, S: Sink> Writer<'e, 'o, S> {
 
     fn start_tag(&mut self, element: &'e Element, default: &'e str, top: bool) -> Open<'e> {
         let around = self.prefixes.len();
-        let ns = element.ns().written(self.dialect);
+        let ns = element.ns().written(self.stream_kind);
         let prefix = self.own_prefix(element, ns, top);
         self.out.put(b"<");
         self.out.put(prefix.as_bytes());
@@ -173,14 +173,14 @@ impl<'e, 'o, S: Sink> Writer<'e, 'o, S> {
             }
         }
         for (prefix, ns) in element.declarations() {
-            let ns = ns.written(self.dialect);
+            let ns = ns.written(self.stream_kind);
             // Namespaces in XML §3: the xml prefix needs no declaration.
             if prefix != "xml" && self.bound_to(prefix) != Some(ns) {
                 self.declare(Cow::Borrowed(prefix), ns);
             }
         }
         for attribute in element.attributes() {
-            let ns = attribute.ns().written(self.dialect);
+            let ns = attribute.ns().written(self.stream_kind);
             let prefix = self.attribute_prefix(ns);
             self.out.put(b" ");
             if let Some(prefix) = prefix {
@@ -217,7 +217,7 @@ impl<'e, 'o, S: Sink> Writer<'e, 'o, S> {
             ns if *ns == Ns::XML => return "xml:",
             _ if !top => return self.shared.prefix(written),
             ns if *ns == Ns::STREAM => ("stream", "stream:"),
-            ns if *ns == Ns::DIALBACK && self.dialect == Dialect::Server => ("db", "db:"),
+            ns if *ns == Ns::DIALBACK && self.stream_kind == StreamKind::Server => ("db", "db:"),
             _ => return "",
         };
         let hidden = element

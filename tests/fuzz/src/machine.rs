@@ -9,7 +9,7 @@ use xmpp_edge::proto::jid::Domain;
 use xmpp_edge::proto::policy::Reason;
 use xmpp_edge::proto::stanza::{Addressed, Remembered, permit};
 use xmpp_edge::proto::stream::{Input, Machine, Output};
-use xmpp_edge::proto::xml::{Dialect, Limits, Reader};
+use xmpp_edge::proto::xml::{Limits, Reader, StreamKind};
 
 use crate::world::{PARTNERS, WORLD};
 use crate::xml::readable;
@@ -66,7 +66,7 @@ impl Story<'_> {
     pub fn tell(
         &self,
         machine: impl Machine,
-        dialect: Dialect,
+        stream_kind: StreamKind,
         script: &[&str],
         beginning: &[Operation<'_>],
     ) {
@@ -77,7 +77,7 @@ impl Story<'_> {
         let mut run = Run {
             machine,
             elapsed: Duration::ZERO,
-            sent: Reader::new(dialect, Limits::authenticated(1024 * 1024)),
+            sent: Reader::new(stream_kind, Limits::authenticated(1024 * 1024)),
             begun: false,
             closed: false,
             awaits_tls: false,
@@ -88,9 +88,9 @@ impl Story<'_> {
         };
         let length = usize::from(self.beginning) / PARTNERS.len() % (beginning.len() + 1);
         for operation in beginning[..length].iter().chain(&self.operations) {
-            run.operate(operation, dialect, &script);
+            run.operate(operation, stream_kind, &script);
         }
-        run.let_it_end(dialect);
+        run.let_it_end(stream_kind);
     }
 }
 
@@ -110,7 +110,7 @@ struct Run<M> {
 }
 
 impl<M: Machine> Run<M> {
-    fn operate(&mut self, operation: &Operation<'_>, dialect: Dialect, script: &[String]) {
+    fn operate(&mut self, operation: &Operation<'_>, stream_kind: StreamKind, script: &[String]) {
         match operation {
             Operation::Bytes(bytes) => self.bytes(bytes),
             Operation::Lines(lines) => {
@@ -140,9 +140,9 @@ impl<M: Machine> Run<M> {
             }
             Operation::Answer { .. } => {}
             Operation::Deliver(which) => {
-                let stanzas = match dialect {
-                    Dialect::Server => &WORLD.outbound,
-                    Dialect::Component => &WORLD.inbound,
+                let stanzas = match stream_kind {
+                    StreamKind::Server => &WORLD.outbound,
+                    StreamKind::Component => &WORLD.inbound,
                 };
                 self.handle(Input::Deliver(choose(stanzas, *which)), 1);
             }
@@ -264,14 +264,14 @@ impl<M: Machine> Run<M> {
                     None => continue,
                 },
             };
-            for dialect in [Dialect::Server, Dialect::Component] {
-                readable(dialect, &passed.element);
+            for stream_kind in [StreamKind::Server, StreamKind::Component] {
+                readable(stream_kind, &passed.element);
             }
         }
     }
 
     /// Time alone ends every stream, except a link that is up.
-    fn let_it_end(&mut self, dialect: Dialect) {
+    fn let_it_end(&mut self, stream_kind: StreamKind) {
         for _ in 0..8 {
             if self.closed {
                 return;
@@ -283,7 +283,7 @@ impl<M: Machine> Run<M> {
             self.elapsed += deadline.saturating_duration_since(now);
             self.handle(Input::Tick, 1);
         }
-        let is_link = dialect == Dialect::Component && self.machine.is_open();
+        let is_link = stream_kind == StreamKind::Component && self.machine.is_open();
         assert!(self.closed || is_link, "the stream does not end");
     }
 }

@@ -18,7 +18,7 @@ use xmpp_edge::proto::stanza::{
 use xmpp_edge::proto::stream::{
     Context, IdSource, Input, Machine, Now, Outbound, Output, Purpose, Timing, Unproven,
 };
-use xmpp_edge::proto::xml::{Dialect, Element, Ns};
+use xmpp_edge::proto::xml::{Element, Ns, StreamKind};
 
 use crate::pki::{Authority, Leaf, NOW};
 
@@ -92,13 +92,13 @@ impl World {
             outbound: stanzas(
                 &context,
                 ("u@edge.example", "v@strict.example"),
-                Dialect::Server,
+                StreamKind::Server,
                 |element| from_gateway(element, &link, &context.rules).ok(),
             ),
             inbound: stanzas(
                 &context,
                 ("v@strict.example", "u@edge.example"),
-                Dialect::Component,
+                StreamKind::Component,
                 |element| {
                     let proven: &[Authenticated<Pair>] = std::slice::from_ref(&pair);
                     from_partner(element, proven).ok()
@@ -206,7 +206,7 @@ fn context(anchors: &Arc<Anchors>, partners: &[Settings]) -> Arc<Context> {
 fn stanzas(
     context: &Context,
     (from, to): (&'static str, &'static str),
-    dialect: Dialect,
+    stream_kind: StreamKind,
     check: impl Fn(Element) -> Option<Addressed>,
 ) -> Vec<Validated<Written>> {
     let named = |name: &'static str| {
@@ -229,6 +229,6 @@ fn stanzas(
     .into_iter()
     .filter_map(check)
     .map(|stanza| permit(stanza, Remembered::default(), &context.rules, true).expect("it may pass"))
-    .map(|stanza| stanza.write(dialect))
+    .map(|stanza| stanza.write(stream_kind))
     .collect()
 }

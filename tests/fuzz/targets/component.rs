@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use xmpp_edge::proto::stream::Component;
-use xmpp_edge::proto::xml::Dialect;
+use xmpp_edge::proto::xml::StreamKind;
 use xmpp_edge_fuzz::machine::{Operation, Story};
 use xmpp_edge_fuzz::world::WORLD;
 
@@ -32,5 +32,5 @@ fuzz_target!(|story: Story<'_>| {
         start,
     );
     let beginning = [Operation::lines(&[0]), Operation::lines(&[1])];
-    story.tell(machine, Dialect::Component, SCRIPT, &beginning);
+    story.tell(machine, StreamKind::Component, SCRIPT, &beginning);
 });

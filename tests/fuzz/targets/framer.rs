@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use xmpp_edge::proto::xml::{Dialect, Limits};
+use xmpp_edge::proto::xml::{Limits, StreamKind};
 use xmpp_edge_fuzz::xml::read;
 
 fuzz_target!(|input: (u8, &[u8])| {
@@ -15,14 +15,14 @@ fuzz_target!(|input: (u8, &[u8])| {
         overrun: 3,
         ..Limits::authenticated(1024)
     };
-    for (dialect, limits) in [
-        (Dialect::Server, small),
-        (Dialect::Server, Limits::authenticated(1024)),
-        (Dialect::Component, Limits::UNAUTHENTICATED),
+    for (stream_kind, limits) in [
+        (StreamKind::Server, small),
+        (StreamKind::Server, Limits::authenticated(1024)),
+        (StreamKind::Component, Limits::UNAUTHENTICATED),
     ] {
-        let whole = read(dialect, limits, bytes, bytes.len());
+        let whole = read(stream_kind, limits, bytes, bytes.len());
         for size in [1, usize::from(size)] {
-            assert_eq!(read(dialect, limits, bytes, size), whole);
+            assert_eq!(read(stream_kind, limits, bytes, size), whole);
         }
     }
 });

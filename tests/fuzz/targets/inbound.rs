@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use xmpp_edge::proto::stream::Inbound;
-use xmpp_edge::proto::xml::Dialect;
+use xmpp_edge::proto::xml::StreamKind;
 use xmpp_edge_fuzz::machine::{Operation, Story};
 use xmpp_edge_fuzz::world::WORLD;
 
@@ -42,5 +42,5 @@ fuzz_target!(|story: Story<'_>| {
         Operation::lines(&[0]),
         Operation::lines(&[10]),
     ];
-    story.tell(machine, Dialect::Server, SCRIPT, &beginning);
+    story.tell(machine, StreamKind::Server, SCRIPT, &beginning);
 });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use xmpp_edge::proto::auth::Pair;
 use xmpp_edge::proto::stream::{Outbound, Purpose};
-use xmpp_edge::proto::xml::Dialect;
+use xmpp_edge::proto::xml::StreamKind;
 use xmpp_edge_fuzz::machine::{Operation, Story};
 use xmpp_edge_fuzz::world::{LOCAL, WORLD, domain};
 
@@ -56,5 +56,5 @@ fuzz_target!(|input: (bool, Story<'_>)| {
         Operation::lines(&[7]),
         Operation::lines(&[0, 4]),
     ];
-    story.tell(machine, Dialect::Server, SCRIPT, &beginning);
+    story.tell(machine, StreamKind::Server, SCRIPT, &beginning);
 });

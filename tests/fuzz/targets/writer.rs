@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use xmpp_edge::proto::xml::Dialect;
+use xmpp_edge::proto::xml::StreamKind;
 use xmpp_edge_fuzz::xml::{Tree, round_trip};
 
 fuzz_target!(|tree: Tree| {
-    round_trip(Dialect::Server, &tree.0);
-    round_trip(Dialect::Component, &tree.0);
+    round_trip(StreamKind::Server, &tree.0);
+    round_trip(StreamKind::Component, &tree.0);
 });

@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use xmpp_edge::proto::xml::Dialect;
+use xmpp_edge::proto::xml::StreamKind;
 use xmpp_edge_fuzz::xml::{HEADER, agree};
 
 fuzz_target!(|bytes: &[u8]| {
-    agree(Dialect::Component, bytes);
-    agree(Dialect::Server, &[HEADER, bytes].concat());
+    agree(StreamKind::Component, bytes);
+    agree(StreamKind::Server, &[HEADER, bytes].concat());
 });

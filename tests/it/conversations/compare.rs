@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use xmpp_edge::proto::xml::{Dialect, Element, Event, Header, Ns};
+use xmpp_edge::proto::xml::{Element, Event, Header, Ns, StreamKind};
 
 use super::lab::elements;
 
@@ -19,27 +19,27 @@ pub(crate) enum Sent {
 }
 
 /// Reads what a script expects to be sent.
-pub(crate) fn expected(dialect: Dialect, text: &str) -> Vec<Sent> {
+pub(crate) fn expected(stream_kind: StreamKind, text: &str) -> Vec<Sent> {
     let mut all = Vec::new();
     let mut rest = text;
     if let Some(end) = header_end(text) {
         let (header, after) = text.split_at(end);
-        all.push(Sent::Header(header_of(dialect, header)));
+        all.push(Sent::Header(header_of(stream_kind, header)));
         rest = after;
     }
-    all.extend(elements(dialect, rest).into_iter().map(sent));
+    all.extend(elements(stream_kind, rest).into_iter().map(sent));
     all
 }
 
 /// Reads what the edge did send; each XML declaration begins a new document.
-pub(crate) fn sent_in(dialect: Dialect, bytes: &[u8]) -> Vec<Sent> {
+pub(crate) fn sent_in(stream_kind: StreamKind, bytes: &[u8]) -> Vec<Sent> {
     let text = str::from_utf8(bytes).expect("UTF-8");
     let mut all = Vec::new();
     for (index, document) in text.split("<?xml version='1.0'?>").enumerate() {
         if index == 0 {
-            all.extend(elements(dialect, document).into_iter().map(sent));
+            all.extend(elements(stream_kind, document).into_iter().map(sent));
         } else {
-            all.extend(expected(dialect, document));
+            all.extend(expected(stream_kind, document));
         }
     }
     all
@@ -59,9 +59,9 @@ fn header_end(text: &str) -> Option<usize> {
     Some(at + text.get(at..)?.find('>')? + 1)
 }
 
-fn header_of(dialect: Dialect, text: &str) -> Header {
+fn header_of(stream_kind: StreamKind, text: &str) -> Header {
     use xmpp_edge::proto::xml::{Limits, Reader};
-    let mut reader = Reader::new(dialect, Limits::UNAUTHENTICATED);
+    let mut reader = Reader::new(stream_kind, Limits::UNAUTHENTICATED);
     reader.feed(text.as_bytes());
     match reader.next() {
         Ok(Some(Event::Header(header))) => header,

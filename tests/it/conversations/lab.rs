@@ -18,7 +18,7 @@ use xmpp_edge::proto::stanza::{Remembered, Stanza, Validated, from_gateway, perm
 use xmpp_edge::proto::stream::{
     Context, IdSource, Input, Machine, Now, Outbound, Output, Place, Purpose, Timing, Unproven,
 };
-use xmpp_edge::proto::xml::{Dialect, Element, Event, Limits, Reader};
+use xmpp_edge::proto::xml::{Element, Event, Limits, Reader, StreamKind};
 
 use crate::pki::{Authority, Identity, Leaf, NOW};
 
@@ -204,7 +204,7 @@ fn issue(certificate: &str) -> Vec<CertificateDer<'static>> {
 
 /// A stanza that a gateway might have sent, checked as the edge would.
 pub(crate) fn from_local(context: &Context, text: &str) -> Validated<Stanza> {
-    let element = element(Dialect::Component, text);
+    let element = element(StreamKind::Component, text);
     let from = element.attribute("from").expect("a stanza with from");
     let local = domain(from.split('/').next().unwrap().rsplit('@').next().unwrap());
     let addressed = from_gateway(element, &link(local), &context.rules);
@@ -218,21 +218,21 @@ fn link(local: Domain) -> Authenticated<Domain> {
 }
 
 /// One element, as it would be read from a stream.
-pub(crate) fn element(dialect: Dialect, text: &str) -> Element {
-    match elements(dialect, text).as_slice() {
+pub(crate) fn element(stream_kind: StreamKind, text: &str) -> Element {
+    match elements(stream_kind, text).as_slice() {
         [Event::Element(element)] => element.clone(),
         other => panic!("not one element but {other:?}: {text}"),
     }
 }
 
 /// What stands in a piece of a stream, behind a header that declares the usual prefixes.
-pub(crate) fn elements(dialect: Dialect, text: &str) -> Vec<Event> {
-    let mut reader = Reader::new(dialect, Limits::authenticated(1 << 20));
+pub(crate) fn elements(stream_kind: StreamKind, text: &str) -> Vec<Event> {
+    let mut reader = Reader::new(stream_kind, Limits::authenticated(1 << 20));
     reader.feed(
         format!(
             "<stream:stream xmlns='{}' xmlns:db='jabber:server:dialback' \
              xmlns:stream='http://etherx.jabber.org/streams'>{text}",
-            dialect.content_namespace()
+            stream_kind.content_namespace()
         )
         .as_bytes(),
     );

@@ -12,7 +12,7 @@ use xmpp_edge::proto::policy::{Method, Reason};
 use xmpp_edge::proto::stream::{
     Component, Context, Inbound, Input, Machine, Outbound, Output, Purpose,
 };
-use xmpp_edge::proto::xml::Dialect;
+use xmpp_edge::proto::xml::StreamKind;
 
 use super::compare::sent_in;
 use super::lab;
@@ -174,7 +174,7 @@ proptest! {
         let context = rules_of(0);
         let secret = Arc::new(LinkSecret::new(lab::LINK_SECRET.to_owned()));
         let machine = Component::new(Arc::clone(&context), lab::ids(), secret, lab::at(0));
-        Watch::new(machine, context, Dialect::Component).follow(story)?;
+        Watch::new(machine, context, StreamKind::Component).follow(story)?;
     }
 }
 
@@ -211,7 +211,7 @@ fn rules_of(number: usize) -> Arc<Context> {
 struct Watch<M> {
     machine: M,
     context: Arc<Context>,
-    dialect: Dialect,
+    stream_kind: StreamKind,
     /// Whether we have opened the stream.
     is_ours: bool,
     seconds: u64,
@@ -233,7 +233,7 @@ struct Watch<M> {
 impl Watch<Inbound> {
     fn of_theirs(context: Arc<Context>) -> Self {
         let machine = Inbound::new(Arc::clone(&context), lab::ids(), lab::at(0));
-        Self::new(machine, context, Dialect::Server)
+        Self::new(machine, context, StreamKind::Server)
     }
 }
 
@@ -245,17 +245,17 @@ impl Watch<Outbound> {
         machine.handle(now, Input::Connected);
         Self {
             is_ours: true,
-            ..Self::new(machine, context, Dialect::Server)
+            ..Self::new(machine, context, StreamKind::Server)
         }
     }
 }
 
 impl<M: Machine> Watch<M> {
-    fn new(machine: M, context: Arc<Context>, dialect: Dialect) -> Self {
+    fn new(machine: M, context: Arc<Context>, stream_kind: StreamKind) -> Self {
         Self {
             machine,
             context,
-            dialect,
+            stream_kind,
             is_ours: false,
             seconds: 0,
             sent: Vec::new(),
@@ -279,7 +279,7 @@ impl<M: Machine> Watch<M> {
             self.observe()?;
         }
         // A link may be silent for as long as it likes; everything else ends by itself.
-        if self.dialect == Dialect::Component {
+        if self.stream_kind == StreamKind::Component {
             self.machine
                 .handle(lab::at(self.seconds), Input::End(Reason::Shutdown));
             self.observe()?;
@@ -353,11 +353,11 @@ impl<M: Machine> Watch<M> {
             }
             Happening::Deliver => {
                 let text = "<message from='b@contoso.example' to='a@partner.example'/>";
-                let stanza = lab::from_local(&rules_of(0), text).write(self.dialect);
+                let stanza = lab::from_local(&rules_of(0), text).write(self.stream_kind);
                 let before = self.sent.len();
                 self.machine.handle(now, Input::Deliver(&stanza));
                 self.observe()?;
-                let carries = !self.proven.is_empty() || self.dialect == Dialect::Component;
+                let carries = !self.proven.is_empty() || self.stream_kind == StreamKind::Component;
                 prop_assert!(
                     self.sent.len() == before || carries,
                     "sent before it was proven"
@@ -437,7 +437,7 @@ impl<M: Machine> Watch<M> {
 
     /// What was sent is XML.
     fn check_sent(&mut self) {
-        sent_in(self.dialect, &std::mem::take(&mut self.sent));
+        sent_in(self.stream_kind, &std::mem::take(&mut self.sent));
     }
 
     /// Whether there was evidence for a pair. On streams of ours the partner's word is enough.

@@ -13,7 +13,7 @@ use xmpp_edge::proto::policy::Reason;
 use xmpp_edge::proto::stream::{
     Component, Context, Inbound, Input, Machine, Outbound, Output, Place, Purpose, Record,
 };
-use xmpp_edge::proto::xml::{Dialect, Element};
+use xmpp_edge::proto::xml::{Element, StreamKind};
 
 use super::compare::{Names, Sent, expected, is_element, matches, sent_in};
 use super::lab;
@@ -34,7 +34,7 @@ pub(crate) enum Cut {
 pub(crate) struct Stage<'s> {
     script: &'s Script,
     machine: Box<dyn Machine>,
-    dialect: Dialect,
+    stream_kind: StreamKind,
     context: Arc<Context>,
     seconds: u64,
     names: Names,
@@ -68,10 +68,10 @@ impl<'s> Stage<'s> {
             None => lab::pair("contoso.example", "partner.example"),
         };
         let kind = script.fact("machine").expect("machine: …");
-        let (machine, dialect): (Box<dyn Machine>, _) = match kind {
+        let (machine, stream_kind): (Box<dyn Machine>, _) = match kind {
             "inbound" => (
                 Box::new(Inbound::new(Arc::clone(&context), lab::ids(), now)),
-                Dialect::Server,
+                StreamKind::Server,
             ),
             "outbound" => {
                 let purpose = match script.fact("ask").and_then(|ask| ask.split_once(' ')) {
@@ -90,20 +90,20 @@ impl<'s> Stage<'s> {
                     is_own: script.fact("place") == Some("own"),
                     ..lab::place()
                 });
-                (Box::new(machine), Dialect::Server)
+                (Box::new(machine), StreamKind::Server)
             }
             "component" => {
                 let secret = Arc::new(LinkSecret::new(lab::LINK_SECRET.to_owned()));
                 let context = Arc::clone(&context);
                 let machine = Component::new(context, lab::ids(), secret, now);
-                (Box::new(machine), Dialect::Component)
+                (Box::new(machine), StreamKind::Component)
             }
             other => panic!("what is a machine that is {other}?"),
         };
         Self {
             script,
             machine,
-            dialect,
+            stream_kind,
             context,
             seconds: 0,
             names: Names::new(),
@@ -259,7 +259,7 @@ impl<'s> Stage<'s> {
             self.outputs.push_back(done);
         }
         self.take_written(&mut written);
-        let ends = self.machine.deadline().is_some() || self.dialect == Dialect::Component;
+        let ends = self.machine.deadline().is_some() || self.stream_kind == StreamKind::Component;
         assert!(
             self.closed || ends,
             "{}: nothing would end this stream",
@@ -268,13 +268,13 @@ impl<'s> Stage<'s> {
     }
 
     fn take_written(&mut self, bytes: &mut Vec<u8>) {
-        let sent = sent_in(self.dialect, &std::mem::take(bytes));
+        let sent = sent_in(self.stream_kind, &std::mem::take(bytes));
         self.outputs.extend(sent.into_iter().map(Done::Sent));
     }
 
     fn sends(&mut self, step: &Step) {
         let text = self.expand(&step.text);
-        for want in expected(self.dialect, &text) {
+        for want in expected(self.stream_kind, &text) {
             let got = self.next();
             let fits =
                 matches!(&got, Some(Done::Sent(got)) if matches(&want, got, &mut self.names));
@@ -301,7 +301,7 @@ impl<'s> Stage<'s> {
                 want == code && text.contains(words)
             }
             ("stanza", Some(Done::Stanza(got))) => {
-                is_element(&lab::element(self.dialect, rest), got, &mut self.names)
+                is_element(&lab::element(self.stream_kind, rest), got, &mut self.names)
             }
             ("refused", Some(Done::Refused(code, answer))) => {
                 let (want, element) = rest.split_once([' ', '\n']).unwrap_or((rest, ""));
@@ -311,7 +311,7 @@ impl<'s> Stage<'s> {
                         Some(got) => {
                             !element.is_empty()
                                 && is_element(
-                                    &lab::element(self.dialect, element),
+                                    &lab::element(self.stream_kind, element),
                                     got,
                                     &mut self.names,
                                 )

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use xmpp_edge::proto::policy::Method::{self, SaslExternal, TcpDialback, TlsDialback};
 use xmpp_edge::proto::xml::writer::write_element;
-use xmpp_edge::proto::xml::{Dialect, Element, Ns};
+use xmpp_edge::proto::xml::{Element, Ns, StreamKind};
 
 use super::diary::Diary;
 use super::wire::{Tls, Wire};
@@ -80,7 +80,7 @@ pub(crate) async fn enter(
     domain: &str,
 ) -> Result<(Wire, Method), String> {
     let able = Able::of_domain(domain);
-    let mut wire = Wire::new(TcpStream::connect(edge).await.unwrap(), Dialect::Server);
+    let mut wire = Wire::new(TcpStream::connect(edge).await.unwrap(), StreamKind::Server);
     loop {
         wire.send(&header(domain, "contoso.example", "")).await;
         wire.header().await.ok_or("no header")?;
@@ -144,7 +144,7 @@ async fn expect(wire: &mut Wire, ns: &Ns, name: &str) -> Result<(), String> {
 
 pub(crate) fn written(element: &Element) -> String {
     let mut bytes = Vec::new();
-    write_element(Dialect::Server, element, &mut bytes);
+    write_element(StreamKind::Server, element, &mut bytes);
     String::from_utf8(bytes).unwrap()
 }
 
@@ -152,7 +152,7 @@ pub(crate) fn written(element: &Element) -> String {
 pub(crate) async fn serve(listener: TcpListener, tls: Tls, diary: Arc<Diary>) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        let wire = Wire::new(stream, Dialect::Server);
+        let wire = Wire::new(stream, StreamKind::Server);
         tokio::spawn(receive(wire, tls.clone(), Arc::clone(&diary)));
     }
 }

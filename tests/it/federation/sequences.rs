@@ -20,7 +20,7 @@ use xmpp_edge::proto::policy::{
 };
 use xmpp_edge::proto::stanza::{Addressed, Kind, from_gateway, from_partner};
 use xmpp_edge::proto::stream::{Context, Timing, Unproven};
-use xmpp_edge::proto::xml::{Dialect, Element, Ns};
+use xmpp_edge::proto::xml::{Element, Ns, StreamKind};
 use xmpp_edge::store::Contacts;
 
 /// What may happen.
@@ -313,7 +313,7 @@ proptest! {
                                 ..Terms::default()
                             }
                             .asks_for_contacts();
-                            runtime.block_on(learn(&learning, Parcel::own(passed.write(Dialect::Server)), decides));
+                            runtime.block_on(learn(&learning, Parcel::own(passed.write(StreamKind::Server)), decides));
                         }
                         onlooker.saw(step, &policy);
                     }

@@ -13,7 +13,7 @@ use xmpp_edge::ops::counters::Ledger;
 use xmpp_edge::ops::systemd::Listeners;
 use xmpp_edge::proto::auth::handshake::digest;
 use xmpp_edge::proto::policy::Method;
-use xmpp_edge::proto::xml::Dialect;
+use xmpp_edge::proto::xml::StreamKind;
 
 use super::diary::Diary;
 use super::partner::{self, written};
@@ -159,7 +159,10 @@ fn read(lab: &Lab, edge: &str, entries: &str, route: SocketAddr) -> Config {
 
 /// Opens a link, and writes down what comes.
 pub(crate) async fn gateway(edge: SocketAddr, diary: Arc<Diary>) -> mpsc::UnboundedSender<String> {
-    let mut wire = Wire::new(TcpStream::connect(edge).await.unwrap(), Dialect::Component);
+    let mut wire = Wire::new(
+        TcpStream::connect(edge).await.unwrap(),
+        StreamKind::Component,
+    );
     wire.send(
         "<stream:stream xmlns='jabber:component:accept' \
          xmlns:stream='http://etherx.jabber.org/streams' to='contoso.example'>",

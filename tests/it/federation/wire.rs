@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
-use xmpp_edge::proto::xml::{Dialect, Element, Event, Header, Limits, Reader};
+use xmpp_edge::proto::xml::{Element, Event, Header, Limits, Reader, StreamKind};
 
 use crate::pki::Identity;
 
@@ -21,7 +21,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Wire {
     channel: Channel,
     reader: Reader,
-    dialect: Dialect,
+    stream_kind: StreamKind,
 }
 
 enum Channel {
@@ -31,12 +31,12 @@ enum Channel {
 }
 
 impl Wire {
-    pub(crate) fn new(stream: TcpStream, dialect: Dialect) -> Self {
+    pub(crate) fn new(stream: TcpStream, stream_kind: StreamKind) -> Self {
         stream.set_nodelay(true).unwrap();
         Self {
             channel: Channel::Clear(stream),
-            reader: Reader::new(dialect, Limits::authenticated(10_000_000)),
-            dialect,
+            reader: Reader::new(stream_kind, Limits::authenticated(10_000_000)),
+            stream_kind,
         }
     }
 
@@ -136,7 +136,7 @@ impl Wire {
 
     fn secured(&mut self, stream: TlsStream<TcpStream>) {
         self.channel = Channel::Tls(Box::new(stream));
-        self.reader = Reader::new(self.dialect, Limits::authenticated(10_000_000));
+        self.reader = Reader::new(self.stream_kind, Limits::authenticated(10_000_000));
     }
 }
 

@@ -13,7 +13,7 @@ use xmpp_edge::proto::auth::{Authenticated, Pair, external};
 use xmpp_edge::proto::jid::{BareJid, Domain};
 use xmpp_edge::proto::policy::{Access, Partner, Rules};
 use xmpp_edge::proto::stanza::{Remembered, Written, from_partner, permit};
-use xmpp_edge::proto::xml::{Dialect, Event, Limits, Reader};
+use xmpp_edge::proto::xml::{Event, Limits, Reader, StreamKind};
 
 use super::flood_time;
 use crate::daemon::process::Daemon;
@@ -139,7 +139,7 @@ fn ordinary() -> String {
 
 /// The way of some stanzas through the edge, in processor time; how many bytes came out.
 fn relay(bytes: &[u8], proof: &Authenticated<Pair>, rules: &Rules) -> (Duration, usize) {
-    let mut reader = Reader::new(Dialect::Server, Limits::authenticated(STANZA_BYTES));
+    let mut reader = Reader::new(StreamKind::Server, Limits::authenticated(STANZA_BYTES));
     reader.feed(HEADER.as_bytes());
     assert!(matches!(reader.next(), Ok(Some(Event::Header(_)))));
     let proven = [proof.clone()];
@@ -157,7 +157,7 @@ fn relay(bytes: &[u8], proof: &Authenticated<Pair>, rules: &Rules) -> (Duration,
                 Ok(stanza) => stanza,
                 Err(refused) => *refused.answer.unwrap(),
             };
-            let written = stanza.write(Dialect::Component);
+            let written = stanza.write(StreamKind::Component);
             most = most.max(written.bytes().len());
             out += written.bytes().len();
         }

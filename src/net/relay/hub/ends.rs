@@ -11,7 +11,7 @@ use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
 use crate::proto::policy::Reason;
 use crate::proto::stanza::{Stanza, Users, Validated, bounce};
-use crate::proto::xml::Dialect;
+use crate::proto::xml::StreamKind;
 use crate::store::StoreError;
 
 impl Hub {
@@ -32,13 +32,13 @@ impl Hub {
             let local = stanza.to.domain().clone();
             let queue = self.inbox(&local);
             // As many as were accepted, so bounded with them; a full lane loses an error, no stanza.
-            let parcel = Parcel::own(stanza.write(Dialect::Component));
+            let parcel = Parcel::own(stanza.write(StreamKind::Component));
             if queue.try_push(&lane, parcel).is_err() {
                 self.ledger.count(Reason::QueueFull.code());
             }
             self.tell_of_absence(&local, &queue);
         } else {
-            self.send_out(Parcel::own(stanza.write(Dialect::Server)));
+            self.send_out(Parcel::own(stanza.write(StreamKind::Server)));
         }
     }
 

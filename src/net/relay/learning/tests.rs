@@ -10,7 +10,7 @@ use crate::proto::auth::handshake;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Partner, Rules};
 use crate::proto::stanza::{Remembered, from_gateway, permit};
-use crate::proto::xml::{Dialect, Element, Ns};
+use crate::proto::xml::{Element, Ns, StreamKind};
 use crate::store::tests::slow::Slow;
 
 fn domain(name: &str) -> Domain {
@@ -33,7 +33,7 @@ fn parcel(user: &str, contact: &str, name: &str, stanza_type: Option<&str>, id: 
     let proof = handshake::prove(local, "id", "secret", &digest).unwrap();
     let stanza = from_gateway(element, &proof, &rules).unwrap();
     let stanza = permit(stanza, Remembered::default(), &rules, false).unwrap();
-    Parcel::own(stanza.write(Dialect::Server))
+    Parcel::own(stanza.write(StreamKind::Server))
 }
 
 fn subscribe(user: &str, contact: &str, id: &str) -> Parcel {

@@ -5,7 +5,7 @@ use super::*;
 use crate::proto::auth::handshake;
 use crate::proto::policy::{Partner, Rules};
 use crate::proto::stanza::{Remembered, from_gateway, permit};
-use crate::proto::xml::{Dialect, Element, Ns};
+use crate::proto::xml::{Element, Ns, StreamKind};
 
 /// A parcel whose stanza is known by its id, and costs about twice as much as that.
 pub(in crate::net) fn parcel(id: &str) -> Parcel {
@@ -22,7 +22,7 @@ pub(in crate::net) fn parcel(id: &str) -> Parcel {
     let proof = handshake::prove(local, "id", "secret", &digest).unwrap();
     let stanza = from_gateway(element, &proof, &rules).unwrap();
     let stanza = permit(stanza, Remembered::default(), &rules, false).unwrap();
-    Parcel::own(stanza.write(Dialect::Server))
+    Parcel::own(stanza.write(StreamKind::Server))
 }
 
 pub(in crate::net) fn id(parcel: &Parcel) -> String {

@@ -33,7 +33,7 @@ fn of_type(partner_type: PartnerType) -> Rules {
 }
 
 fn element(text: &str) -> Element {
-    let mut reader = Reader::new(Dialect::Server, Limits::authenticated(262_144));
+    let mut reader = Reader::new(StreamKind::Server, Limits::authenticated(262_144));
     reader.feed(b"<s:stream xmlns='jabber:server' xmlns:s='http://etherx.jabber.org/streams'>");
     reader.feed(text.as_bytes());
     loop {
@@ -83,7 +83,7 @@ fn addressed(direction: Direction, text: &str, rules: &Rules) -> Result<Addresse
 
 fn written(element: &Element) -> String {
     let mut bytes = Vec::new();
-    write_element(Dialect::Server, element, &mut bytes);
+    write_element(StreamKind::Server, element, &mut bytes);
     String::from_utf8(bytes).unwrap()
 }
 
@@ -524,7 +524,7 @@ fn what_passes_is_written_within_the_limit() {
         for direction in [Inbound, Outbound] {
             let stanza = addressed(direction, &text, &rules).unwrap();
             let passed = permit(stanza, Remembered::default(), &rules, true).unwrap();
-            let written = passed.write(Dialect::Component);
+            let written = passed.write(StreamKind::Component);
             let most = Written::most(text.len()) + 1024;
             assert!(written.bytes().len() <= most, "{}", written.bytes().len());
         }

@@ -11,7 +11,7 @@ use crate::proto::auth::chain::TlsFacts;
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Negotiation, Partner, Reason, Rules};
-use crate::proto::xml::{Dialect, Element, Header, Ns};
+use crate::proto::xml::{Element, Header, Ns, StreamKind};
 
 /// The next thing must be a header.
 #[derive(Debug, Default)]
@@ -98,7 +98,7 @@ impl ExpectHeader {
                 remote: header.attribute("from").map(one_line),
             });
         }
-        header::check(header, Dialect::Server)?;
+        header::check(header, StreamKind::Server)?;
         header::check_version(header)?;
         // RFC 6120 §4.7.1, §4.7.2: between servers both addresses are required.
         let local = header::domain(header, "to")?.ok_or(Reason::HeaderAddress("to"))?;

@@ -12,7 +12,7 @@ use crate::proto::auth::dialback::{Answer, Message, Question, Requested, read, r
 use crate::proto::auth::{Pair, external};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Reason};
-use crate::proto::xml::{Dialect, Element, Header, Ns};
+use crate::proto::xml::{Element, Header, Ns, StreamKind};
 
 impl Outbound {
     pub(super) fn header(&mut self, now: Now, header: &Header) -> Result<(), Reason> {
@@ -47,7 +47,7 @@ impl Outbound {
 
     /// The id of the stream, from a header that is an answer to ours.
     fn stream_id<'h>(&self, header: &'h Header) -> Result<&'h str, Reason> {
-        header::check(header, Dialect::Server)?;
+        header::check(header, StreamKind::Server)?;
         header::check_version(header)?;
         // RFC 6120 §4.7.1: an answer in another name is not an answer to us.
         if header::domain(header, "from")?.is_some_and(|from| from != self.pair.remote) {

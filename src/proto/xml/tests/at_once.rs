@@ -104,7 +104,7 @@ const IMPOSSIBLE: &[(&[u8], &str)] = &[
 fn what_is_impossible_is_refused_at_once() {
     for (bytes, name) in IMPOSSIBLE {
         let shown = bytes.escape_ascii();
-        let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+        let mut reader = Reader::new(StreamKind::Server, Limits::UNAUTHENTICATED);
         reader.feed(SERVER.as_bytes());
         assert!(matches!(reader.next(), Ok(Some(Event::Header(_)))));
         let (last, before) = bytes.split_last().unwrap();
@@ -137,7 +137,7 @@ fn what_is_not_yet_impossible_is_waited_for() {
         "<ä ö='",
     ] {
         assert_eq!(
-            read(Dialect::Server, format!("{SERVER}{text}")).1,
+            read(StreamKind::Server, format!("{SERVER}{text}")).1,
             None,
             "{text}"
         );
@@ -161,7 +161,7 @@ fn refused_by_rxml(bytes: &[u8]) -> Option<(usize, Error)> {
 }
 
 fn refused_by_us(bytes: &[u8]) -> Option<usize> {
-    let mut reader = Reader::new(Dialect::Server, Limits::authenticated(64 * 1024));
+    let mut reader = Reader::new(StreamKind::Server, Limits::authenticated(64 * 1024));
     for (at, byte) in bytes.iter().enumerate() {
         reader.feed(&[*byte]);
         loop {

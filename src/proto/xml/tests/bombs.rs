@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::properties::{any_dialect, any_element, round_trip};
+use super::properties::{any_element, any_stream_kind, round_trip};
 use super::*;
 
 /// What one stanza may bring more than twice what was read: declarations that are nothing to look after,
@@ -17,8 +17,8 @@ fn long(letter: char) -> String {
 }
 
 /// A stream header that binds `h` and `i` to long names.
-fn header(dialect: Dialect) -> String {
-    let usual = if dialect == Dialect::Server {
+fn header(stream_kind: StreamKind) -> String {
+    let usual = if stream_kind == StreamKind::Server {
         SERVER
     } else {
         COMPONENT
@@ -28,8 +28,8 @@ fn header(dialect: Dialect) -> String {
 }
 
 /// A stanza that is read behind that header.
-fn stanza(dialect: Dialect, text: &str) -> Element {
-    let (mut events, fault) = read(dialect, header(dialect) + text);
+fn stanza(stream_kind: StreamKind, text: &str) -> Element {
+    let (mut events, fault) = read(stream_kind, header(stream_kind) + text);
     match (fault, events.pop()) {
         (None, Some(Event::Element(element))) => element,
         other => panic!("{other:?} from {text}"),
@@ -69,10 +69,10 @@ fn bombs() -> Vec<String> {
 
 #[test]
 fn a_name_that_is_declared_once_is_not_written_thousands_of_times() {
-    for dialect in [Dialect::Server, Dialect::Component] {
+    for stream_kind in [StreamKind::Server, StreamKind::Component] {
         for text in bombs() {
-            let element = stanza(dialect, &text);
-            let out = written(dialect, &element);
+            let element = stanza(stream_kind, &text);
+            let out = written(stream_kind, &element);
             let shown = &text[text.len() - 40..];
             assert!(
                 out.len() <= 2 * text.len() + MORE,
@@ -80,7 +80,7 @@ fn a_name_that_is_declared_once_is_not_written_thousands_of_times() {
                 out.len(),
                 text.len()
             );
-            round_trip(&element, dialect).unwrap();
+            round_trip(&element, stream_kind).unwrap();
         }
     }
 }
@@ -91,7 +91,7 @@ fn few_declarations_are_written_as_ever() {
     let element = element(&format!("<message xmlns:p='urn:p'>{many}</message>")).unwrap();
     let plain = "<a xmlns='urn:p'/>".repeat(40);
     assert_eq!(
-        written(Dialect::Component, &element),
+        written(StreamKind::Component, &element),
         format!("<message xmlns:p='urn:p'>{plain}</message>")
     );
 }
@@ -115,7 +115,7 @@ fn prefixes_are_made_for_what_takes_most() {
 }
 
 fn relayed(text: &str) -> String {
-    written(Dialect::Component, &element(text).unwrap())
+    written(StreamKind::Component, &element(text).unwrap())
 }
 
 /// Content of a stanza: elements of any of the namespaces in scope, some of which they declare anew.
@@ -150,23 +150,23 @@ proptest! {
     fn what_is_written_is_a_small_multiple_of_what_was_read(
         content in any_content(),
         lengths in (1..1024_usize, 1..1024_usize),
-        dialect in any_dialect(),
+        stream_kind in any_stream_kind(),
     ) {
         let [p, q] = ['p', 'q'].map(|letter| letter.to_string());
         let (p, q) = (p.repeat(lengths.0), q.repeat(lengths.1));
         let text = format!("<message xmlns:p='{p}' xmlns:q='{q}'>{content}</message>");
-        let (events, fault) = read(dialect, header(dialect) + &text);
+        let (events, fault) = read(stream_kind, header(stream_kind) + &text);
         prop_assume!(fault.is_none());
         let Some(Event::Element(element)) = events.last() else { panic!("{events:?}") };
-        let out = written(dialect, element);
+        let out = written(stream_kind, element);
         prop_assert!(out.len() <= 2 * text.len() + MORE, "{} of {}", out.len(), text.len());
-        round_trip(element, dialect)?;
+        round_trip(element, stream_kind)?;
     }
 
     #[test]
-    fn lengths_are_those_of_what_is_written(element in any_element(), dialect in any_dialect()) {
-        let real = written(dialect, &element).len();
-        prop_assert_eq!(writer::length(dialect, &element, usize::MAX), real);
+    fn lengths_are_those_of_what_is_written(element in any_element(), stream_kind in any_stream_kind()) {
+        let real = written(stream_kind, &element).len();
+        prop_assert_eq!(writer::length(stream_kind, &element, usize::MAX), real);
         prop_assert!(writer::at_most(&element) >= real);
     }
 }
@@ -174,12 +174,15 @@ proptest! {
 #[test]
 fn the_length_of_a_bomb_is_that_of_what_is_written_and_counting_ends() {
     for text in bombs() {
-        let element = stanza(Dialect::Server, &text);
-        let real = written(Dialect::Server, &element).len();
-        assert_eq!(writer::length(Dialect::Server, &element, usize::MAX), real);
-        assert_eq!(writer::length(Dialect::Server, &element, real), real);
+        let element = stanza(StreamKind::Server, &text);
+        let real = written(StreamKind::Server, &element).len();
+        assert_eq!(
+            writer::length(StreamKind::Server, &element, usize::MAX),
+            real
+        );
+        assert_eq!(writer::length(StreamKind::Server, &element, real), real);
         assert!(writer::at_most(&element) >= real);
-        let stopped = writer::length(Dialect::Server, &element, 4096);
+        let stopped = writer::length(StreamKind::Server, &element, 4096);
         assert!(stopped > 4096 && stopped <= real.min(12 << 10), "{stopped}");
     }
 }
@@ -188,7 +191,7 @@ fn the_length_of_a_bomb_is_that_of_what_is_written_and_counting_ends() {
 #[test]
 fn the_estimate_of_a_bomb_is_a_small_multiple_of_what_was_read() {
     for text in bombs() {
-        let hint = stanza(Dialect::Server, &text).size_hint();
+        let hint = stanza(StreamKind::Server, &text).size_hint();
         assert!(hint <= 10 * text.len(), "{hint} of {}", text.len());
     }
 }

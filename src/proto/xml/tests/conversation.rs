@@ -12,7 +12,7 @@ const CONVERSATION: &str = "<?xml version='1.0' encoding='UTF-8'?>\n\
 
 #[test]
 fn a_conversation_gives_its_events() {
-    let (events, fault) = read(Dialect::Server, CONVERSATION);
+    let (events, fault) = read(StreamKind::Server, CONVERSATION);
     assert_eq!(fault, None);
     let [
         Event::Header(header),
@@ -43,10 +43,10 @@ fn a_conversation_gives_its_events() {
 
 #[test]
 fn pieces_of_any_size_give_the_same_events() {
-    let whole = read(Dialect::Server, CONVERSATION);
+    let whole = read(StreamKind::Server, CONVERSATION);
     for size in 1..CONVERSATION.len() {
         assert_eq!(
-            read_in_pieces(Dialect::Server, CONVERSATION.as_bytes(), size),
+            read_in_pieces(StreamKind::Server, CONVERSATION.as_bytes(), size),
             whole,
             "{size}"
         );
@@ -61,7 +61,7 @@ fn one_byte_at_a_time_costs_no_more_than_all_at_once() {
     );
     let bytes = [SERVER, &stanza, &stanza].concat().into_bytes();
     for size in [1, 2, 1000, bytes.len()] {
-        let mut reader = Reader::new(Dialect::Server, Limits::authenticated(64 * 1024));
+        let mut reader = Reader::new(StreamKind::Server, Limits::authenticated(64 * 1024));
         let mut events = 0;
         for piece in bytes.chunks(size) {
             reader.feed(piece);
@@ -79,7 +79,7 @@ fn the_language_of_the_stream_goes_with_its_stanzas() {
     // RFC 6120 §4.7.4.
     let open = "<stream:stream xml:lang='de' xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams'>";
     let (events, _) = read(
-        Dialect::Server,
+        StreamKind::Server,
         format!("{open}<iq/><iq xml:lang='fr'/><a xmlns='urn:a'/>"),
     );
     let langs: Vec<_> = events

@@ -201,7 +201,7 @@ const BEFORE: &[(&[u8], &str, &str)] = &[
 /// What is wrong with how a document was read, if anything is.
 fn wrong(document: &[u8], condition: &str, name: &str) -> Option<String> {
     let shown = String::from_utf8_lossy(document);
-    let (events, fault) = read(Dialect::Server, document);
+    let (events, fault) = read(StreamKind::Server, document);
     let got = fault.as_ref().map(|fault| {
         let debug = format!("{fault:?}");
         let name = debug.split('(').next().unwrap_or_default().to_owned();
@@ -211,13 +211,13 @@ fn wrong(document: &[u8], condition: &str, name: &str) -> Option<String> {
     if got != want {
         return Some(format!("{got:?}: {shown}"));
     }
-    if read_in_pieces(Dialect::Server, document, 1) != (events.clone(), fault) {
+    if read_in_pieces(StreamKind::Server, document, 1) != (events.clone(), fault) {
         return Some(format!("not the same byte by byte: {shown}"));
     }
 
     // Whatever we take, the other parser takes, and for the same.
-    let (theirs, result) = oracle::parse(document, Dialect::Server);
-    let ours = oracle::elements(&events, Dialect::Server);
+    let (theirs, result) = oracle::parse(document, StreamKind::Server);
+    let ours = oracle::elements(&events, StreamKind::Server);
     if !theirs.starts_with(&ours) {
         return Some(format!("{ours:?} for us, {theirs:?} for them: {shown}"));
     }

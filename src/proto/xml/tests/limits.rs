@@ -17,7 +17,7 @@ const SMALL: Limits = Limits {
 
 /// What the limits above make of a text that follows the usual header (which binds three names).
 fn fault(text: &str) -> Option<Fault> {
-    let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+    let mut reader = Reader::new(StreamKind::Server, Limits::UNAUTHENTICATED);
     reader.feed(SERVER.as_bytes());
     reader.next().unwrap();
     reader.set_limits(SMALL);
@@ -65,7 +65,7 @@ fn the_bytes_of_a_header_are_limited() {
         "<?xml version='1.0' ",
         "<stream:stream a='",
     ] {
-        let mut reader = Reader::new(Dialect::Server, SMALL);
+        let mut reader = Reader::new(StreamKind::Server, SMALL);
         reader.feed(text.as_bytes());
         reader.feed(" ".repeat(512).as_bytes());
         assert_eq!(reader.next(), Err(Fault::HeaderTooBig(512)), "{text}");
@@ -86,7 +86,7 @@ fn the_depth_is_limited() {
 fn a_hundred_thousand_levels_stop_at_the_cap_and_the_deepest_tree_is_dropped_safely() {
     let limits = Limits::authenticated(1024 * 1024);
     let nested = |levels: usize| "<a>".repeat(levels) + &"</a>".repeat(levels);
-    let mut reader = Reader::new(Dialect::Server, limits);
+    let mut reader = Reader::new(StreamKind::Server, limits);
     reader.feed(SERVER.as_bytes());
     reader.next().unwrap();
     reader.feed(nested(limits.depth).as_bytes());
@@ -169,7 +169,7 @@ fn the_name_of_a_namespace_is_limited() {
     // References count as what they stand for.
     let references = "&#117;".repeat(12);
     assert_eq!(fault(&format!("<a xmlns='{references}'/>")), None);
-    let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+    let mut reader = Reader::new(StreamKind::Server, Limits::UNAUTHENTICATED);
     let name = "u".repeat(1025);
     reader.feed(
         SERVER
@@ -189,7 +189,7 @@ fn whitespace_between_elements_is_limited_and_an_element_resets_it() {
 
 #[test]
 fn whitespace_between_elements_is_dropped_as_it_arrives() {
-    let mut reader = Reader::new(Dialect::Server, Limits::authenticated(1024));
+    let mut reader = Reader::new(StreamKind::Server, Limits::authenticated(1024));
     reader.feed(SERVER.as_bytes());
     reader.next().unwrap();
     for _ in 0..100 {
@@ -201,7 +201,7 @@ fn whitespace_between_elements_is_dropped_as_it_arrives() {
 
 #[test]
 fn one_large_stanza_does_not_keep_its_memory() {
-    let mut reader = Reader::new(Dialect::Server, Limits::authenticated(1024 * 1024));
+    let mut reader = Reader::new(StreamKind::Server, Limits::authenticated(1024 * 1024));
     reader.feed(SERVER.as_bytes());
     reader.next().unwrap();
     reader.feed(of_size(1024 * 1024).as_bytes());
@@ -212,7 +212,7 @@ fn one_large_stanza_does_not_keep_its_memory() {
 
 #[test]
 fn limits_can_be_changed_in_the_middle() {
-    let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+    let mut reader = Reader::new(StreamKind::Server, Limits::UNAUTHENTICATED);
     reader.feed(SERVER.as_bytes());
     reader.next().unwrap();
     reader.set_limits(Limits::authenticated(262_144));
@@ -225,7 +225,7 @@ fn limits_can_be_changed_in_the_middle() {
 
 #[test]
 fn a_fault_is_for_good_and_holds_nothing() {
-    let mut reader = Reader::new(Dialect::Server, SMALL);
+    let mut reader = Reader::new(StreamKind::Server, SMALL);
     reader.feed(b"<!-- ");
     assert_eq!(reader.next(), Err(Fault::Comment));
     reader.feed(SERVER.as_bytes());
@@ -240,7 +240,7 @@ fn excess(text: &str, size: usize) -> Vec<Result<Event, Fault>> {
         overrun: 3,
         ..SMALL
     };
-    let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+    let mut reader = Reader::new(StreamKind::Server, Limits::UNAUTHENTICATED);
     reader.feed(SERVER.as_bytes());
     reader.next().unwrap();
     reader.set_limits(limits);

@@ -21,11 +21,11 @@ pub(super) const COMPONENT: &str = "<stream:stream xmlns='jabber:component:accep
 
 /// Everything the reader makes of these bytes, given in pieces of this size, and the fault at the end, if any.
 pub(super) fn read_in_pieces(
-    dialect: Dialect,
+    stream_kind: StreamKind,
     bytes: &[u8],
     size: usize,
 ) -> (Vec<Event>, Option<Fault>) {
-    let mut reader = Reader::new(dialect, Limits::authenticated(64 * 1024));
+    let mut reader = Reader::new(stream_kind, Limits::authenticated(64 * 1024));
     let mut events = Vec::new();
     for piece in bytes.chunks(size.max(1)) {
         reader.feed(piece);
@@ -40,22 +40,22 @@ pub(super) fn read_in_pieces(
     (events, None)
 }
 
-pub(super) fn read(dialect: Dialect, text: impl AsRef<[u8]>) -> (Vec<Event>, Option<Fault>) {
+pub(super) fn read(stream_kind: StreamKind, text: impl AsRef<[u8]>) -> (Vec<Event>, Option<Fault>) {
     let bytes = text.as_ref();
-    read_in_pieces(dialect, bytes, bytes.len())
+    read_in_pieces(stream_kind, bytes, bytes.len())
 }
 
 /// The one element that follows the usual header.
 pub(super) fn element(text: &str) -> Result<Element, Fault> {
-    element_on(Dialect::Server, text)
+    element_on(StreamKind::Server, text)
 }
 
-pub(super) fn element_on(dialect: Dialect, text: &str) -> Result<Element, Fault> {
-    let header = match dialect {
-        Dialect::Server => SERVER,
-        Dialect::Component => COMPONENT,
+pub(super) fn element_on(stream_kind: StreamKind, text: &str) -> Result<Element, Fault> {
+    let header = match stream_kind {
+        StreamKind::Server => SERVER,
+        StreamKind::Component => COMPONENT,
     };
-    let (mut events, fault) = read(dialect, format!("{header}{text}"));
+    let (mut events, fault) = read(stream_kind, format!("{header}{text}"));
     match (fault, events.pop()) {
         (Some(fault), _) => Err(fault),
         (None, Some(Event::Element(element))) => Ok(element),
@@ -63,8 +63,8 @@ pub(super) fn element_on(dialect: Dialect, text: &str) -> Result<Element, Fault>
     }
 }
 
-pub(super) fn written(dialect: Dialect, element: &Element) -> String {
+pub(super) fn written(stream_kind: StreamKind, element: &Element) -> String {
     let mut out = Vec::new();
-    writer::write_element(dialect, element, &mut out);
+    writer::write_element(stream_kind, element, &mut out);
     String::from_utf8(out).unwrap()
 }

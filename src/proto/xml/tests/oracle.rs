@@ -21,10 +21,10 @@ pub(super) enum PlainNode {
     Text(String),
 }
 
-/// Our element in the plain form, on a stream of this dialect.
-pub(super) fn plain(element: &Element, dialect: Dialect) -> Plain {
+/// Our element in the plain form, on a stream of this kind.
+pub(super) fn plain(element: &Element, stream_kind: StreamKind) -> Plain {
     let written = |ns: &Ns| match *ns == Ns::CONTENT {
-        true => dialect.content_namespace().to_owned(),
+        true => stream_kind.content_namespace().to_owned(),
         false => ns.as_str().to_owned(),
     };
     let of_attribute = |attribute: &Attribute| {
@@ -33,7 +33,7 @@ pub(super) fn plain(element: &Element, dialect: Dialect) -> Plain {
     };
     let of_node = |node: &Node| match node {
         Node::Text(text) => PlainNode::Text(text.clone()),
-        Node::Element(child) => PlainNode::Element(plain(child, dialect)),
+        Node::Element(child) => PlainNode::Element(plain(child, stream_kind)),
     };
     Plain {
         ns: written(element.ns()),
@@ -44,11 +44,11 @@ pub(super) fn plain(element: &Element, dialect: Dialect) -> Plain {
 }
 
 /// The elements among our events, in the plain form.
-pub(super) fn elements(events: &[Event], dialect: Dialect) -> Vec<Plain> {
+pub(super) fn elements(events: &[Event], stream_kind: StreamKind) -> Vec<Plain> {
     events
         .iter()
         .filter_map(|event| match event {
-            Event::Element(element) => Some(plain(element, dialect)),
+            Event::Element(element) => Some(plain(element, stream_kind)),
             _ => None,
         })
         .collect()
@@ -98,15 +98,18 @@ impl Builder {
     }
 
     /// What was built, re-scoped as we do it.
-    pub(super) fn finish(self, dialect: Dialect) -> Vec<Plain> {
-        let rescoped = |element| rescoped(element, 1, true, dialect);
+    pub(super) fn finish(self, stream_kind: StreamKind) -> Vec<Plain> {
+        let rescoped = |element| rescoped(element, 1, true, stream_kind);
         self.whole.into_iter().map(rescoped).collect()
     }
 }
 
 /// What the other parser makes of a stream: the root's whole children, re-scoped as we do it,
 /// and whether it went to the end of the bytes without an error.
-pub(super) fn parse(bytes: &[u8], dialect: Dialect) -> (Vec<Plain>, Result<(), rxml::Error>) {
+pub(super) fn parse(
+    bytes: &[u8],
+    stream_kind: StreamKind,
+) -> (Vec<Plain>, Result<(), rxml::Error>) {
     let options = rxml::Options {
         max_token_length: 1024 * 1024,
         ..Default::default()
@@ -133,7 +136,7 @@ pub(super) fn parse(bytes: &[u8], dialect: Dialect) -> (Vec<Plain>, Result<(), r
             Err(rxml::error::EndOrError::Error(error)) => break Err(error),
         }
     };
-    (builder.finish(dialect), result)
+    (builder.finish(stream_kind), result)
 }
 
 /// XML 1.0 §2.11 as it is written: before parsing.
@@ -153,16 +156,16 @@ fn line_ends_normalised(bytes: &[u8]) -> Vec<u8> {
 
 /// RFC 6120 §4.8.3 in its own words: stanzas and by inheritance their children, but no extension
 /// element nor any child of one.
-fn rescoped(mut element: Plain, level: usize, in_content: bool, dialect: Dialect) -> Plain {
+fn rescoped(mut element: Plain, level: usize, in_content: bool, stream_kind: StreamKind) -> Plain {
     const CONTENT: [&str; 3] = ["jabber:client", "jabber:server", "jabber:component:accept"];
     let is_content = in_content && CONTENT.contains(&element.ns.as_str());
     if is_content {
-        element.ns = dialect.content_namespace().to_owned();
+        element.ns = stream_kind.content_namespace().to_owned();
     }
     for node in &mut element.nodes {
         if let PlainNode::Element(child) = node {
             let inside = is_content || level == 1;
-            *child = rescoped(child.clone(), level + 1, inside, dialect);
+            *child = rescoped(child.clone(), level + 1, inside, stream_kind);
         }
     }
     element

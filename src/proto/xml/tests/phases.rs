@@ -3,7 +3,7 @@
 use super::*;
 
 fn opened() -> Reader {
-    let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+    let mut reader = Reader::new(StreamKind::Server, Limits::UNAUTHENTICATED);
     reader.feed(SERVER.as_bytes());
     assert!(matches!(reader.next(), Ok(Some(Event::Header(_)))));
     reader
@@ -82,7 +82,7 @@ fn the_input_may_end_only_after_the_end_tag() {
 
 #[test]
 fn a_header_that_is_empty_closes_the_stream_too() {
-    let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+    let mut reader = Reader::new(StreamKind::Server, Limits::UNAUTHENTICATED);
     reader.feed(b"<stream xmlns='http://etherx.jabber.org/streams'/>");
     let Ok(Some(Event::Header(header))) = reader.next() else {
         panic!();
@@ -99,7 +99,7 @@ fn stanzas_may_carry_their_namespace_themselves() {
     // RFC 6120 §4.8.2, "prefix-free canonicalization".
     let text = "<stream xmlns='http://etherx.jabber.org/streams'>\
         <message xmlns='jabber:server'><body/></message><features/></stream>";
-    let (events, fault) = read(Dialect::Server, text);
+    let (events, fault) = read(StreamKind::Server, text);
     assert_eq!(fault, None);
     let [
         _,
@@ -118,7 +118,7 @@ fn stanzas_may_carry_their_namespace_themselves() {
 fn addresses_are_what_the_attributes_mean_and_nothing_that_looks_like_them() {
     let text = r#"<s:stream xmlns:s='http://etherx.jabber.org/streams' id=" to='evil.example' "
         from='a&#46;example' s:to="evil.example" to = "b.example">"#;
-    let (events, fault) = read(Dialect::Server, text);
+    let (events, fault) = read(StreamKind::Server, text);
     assert_eq!(fault, None);
     let [Event::Header(header)] = events.as_slice() else {
         panic!("{events:?}");
@@ -132,7 +132,7 @@ fn addresses_are_what_the_attributes_mean_and_nothing_that_looks_like_them() {
 #[test]
 fn an_answer_may_be_an_error_whose_prefix_nobody_declares() {
     let read = |text: &str| {
-        let mut reader = Reader::of_answers(Dialect::Server, Limits::UNAUTHENTICATED);
+        let mut reader = Reader::of_answers(StreamKind::Server, Limits::UNAUTHENTICATED);
         reader.feed(text.as_bytes());
         let mut events = Vec::new();
         loop {
@@ -176,7 +176,7 @@ fn an_answer_may_be_an_error_whose_prefix_nobody_declares() {
         }
     }
     // Other readers know no such leniency.
-    let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+    let mut reader = Reader::new(StreamKind::Server, Limits::UNAUTHENTICATED);
     reader.feed(error.as_bytes());
     assert_eq!(reader.next(), Err(undeclared));
 }
@@ -185,7 +185,7 @@ fn an_answer_may_be_an_error_whose_prefix_nobody_declares() {
 fn an_error_without_its_prefix_can_still_be_shown() {
     let open = "<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:server'>";
     let unreadable = |element: &str| {
-        let mut reader = Reader::new(Dialect::Server, Limits::UNAUTHENTICATED);
+        let mut reader = Reader::new(StreamKind::Server, Limits::UNAUTHENTICATED);
         reader.feed(open.as_bytes());
         reader.next().unwrap();
         reader.feed(element.as_bytes());

@@ -87,31 +87,34 @@ pub(super) fn damage(bytes: &mut Vec<u8>, at: Index, cut: usize, piece: &[u8]) {
 }
 
 /// What we accept, the other parser accepts, and for the same; and so it is with what we write.
-fn agree(bytes: &[u8], dialect: Dialect) -> Result<(), TestCaseError> {
-    let (events, fault) = read(dialect, bytes);
-    let ours = oracle::elements(&events, dialect);
-    let (theirs, _) = oracle::parse(bytes, dialect);
+fn agree(bytes: &[u8], stream_kind: StreamKind) -> Result<(), TestCaseError> {
+    let (events, fault) = read(stream_kind, bytes);
+    let ours = oracle::elements(&events, stream_kind);
+    let (theirs, _) = oracle::parse(bytes, stream_kind);
     prop_assert!(
         theirs.starts_with(&ours),
         "{ours:?} for us, {theirs:?} for them"
     );
-    prop_assert_eq!(&read_in_pieces(dialect, bytes, 1), &(events.clone(), fault));
+    prop_assert_eq!(
+        &read_in_pieces(stream_kind, bytes, 1),
+        &(events.clone(), fault)
+    );
     for event in &events {
         if let Event::Element(element) = event {
-            round_trip(element, dialect)?;
+            round_trip(element, stream_kind)?;
         }
     }
     Ok(())
 }
 
 /// What is written is read back as it was, by us and by the other parser.
-pub(super) fn round_trip(element: &Element, dialect: Dialect) -> Result<(), TestCaseError> {
+pub(super) fn round_trip(element: &Element, stream_kind: StreamKind) -> Result<(), TestCaseError> {
     let mut bytes = Vec::new();
-    writer::write_header(dialect, &[], &mut bytes);
+    writer::write_header(stream_kind, &[], &mut bytes);
     let header = bytes.len();
-    writer::write_element(dialect, element, &mut bytes);
+    writer::write_element(stream_kind, element, &mut bytes);
     let text = String::from_utf8_lossy(&bytes[header..]).into_owned();
-    let (events, fault) = read(dialect, &bytes);
+    let (events, fault) = read(stream_kind, &bytes);
     prop_assert_eq!(fault, None, "{}", text);
     prop_assert_eq!(
         events.last(),
@@ -119,14 +122,19 @@ pub(super) fn round_trip(element: &Element, dialect: Dialect) -> Result<(), Test
         "{}",
         text
     );
-    let (theirs, result) = oracle::parse(&bytes, dialect);
+    let (theirs, result) = oracle::parse(&bytes, stream_kind);
     prop_assert!(result.is_ok(), "{}: {:?}", text, result);
-    prop_assert_eq!(theirs, vec![oracle::plain(element, dialect)], "{}", text);
+    prop_assert_eq!(
+        theirs,
+        vec![oracle::plain(element, stream_kind)],
+        "{}",
+        text
+    );
     Ok(())
 }
 
-pub(super) fn any_dialect() -> impl Strategy<Value = Dialect> {
-    select(vec![Dialect::Server, Dialect::Component])
+pub(super) fn any_stream_kind() -> impl Strategy<Value = StreamKind> {
+    select(vec![StreamKind::Server, StreamKind::Component])
 }
 
 fn any_name() -> impl Strategy<Value = String> {
@@ -213,22 +221,22 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
-    fn whatever_is_written_is_read_back(element in any_element(), dialect in any_dialect()) {
-        round_trip(&element, dialect)?;
+    fn whatever_is_written_is_read_back(element in any_element(), stream_kind in any_stream_kind()) {
+        round_trip(&element, stream_kind)?;
     }
 
     #[test]
     fn what_we_accept_others_accept_for_the_same(
         seed in select(SEEDS),
         damages in vec((any::<Index>(), 0..3_usize, select(PIECES)), 0..4),
-        dialect in any_dialect(),
+        stream_kind in any_stream_kind(),
     ) {
-        let header = if dialect == Dialect::Server { SERVER } else { COMPONENT };
+        let header = if stream_kind == StreamKind::Server { SERVER } else { COMPONENT };
         let mut stanza = seed.as_bytes().to_vec();
         for (at, cut, piece) in damages {
             damage(&mut stanza, at, cut, piece);
         }
-        agree(&[header.as_bytes(), &stanza].concat(), dialect)?;
+        agree(&[header.as_bytes(), &stanza].concat(), stream_kind)?;
     }
 
     #[test]
@@ -239,7 +247,7 @@ proptest! {
         for (at, cut, piece) in damages {
             damage(&mut bytes, at, cut, piece);
         }
-        agree(&bytes, Dialect::Server)?;
+        agree(&bytes, StreamKind::Server)?;
     }
 
     #[test]
@@ -253,14 +261,14 @@ proptest! {
             damage(&mut bytes, at, cut, piece);
         }
         prop_assert_eq!(
-            read_in_pieces(Dialect::Server, &bytes, size),
-            read(Dialect::Server, &bytes)
+            read_in_pieces(StreamKind::Server, &bytes, size),
+            read(StreamKind::Server, &bytes)
         );
     }
 
     #[test]
     fn arbitrary_bytes_do_no_harm(bytes in vec(any::<u8>(), 0..200)) {
-        agree(&bytes, Dialect::Component)?;
-        agree(&[SERVER.as_bytes(), b"<a>", &bytes].concat(), Dialect::Server)?;
+        agree(&bytes, StreamKind::Component)?;
+        agree(&[SERVER.as_bytes(), b"<a>", &bytes].concat(), StreamKind::Server)?;
     }
 }

@@ -3,15 +3,21 @@
 use super::*;
 
 /// What an element read on one kind of stream looks like on another.
-fn relayed(from: Dialect, text: &str, to: Dialect) -> String {
+fn relayed(from: StreamKind, text: &str, to: StreamKind) -> String {
     written(to, &element_on(from, text).unwrap())
 }
 
 #[test]
 fn a_stanza_is_rescoped_without_being_touched() {
     let stanza = "<message to='a@b.example'><body>hi</body><x xmlns='urn:x'><y/></x></message>";
-    assert_eq!(relayed(Dialect::Server, stanza, Dialect::Component), stanza);
-    assert_eq!(relayed(Dialect::Component, stanza, Dialect::Server), stanza);
+    assert_eq!(
+        relayed(StreamKind::Server, stanza, StreamKind::Component),
+        stanza
+    );
+    assert_eq!(
+        relayed(StreamKind::Component, stanza, StreamKind::Server),
+        stanza
+    );
 }
 
 #[test]
@@ -40,7 +46,7 @@ fn elements_have_no_prefix_but_at_the_top_level() {
         ),
     ] {
         assert_eq!(
-            relayed(Dialect::Server, read, Dialect::Server),
+            relayed(StreamKind::Server, read, StreamKind::Server),
             want,
             "{read}"
         );
@@ -66,11 +72,11 @@ fn content_namespaces_in_a_payload_stay_as_they_are() {
             "<message><f xmlns='urn:xmpp:forward:0'><message xmlns='{ns}'><body>x</body></message></f></message>"
         );
         assert_eq!(
-            relayed(Dialect::Server, &forwarded, Dialect::Component),
+            relayed(StreamKind::Server, &forwarded, StreamKind::Component),
             forwarded
         );
         assert_eq!(
-            relayed(Dialect::Component, &forwarded, Dialect::Server),
+            relayed(StreamKind::Component, &forwarded, StreamKind::Server),
             forwarded
         );
     }
@@ -82,14 +88,14 @@ fn prefixes_of_the_header_are_declared_where_they_are_used() {
     let open = "<stream:stream xmlns='jabber:server' xmlns:x='urn:x' \
         xmlns:stream='http://etherx.jabber.org/streams'>";
     let (events, _) = read(
-        Dialect::Server,
+        StreamKind::Server,
         format!("{open}<iq><x:q x:a='1'><x:r/></x:q></iq>"),
     );
     let Some(Event::Element(iq)) = events.last() else {
         panic!("{events:?}");
     };
     assert_eq!(
-        written(Dialect::Component, iq),
+        written(StreamKind::Component, iq),
         "<iq xmlns:x='urn:x'><q xmlns='urn:x' x:a='1'><r/></q></iq>"
     );
 }
@@ -98,14 +104,17 @@ fn prefixes_of_the_header_are_declared_where_they_are_used() {
 fn declarations_that_names_in_content_may_need_are_kept() {
     let stanza =
         "<iq><v xmlns='urn:v' xmlns:xsi='urn:xsi' xmlns:xs='urn:xs' xsi:type='xs:string'/></iq>";
-    assert_eq!(relayed(Dialect::Server, stanza, Dialect::Component), stanza);
+    assert_eq!(
+        relayed(StreamKind::Server, stanza, StreamKind::Component),
+        stanza
+    );
     // Once is enough, and the xml prefix needs none.
     assert_eq!(
         relayed(
-            Dialect::Server,
+            StreamKind::Server,
             "<iq xmlns:p='urn:p'><a xmlns:p='urn:p'/><b xmlns:p='urn:q'/>\
              <c xmlns:xml='http://www.w3.org/XML/1998/namespace'/></iq>",
-            Dialect::Server
+            StreamKind::Server
         ),
         "<iq xmlns:p='urn:p'><a/><b xmlns:p='urn:q'/><c/></iq>"
     );
@@ -120,7 +129,7 @@ fn attributes_of_a_namespace_without_prefix_get_one() {
     outer.set_attribute_in("urn:p", "x", "0");
     outer.set_lang("en");
     assert_eq!(
-        written(Dialect::Server, &outer),
+        written(StreamKind::Server, &outer),
         "<a xmlns='urn:a' xmlns:ns0='urn:p' ns0:x='0' xml:lang='en'>\
          <b ns0:x='1' xmlns:ns1='urn:q' ns1:x='2'/></a>"
     );
@@ -129,12 +138,12 @@ fn attributes_of_a_namespace_without_prefix_get_one() {
 #[test]
 fn a_hidden_prefix_is_not_used() {
     let text = "<a xmlns='urn:a' xmlns:p='urn:p' p:x='1'><b xmlns:p='urn:q' xmlns:r='urn:p' p:x='2' r:x='3'/></a>";
-    assert_eq!(relayed(Dialect::Server, text, Dialect::Server), text);
+    assert_eq!(relayed(StreamKind::Server, text, StreamKind::Server), text);
     let mut inner = Element::new("urn:a", "b");
     inner.declare("stream", Ns::PING);
     inner.set_attribute_in(Ns::STREAM, "x", "1");
     assert_eq!(
-        written(Dialect::Server, &inner),
+        written(StreamKind::Server, &inner),
         "<b xmlns='urn:a' xmlns:stream='urn:xmpp:ping' xmlns:ns0='http://etherx.jabber.org/streams' ns0:x='1'/>"
     );
 }
@@ -145,17 +154,17 @@ fn what_a_parser_would_change_is_written_as_a_reference() {
         .with_attribute("b", "<&>'\"\t\r\n")
         .with_text("<&>'\"\t\r\n]]>\u{0}\u{b}\u{ffff}ä");
     assert_eq!(
-        written(Dialect::Server, &element),
+        written(StreamKind::Server, &element),
         "<a b='&lt;&amp;&gt;&apos;&quot;&#x9;&#xD;&#xA;'>&lt;&amp;&gt;'\"\t&#xD;\n]]&gt;ä</a>"
     );
 }
 
 #[test]
 fn headers_are_what_the_other_side_reads() {
-    for dialect in [Dialect::Server, Dialect::Component] {
+    for stream_kind in [StreamKind::Server, StreamKind::Component] {
         let mut out = Vec::new();
         writer::write_header(
-            dialect,
+            stream_kind,
             &[
                 ("from", "b.example"),
                 ("id", "a'<&"),
@@ -164,9 +173,9 @@ fn headers_are_what_the_other_side_reads() {
             ],
             &mut out,
         );
-        writer::write_element(dialect, &Element::new(Ns::CONTENT, "iq"), &mut out);
+        writer::write_element(stream_kind, &Element::new(Ns::CONTENT, "iq"), &mut out);
         writer::write_close(&mut out);
-        let (events, fault) = read(dialect, out);
+        let (events, fault) = read(stream_kind, out);
         assert_eq!(fault, None);
         let [Event::Header(header), Event::Element(iq), Event::Close] = events.as_slice() else {
             panic!("{events:?}");
@@ -174,12 +183,12 @@ fn headers_are_what_the_other_side_reads() {
         assert_eq!((header.name(), header.ns()), ("stream", &Ns::STREAM));
         assert_eq!(
             header.default_namespace(),
-            Some(dialect.content_namespace())
+            Some(stream_kind.content_namespace())
         );
         assert_eq!(header.attribute("id"), Some("a'<&"));
         assert_eq!(
             header.prefix_of(&Ns::DIALBACK).is_some(),
-            dialect == Dialect::Server
+            stream_kind == StreamKind::Server
         );
         assert_eq!((iq.name(), iq.lang()), ("iq", Some("en")));
     }

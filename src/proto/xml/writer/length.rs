@@ -2,7 +2,7 @@
 
 use super::escape::{Sink, WORST};
 use super::write;
-use crate::proto::xml::{Dialect, Element, Node, Ns};
+use crate::proto::xml::{Element, Node, Ns, StreamKind};
 
 /// Counts bytes, and keeps none.
 #[derive(Debug)]
@@ -25,9 +25,9 @@ impl Sink for Length {
 /// How many bytes a top-level element takes when it is written; where that is more than `most`, some
 /// number that is more: counting ends there.
 #[must_use]
-pub fn length(dialect: Dialect, element: &Element, most: usize) -> usize {
+pub fn length(stream_kind: StreamKind, element: &Element, most: usize) -> usize {
     let mut length = Length(0);
-    write(dialect, element, &mut length, most);
+    write(stream_kind, element, &mut length, most);
     length.0
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::proto::xml::{Dialect, Element, Ns};
+use crate::proto::xml::{Element, Ns, StreamKind};
 
 /// Prefixes, by their namespaces.
 #[derive(Debug, Default)]
@@ -24,8 +24,8 @@ const DECLARATION: usize = 9;
 
 impl<'e> Shared<'e> {
     /// Prefixes for those namespaces of an element that would take most bytes without.
-    pub(super) fn of(dialect: Dialect, root: &'e Element) -> Self {
-        let (changes, taken) = look_at(dialect, root);
+    pub(super) fn of(stream_kind: StreamKind, root: &'e Element) -> Self {
+        let (changes, taken) = look_at(stream_kind, root);
         let saved = |(ns, count): (&'e str, usize)| {
             let bytes = (count - 1) * (ns.len() + DECLARATION);
             (bytes >= WORTH && may_have_prefix(ns)).then_some((bytes, ns))
@@ -63,15 +63,15 @@ impl<'e> Shared<'e> {
 }
 
 /// How often each namespace is another one than around it, and which prefixes are declared anywhere.
-fn look_at(dialect: Dialect, root: &Element) -> (BTreeMap<&str, usize>, BTreeSet<&str>) {
+fn look_at(stream_kind: StreamKind, root: &Element) -> (BTreeMap<&str, usize>, BTreeSet<&str>) {
     let mut changes = BTreeMap::new();
     let mut taken = BTreeSet::new();
     let mut left = vec![root];
     while let Some(element) = left.pop() {
         taken.extend(element.declarations().map(|(prefix, _)| prefix));
-        let around = element.ns().written(dialect);
+        let around = element.ns().written(stream_kind);
         for child in element.children() {
-            let ns = child.ns().written(dialect);
+            let ns = child.ns().written(stream_kind);
             if ns != around {
                 *changes.entry(ns).or_default() += 1;
             }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char, c_int, c_void};
 
-use xmpp_edge::proto::xml::Dialect;
+use xmpp_edge::proto::xml::StreamKind;
 
 use super::oracle::{Builder, Plain};
 
 /// What expat makes of a stream: the root's whole children, and the error at the end, if any.
-pub(super) fn parse(bytes: &[u8], dialect: Dialect) -> (Vec<Plain>, Option<String>) {
+pub(super) fn parse(bytes: &[u8], stream_kind: StreamKind) -> (Vec<Plain>, Option<String>) {
     let mut builder = Builder::default();
     let error = run(bytes, &mut builder);
-    (builder.finish(dialect), error)
+    (builder.finish(stream_kind), error)
 }
 
 /// Between a namespace and a local name: no XML document may contain it.

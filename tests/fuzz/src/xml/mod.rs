@@ -8,7 +8,7 @@ mod tree;
 pub use tree::Tree;
 
 use xmpp_edge::proto::xml::{
-    Attribute, Dialect, Element, Event, Fault, Limits, Node, Ns, Reader, writer,
+    Attribute, Element, Event, Fault, Limits, Node, Ns, Reader, StreamKind, writer,
 };
 
 /// A server's header, before arbitrary bytes.
@@ -26,8 +26,8 @@ pub struct Reading {
 }
 
 /// Gives bytes to a reader, in pieces of this size.
-pub fn read(dialect: Dialect, limits: Limits, bytes: &[u8], size: usize) -> Reading {
-    let mut reader = Reader::new(dialect, limits);
+pub fn read(stream_kind: StreamKind, limits: Limits, bytes: &[u8], size: usize) -> Reading {
+    let mut reader = Reader::new(stream_kind, limits);
     let mut events = Vec::new();
     let mut fault = None;
     for piece in bytes.chunks(size.max(1)) {
@@ -48,12 +48,12 @@ pub fn read(dialect: Dialect, limits: Limits, bytes: &[u8], size: usize) -> Read
 }
 
 /// What we accept, the others accept, and for the same; and so it is with what we write of it.
-pub fn agree(dialect: Dialect, bytes: &[u8]) {
+pub fn agree(stream_kind: StreamKind, bytes: &[u8]) {
     let limits = Limits::authenticated(64 * 1024);
-    let reading = read(dialect, limits, bytes, bytes.len());
-    let ours = oracle::elements(&reading.events, dialect);
+    let reading = read(stream_kind, limits, bytes, bytes.len());
+    let ours = oracle::elements(&reading.events, stream_kind);
     let shown = String::from_utf8_lossy(bytes);
-    for (parser, (theirs, error)) in others(dialect, bytes) {
+    for (parser, (theirs, error)) in others(stream_kind, bytes) {
         assert!(
             theirs.starts_with(&ours),
             "{parser}: {ours:?} for us, {theirs:?} for them: {shown}"
@@ -66,36 +66,36 @@ pub fn agree(dialect: Dialect, bytes: &[u8]) {
     }
     for event in &reading.events {
         if let Event::Element(element) = event {
-            round_trip(dialect, element);
+            round_trip(stream_kind, element);
         }
     }
 }
 
 /// What is written is read back as it was, by us and by the others.
-pub fn round_trip(dialect: Dialect, element: &Element) {
-    let bytes = readable(dialect, element);
+pub fn round_trip(stream_kind: StreamKind, element: &Element) {
+    let bytes = readable(stream_kind, element);
     let shown = String::from_utf8_lossy(&bytes);
-    for (parser, (theirs, error)) in others(dialect, &bytes) {
+    for (parser, (theirs, error)) in others(stream_kind, &bytes) {
         assert_eq!(error, None, "{parser}: {shown}");
         assert_eq!(
             theirs,
-            [oracle::plain(element, dialect)],
+            [oracle::plain(element, stream_kind)],
             "{parser}: {shown}"
         );
     }
 }
 
 /// What is written is read back as it was, by us; returns what is written, after a header.
-pub fn readable(dialect: Dialect, element: &Element) -> Vec<u8> {
+pub fn readable(stream_kind: StreamKind, element: &Element) -> Vec<u8> {
     let mut bytes = Vec::new();
-    writer::write_header(dialect, &[], &mut bytes);
-    writer::write_element(dialect, element, &mut bytes);
+    writer::write_header(stream_kind, &[], &mut bytes);
+    writer::write_element(stream_kind, element, &mut bytes);
     let limits = Limits {
         element_bytes: usize::MAX,
         namespace_bytes: usize::MAX,
         ..Limits::authenticated(1024 * 1024)
     };
-    let Reading { events, fault, .. } = read(dialect, limits, &bytes, bytes.len());
+    let Reading { events, fault, .. } = read(stream_kind, limits, &bytes, bytes.len());
     let shown = String::from_utf8_lossy(&bytes);
     assert_eq!(fault, None, "{shown}");
     let last = events.last();
@@ -106,8 +106,8 @@ pub fn readable(dialect: Dialect, element: &Element) -> Vec<u8> {
 /// What one of the others makes of a stream: the root's children, and the error at the end, if any.
 type Theirs = (Vec<oracle::Plain>, Option<String>);
 
-fn others(dialect: Dialect, bytes: &[u8]) -> [(&'static str, Theirs); 2] {
-    let (theirs, result) = oracle::parse(bytes, dialect);
+fn others(stream_kind: StreamKind, bytes: &[u8]) -> [(&'static str, Theirs); 2] {
+    let (theirs, result) = oracle::parse(bytes, stream_kind);
     let rxml = (theirs, result.err().map(|error| error.to_string()));
-    [("rxml", rxml), ("expat", expat::parse(bytes, dialect))]
+    [("rxml", rxml), ("expat", expat::parse(bytes, stream_kind))]
 }

@@ -73,7 +73,7 @@ impl Stage<'_> {
             "tick" => self.handle(Input::Tick),
             "hang-up" => self.handle(Input::Eof),
             "deliver" => {
-                let stanza = lab::from_local(&self.context, rest).write(self.dialect);
+                let stanza = lab::from_local(&self.context, rest).write(self.stream_kind);
                 self.handle(Input::Deliver(&stanza));
             }
             "pong" => self.handle(Input::Pong(rest)),

@@ -2,7 +2,7 @@
 
 use xmpp_edge::proto::auth::Pair;
 use xmpp_edge::proto::auth::handshake;
-use xmpp_edge::proto::xml::Dialect;
+use xmpp_edge::proto::xml::StreamKind;
 
 use super::super::lab;
 use super::Stage;
@@ -63,14 +63,14 @@ impl Stage<'_> {
     /// A header as every well-behaved peer sends it.
     fn peer_header(&self) -> String {
         let Pair { local, remote } = &self.pair;
-        match (self.dialect, self.inbound) {
-            (Dialect::Component, _) => header(self.dialect, &format!("to='{local}'")),
+        match (self.stream_kind, self.inbound) {
+            (StreamKind::Component, _) => header(self.stream_kind, &format!("to='{local}'")),
             (_, true) => header(
-                self.dialect,
+                self.stream_kind,
                 &format!("from='{remote}' to='{local}' version='1.0'"),
             ),
             (_, false) => header(
-                self.dialect,
+                self.stream_kind,
                 &format!("from='{remote}' to='{local}' id='s1' version='1.0'"),
             ),
         }
@@ -79,28 +79,30 @@ impl Stage<'_> {
     /// The header with which the edge answers or opens.
     fn edge_header(&self) -> String {
         let Pair { local, remote } = &self.pair;
-        match (self.dialect, self.inbound) {
-            (Dialect::Component, _) => header(self.dialect, &format!("from='{local}' id='{{id}}'")),
+        match (self.stream_kind, self.inbound) {
+            (StreamKind::Component, _) => {
+                header(self.stream_kind, &format!("from='{local}' id='{{id}}'"))
+            }
             (_, true) => header(
-                self.dialect,
+                self.stream_kind,
                 &format!("from='{local}' to='{remote}' id='{{id}}' version='1.0'"),
             ),
             (_, false) => header(
-                self.dialect,
+                self.stream_kind,
                 &format!("from='{local}' to='{remote}' version='1.0'"),
             ),
         }
     }
 }
 
-fn header(dialect: Dialect, attributes: &str) -> String {
-    let prefixes = match dialect {
-        Dialect::Server => " xmlns:db='jabber:server:dialback'",
-        Dialect::Component => "",
+fn header(stream_kind: StreamKind, attributes: &str) -> String {
+    let prefixes = match stream_kind {
+        StreamKind::Server => " xmlns:db='jabber:server:dialback'",
+        StreamKind::Component => "",
     };
     format!(
         "<stream:stream xmlns='{}'{prefixes} xmlns:stream='http://etherx.jabber.org/streams' {attributes}>",
-        dialect.content_namespace()
+        stream_kind.content_namespace()
     )
 }
 
