@@ -212,9 +212,9 @@ async fn inward(body: usize, count: usize) {
                 }
             }
             while !inbox.is_empty() {
-                for parcel in inbox.take(1).await {
-                    written.extend_from_slice(parcel.stanza.bytes());
-                    parcel.delivered();
+                for queued in inbox.take(1).await {
+                    written.extend_from_slice(queued.stanza.bytes());
+                    queued.delivered();
                 }
             }
             written.clear();
@@ -251,9 +251,9 @@ async fn outward(body: usize, count: usize) {
                 }
             }
             while !queue.is_empty() {
-                for parcel in queue.take(1).await {
-                    written.extend_from_slice(parcel.stanza.bytes());
-                    parcel.delivered();
+                for queued in queue.take(1).await {
+                    written.extend_from_slice(queued.stanza.bytes());
+                    queued.delivered();
                 }
             }
             written.clear();

@@ -19,7 +19,7 @@ use crate::net::live::mailbox::Mailbox;
 use crate::net::relay::backoff::Backoff;
 use crate::net::relay::learning::{Learning, Next, Taken};
 use crate::net::relay::partners::{Partners, Standing};
-use crate::net::relay::queue::{NotQueued, Parcel, Queue};
+use crate::net::relay::queue::{NotQueued, Queue, QueuedStanza};
 use crate::net::relay::routes::{Routes, Wish};
 use crate::net::relay::stanza_policy::StanzaPolicy;
 use crate::net::relay::stock::Stock;
@@ -129,11 +129,11 @@ impl Hub {
         }
         self.renew(&mut way.standing, &way.pair.remote);
         let accepted = way.standing.counters.accept(Direction::Inbound);
-        if let Some(parcel) = self.judge(addressed, accepted, &way.standing, now) {
-            let parcel = parcel.on_account_of(way.standing.share.clone());
-            let queued = way.inbox.push(&way.standing.state.account, parcel).await;
-            if let Err(parcel) = queued {
-                self.bounce(parcel, &Reason::QueueFull.into());
+        if let Some(queued) = self.judge(addressed, accepted, &way.standing, now) {
+            let queued = queued.on_account_of(way.standing.share.clone());
+            let outcome = way.inbox.push(&way.standing.state.account, queued).await;
+            if let Err(queued) = outcome {
+                self.bounce(queued, &Reason::QueueFull.into());
             }
             self.tell_of_absence(&way.pair.local, &way.inbox);
         }
@@ -180,21 +180,21 @@ impl Hub {
         let way = ways.of(addressed.to.domain(), |remote| self.standing(remote));
         self.renew(&mut way.standing, addressed.to.domain());
         let accepted = way.standing.counters.accept(Direction::Outbound);
-        let parcel = self
+        let queued = self
             .judge(addressed, accepted, &way.standing, now)?
             .on_account_of(Some(share));
         let entry = way.standing.entry.as_ref();
         let decides = entry.is_some_and(|entry| entry.terms.asks_for_contacts());
-        match self.learning.take(parcel, decides) {
-            Taken::Goes(parcel) | Taken::Waits(Some(parcel)) => self.send_by(parcel, way),
+        match self.learning.take(queued, decides) {
+            Taken::Goes(queued) | Taken::Waits(Some(queued)) => self.send_by(queued, way),
             Taken::Waits(None) => {}
-            Taken::Begins(user_pair, parcel) => {
-                if let Some(parcel) = parcel {
-                    self.send_by(parcel, way);
+            Taken::Begins(user_pair, queued) => {
+                if let Some(queued) = queued {
+                    self.send_by(queued, way);
                 }
                 return Some(user_pair);
             }
-            Taken::Full(parcel) => self.bounce(parcel, &Reason::QueueFull.into()),
+            Taken::Full(queued) => self.bounce(queued, &Reason::QueueFull.into()),
         }
         None
     }
@@ -203,9 +203,9 @@ impl Hub {
     pub async fn settle(&self, user_pair: UserPair) {
         while let Some(next) = self.learning.next(&user_pair).await {
             match next {
-                Next::Carry(parcel) => self.send_out(parcel),
+                Next::Carry(queued) => self.send_out(queued),
                 Next::Kept => {}
-                Next::NotKept(error, pair, parcel) => self.not_kept(&error, &pair, parcel),
+                Next::NotKept(error, pair, queued) => self.not_kept(&error, &pair, queued),
             }
         }
     }
@@ -268,14 +268,14 @@ impl Hub {
         }
     }
 
-    /// Policy's word on a stanza: a parcel to be carried, or the end of it.
+    /// Policy's word on a stanza: it is to be carried, or this is its end.
     fn judge(
         &self,
         addressed: Addressed,
         accepted: Accepted,
         standing: &Standing,
         now: Instant,
-    ) -> Option<Parcel> {
+    ) -> Option<QueuedStanza> {
         let direction = addressed.direction();
         let pair = Pair {
             local: addressed.local().domain().clone(),
@@ -291,7 +291,11 @@ impl Hub {
                     Direction::Inbound => StreamKind::Component,
                     Direction::Outbound => StreamKind::Server,
                 };
-                Some(Parcel::accepted(stanza.write(stream_kind), accepted, now))
+                Some(QueuedStanza::accepted(
+                    stanza.write(stream_kind),
+                    accepted,
+                    now,
+                ))
             }
             Err(refused) => {
                 let answer = refused.answer.map(|answer| *answer);
@@ -337,8 +341,8 @@ impl Hub {
             .cloned()
             .collect();
         for queue in absent {
-            for parcel in queue.drain_older_than(Instant::now(), grace) {
-                self.bounce(parcel, &Reason::NoGateway.into());
+            for queued in queue.drain_older_than(Instant::now(), grace) {
+                self.bounce(queued, &Reason::NoGateway.into());
             }
         }
     }
@@ -366,13 +370,13 @@ impl Hub {
     pub fn abandon(&self) {
         self.is_over.store(true, Relaxed);
         let inward: Vec<_> = lock(&self.inward).values().cloned().collect();
-        for parcel in inward
+        for queued in inward
             .iter()
             .chain(&self.outward.queues())
             .flat_map(|queue| queue.drain())
             .chain(self.learning.drain())
         {
-            if let Some(accepted) = parcel.accepted {
+            if let Some(accepted) = queued.accepted {
                 accepted.dropped(Reason::Shutdown.code());
             }
         }
@@ -421,32 +425,32 @@ impl Hub {
         self.context.load().rules.account_of(remote)
     }
 
-    fn send_out(&self, parcel: Parcel) {
-        if let Err(refused) = self.outward.send(parcel, &self.backoff) {
-            let (parcel, why) = *refused;
-            self.bounce(parcel, &why);
+    fn send_out(&self, queued: QueuedStanza) {
+        if let Err(refused) = self.outward.send(queued, &self.backoff) {
+            let (queued, why) = *refused;
+            self.bounce(queued, &why);
         }
     }
 
     /// As [`Hub::send_out`], where the queue of the stanza before may be known.
-    fn send_by(&self, parcel: Parcel, way: &mut WayOut) {
-        let lane = parcel.stanza.to.domain().clone();
-        let parcel = match &way.queue {
-            Some(queue) => match queue.try_push(&lane, parcel) {
+    fn send_by(&self, queued: QueuedStanza, way: &mut WayOut) {
+        let lane = queued.stanza.to.domain().clone();
+        let queued = match &way.queue {
+            Some(queue) => match queue.try_push(&lane, queued) {
                 Ok(()) => return,
-                Err(NotQueued::Full(parcel)) => {
-                    return self.bounce(parcel, &Reason::QueueFull.into());
+                Err(NotQueued::Full(queued)) => {
+                    return self.bounce(queued, &Reason::QueueFull.into());
                 }
-                Err(NotQueued::Closed(parcel)) => parcel,
+                Err(NotQueued::Closed(queued)) => queued,
             },
-            None => parcel,
+            None => queued,
         };
         way.queue = None;
-        match self.outward.send(parcel, &self.backoff) {
+        match self.outward.send(queued, &self.backoff) {
             Ok(queue) => way.queue = Some(queue),
             Err(refused) => {
-                let (parcel, reason) = *refused;
-                self.bounce(parcel, &reason);
+                let (queued, reason) = *refused;
+                self.bounce(queued, &reason);
             }
         }
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::net::relay::queue::Parcel;
+use crate::net::relay::queue::QueuedStanza;
 use crate::proto::auth::Pair;
 use crate::proto::jid::BareJid;
 use crate::proto::policy::contact::{Change, Halves, Subscription, UserPair};
@@ -46,23 +46,23 @@ pub struct Learning {
 #[derive(Debug)]
 pub enum Taken {
     /// It goes on now.
-    Goes(Parcel),
+    Goes(QueuedStanza),
     /// A change has begun: the caller asks [`Learning::next`] until there is nothing more. The
     /// stanza goes on now where it is given back, and else when its turn comes.
-    Begins(UserPair, Option<Parcel>),
+    Begins(UserPair, Option<QueuedStanza>),
     /// It waits for changes that have begun; it goes on now where it is given back.
-    Waits(Option<Parcel>),
+    Waits(Option<QueuedStanza>),
     /// Too much waits already.
-    Full(Parcel),
+    Full(QueuedStanza),
 }
 
 /// The next thing to do for two users.
 #[derive(Debug)]
 pub enum Next {
     /// The stanza goes on.
-    Carry(Parcel),
+    Carry(QueuedStanza),
     /// The change was not made; the stanza, if it waited for it, is to be bounced.
-    NotKept(StoreError, Pair, Option<Parcel>),
+    NotKept(StoreError, Pair, Option<QueuedStanza>),
     /// A change was made whose stanza went on before.
     Kept,
 }
@@ -81,7 +81,7 @@ struct Waiting {
 struct Step {
     learn: Learn,
     pair: Pair,
-    parcel: Option<Parcel>,
+    queued: Option<QueuedStanza>,
     /// What it takes in memory.
     bytes: usize,
     /// It is done, and its stanza is being sent on: later ones wait until it has been.
@@ -110,38 +110,38 @@ impl Learning {
 
     /// Takes in what a stanza that goes outward says about a contact. `decides` tells whether that
     /// contact decides what may pass: only then the stanza waits for the disk.
-    pub fn take(&self, parcel: Parcel, decides: bool) -> Taken {
-        let said = Subscription::of(&parcel.stanza);
+    pub fn take(&self, queued: QueuedStanza, decides: bool) -> Taken {
+        let said = Subscription::of(&queued.stanza);
         // Most stanzas are no subscriptions, and nothing waits.
         if said.is_none() && self.count.load(SeqCst) == 0 {
-            return Taken::Goes(parcel);
+            return Taken::Goes(queued);
         }
         let mut waiting = self.lock();
-        let user_pair = user_pair(&parcel.stanza);
+        let user_pair = user_pair(&queued.stanza);
         let count = &self.count;
         let Some(steps) = waiting.steps.get(&user_pair) else {
             let change = said.and_then(|said| self.change(&mut waiting, &user_pair, said));
             return match change {
-                None => Taken::Goes(parcel),
+                None => Taken::Goes(queued),
                 Some(change) => {
-                    match waiting.push(&user_pair, Learn::Decided(change), parcel, decides, count) {
-                        Ok(parcel) => Taken::Begins(user_pair, parcel),
-                        Err(parcel) => Taken::Full(parcel),
+                    match waiting.push(&user_pair, Learn::Decided(change), queued, decides, count) {
+                        Ok(queued) => Taken::Begins(user_pair, queued),
+                        Err(queued) => Taken::Full(queued),
                     }
                 }
             };
         };
         let follows = steps
             .iter()
-            .any(|step| step.parcel.is_some() || step.is_done);
+            .any(|step| step.queued.is_some() || step.is_done);
         let (learn, waits) = match said {
-            None if !follows => return Taken::Goes(parcel),
+            None if !follows => return Taken::Goes(queued),
             None => (Learn::Nothing, true),
             Some(said) => (Learn::Said(said), follows || decides),
         };
-        match waiting.push(&user_pair, learn, parcel, waits, count) {
-            Ok(parcel) => Taken::Waits(parcel),
-            Err(parcel) => Taken::Full(parcel),
+        match waiting.push(&user_pair, learn, queued, waits, count) {
+            Ok(queued) => Taken::Waits(queued),
+            Err(queued) => Taken::Full(queued),
         }
     }
 
@@ -165,9 +165,9 @@ impl Learning {
         let mut waiting = self.lock();
         let step = waiting.steps.get_mut(user_pair)?.front_mut()?;
         step.is_done = true;
-        Some(match (written, step.parcel.take()) {
-            (Err(error), parcel) => Next::NotKept(error, step.pair.clone(), parcel),
-            (Ok(_), Some(parcel)) => Next::Carry(parcel),
+        Some(match (written, step.queued.take()) {
+            (Err(error), queued) => Next::NotKept(error, step.pair.clone(), queued),
+            (Ok(_), Some(queued)) => Next::Carry(queued),
             (Ok(_), None) => Next::Kept,
         })
     }
@@ -203,11 +203,11 @@ impl Learning {
 
     /// Gives back every stanza that waits: the edge stops.
     #[must_use]
-    pub fn drain(&self) -> Vec<Parcel> {
+    pub fn drain(&self) -> Vec<QueuedStanza> {
         let waiting = std::mem::take(&mut *self.lock());
         self.count.store(0, SeqCst);
         let steps = waiting.steps.into_values().flatten();
-        steps.filter_map(|step| step.parcel).collect()
+        steps.filter_map(|step| step.queued).collect()
     }
 
     fn change(
@@ -234,33 +234,33 @@ impl Waiting {
     /// The stanza, where too much waits already.
     #[expect(
         clippy::result_large_err,
-        reason = "the parcel comes back to be bounced"
+        reason = "the stanza comes back to be bounced"
     )]
     fn push(
         &mut self,
         user_pair: &UserPair,
         learn: Learn,
-        parcel: Parcel,
+        queued: QueuedStanza,
         waits: bool,
         in_all: &AtomicUsize,
-    ) -> Result<Option<Parcel>, Parcel> {
+    ) -> Result<Option<QueuedStanza>, QueuedStanza> {
         let of_user = self.users.get(&user_pair.0).copied().unwrap_or_default();
-        let bytes = size(user_pair, Some(&parcel).filter(|_| waits));
+        let bytes = size(user_pair, Some(&queued).filter(|_| waits));
         if self.count >= MOST || of_user >= MOST_OF_ONE || self.bytes + bytes > BYTES {
-            return Err(parcel);
+            return Err(queued);
         }
         self.count += 1;
         in_all.store(self.count, SeqCst);
         self.bytes += bytes;
         self.users.insert(user_pair.0.clone(), of_user + 1);
         let pair = Pair {
-            local: parcel.stanza.from.domain().clone(),
-            remote: parcel.stanza.to.domain().clone(),
+            local: queued.stanza.from.domain().clone(),
+            remote: queued.stanza.to.domain().clone(),
         };
         let (waiting, back) = if waits {
-            (Some(parcel), None)
+            (Some(queued), None)
         } else {
-            (None, Some(parcel))
+            (None, Some(queued))
         };
         self.steps
             .entry(user_pair.clone())
@@ -268,7 +268,7 @@ impl Waiting {
             .push_back(Step {
                 learn,
                 pair,
-                parcel: waiting,
+                queued: waiting,
                 bytes,
                 is_done: false,
             });
@@ -298,9 +298,9 @@ impl Waiting {
 }
 
 /// What a step takes in memory, in bytes.
-fn size(user_pair: &UserPair, parcel: Option<&Parcel>) -> usize {
+fn size(user_pair: &UserPair, queued: Option<&QueuedStanza>) -> usize {
     let addresses = user_pair.0.as_str().len() + user_pair.1.as_str().len();
-    addresses + parcel.map_or(0, |parcel| parcel.stanza.cost())
+    addresses + queued.map_or(0, |queued| queued.stanza.cost())
 }
 
 fn user_pair(stanza: &Validated<Written>) -> UserPair {

@@ -28,7 +28,7 @@ const BATCH_BYTES: usize = 64 << 10;
 
 /// A stanza on its way.
 #[derive(Debug)]
-pub struct Parcel {
+pub struct QueuedStanza {
     /// What is to be delivered.
     pub stanza: Validated<Written>,
     /// The ledger's token; `None` for what the edge says itself (stanza errors).
@@ -43,16 +43,16 @@ pub struct Parcel {
     held: Option<Held>,
 }
 
-/// A parcel that was not taken in; it comes back, so that its sender can be told.
+/// A stanza that was not taken in; it comes back, so that its sender can be told.
 #[derive(Debug)]
 pub enum NotQueued {
     /// The lane is full, or all lanes together are.
-    Full(Parcel),
+    Full(QueuedStanza),
     /// The queue is closed: there is another one.
-    Closed(Parcel),
+    Closed(QueuedStanza),
 }
 
-impl Parcel {
+impl QueuedStanza {
     /// A stanza that somebody sent.
     #[must_use]
     pub fn accepted(stanza: Validated<Written>, accepted: Accepted, now: Instant) -> Self {
@@ -94,11 +94,11 @@ impl Parcel {
 }
 
 impl NotQueued {
-    /// The parcel.
+    /// The stanza.
     #[must_use]
-    pub fn parcel(self) -> Parcel {
+    pub fn into_stanza(self) -> QueuedStanza {
         match self {
-            Self::Full(parcel) | Self::Closed(parcel) => parcel,
+            Self::Full(queued) | Self::Closed(queued) => queued,
         }
     }
 }
@@ -133,7 +133,7 @@ pub struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    lanes: Lanes<Parcel, Held>,
+    lanes: Lanes<QueuedStanza, Held>,
     consumers: Vec<Consumer>,
     /// Nobody will come for what is put in here any more.
     is_closed: bool,
@@ -149,7 +149,8 @@ const OF_LANE: usize = 2 << 10;
 
 // Room for one stanza is in [`Written::OVERHEAD`].
 const _: () = assert!(
-    3 * Lanes::<Parcel, Held>::ENTRY_BYTES + Lanes::<Parcel, Held>::LANE_BYTES + 512 < OF_LANE
+    3 * Lanes::<QueuedStanza, Held>::ENTRY_BYTES + Lanes::<QueuedStanza, Held>::LANE_BYTES + 512
+        < OF_LANE
 );
 
 impl Queue {
@@ -162,24 +163,24 @@ impl Queue {
         }
     }
 
-    /// Queues a parcel, waiting while the lane is full: this is what slows a partner's socket.
+    /// Queues a stanza, waiting while the lane is full: this is what slows a partner's socket.
     ///
     /// # Errors
-    /// The parcel, where it is larger than all the room there is.
-    pub async fn push(&self, lane: &Domain, parcel: Parcel) -> Result<(), Parcel> {
-        let mut parcel = match self.push_within(PATIENT_LANE_BYTES, lane, parcel) {
+    /// The stanza, where it is larger than all the room there is.
+    pub async fn push(&self, lane: &Domain, queued: QueuedStanza) -> Result<(), QueuedStanza> {
+        let mut queued = match self.push_within(PATIENT_LANE_BYTES, lane, queued) {
             Ok(()) => return Ok(()),
-            Err(back) => back.parcel(),
+            Err(back) => back.into_stanza(),
         };
         loop {
             let (space, freed) = (self.space.notified(), self.stock.freed());
-            match self.push_within(PATIENT_LANE_BYTES, lane, parcel) {
+            match self.push_within(PATIENT_LANE_BYTES, lane, queued) {
                 Ok(()) => return Ok(()),
-                Err(back) => parcel = back.parcel(),
+                Err(back) => queued = back.into_stanza(),
             }
-            let needed = parcel.cost + OF_LANE;
-            if !self.stock.can_hold(needed, parcel.share.as_deref()) {
-                return Err(parcel);
+            let needed = queued.cost + OF_LANE;
+            if !self.stock.can_hold(needed, queued.share.as_deref()) {
+                return Err(queued);
             }
             tokio::select! {
                 () = space => {}
@@ -188,36 +189,41 @@ impl Queue {
         }
     }
 
-    /// Queues a parcel, or gives it back.
+    /// Queues a stanza, or gives it back.
     ///
     /// # Errors
     /// [`NotQueued`].
     #[expect(
         clippy::result_large_err,
-        reason = "the parcel comes back to be pushed again or bounced"
+        reason = "the stanza comes back to be pushed again or bounced"
     )]
-    pub fn try_push(&self, lane: &Domain, parcel: Parcel) -> Result<(), NotQueued> {
-        self.push_within(LANE_BYTES, lane, parcel)
+    pub fn try_push(&self, lane: &Domain, queued: QueuedStanza) -> Result<(), NotQueued> {
+        self.push_within(LANE_BYTES, lane, queued)
     }
 
     #[expect(clippy::result_large_err, reason = "as above")]
-    fn push_within(&self, most: usize, lane: &Domain, mut parcel: Parcel) -> Result<(), NotQueued> {
+    fn push_within(
+        &self,
+        most: usize,
+        lane: &Domain,
+        mut queued: QueuedStanza,
+    ) -> Result<(), NotQueued> {
         let mut state = self.lock();
         if state.is_closed {
-            return Err(NotQueued::Closed(parcel));
+            return Err(NotQueued::Closed(queued));
         }
         // Taken at once: what was taken in vain would be given back, and wake everybody who waits.
         let (waiting, of_lane) = match state.lanes.cost(lane) {
             Some(waiting) => (waiting, 0),
             None => (0, OF_LANE),
         };
-        let taken = (self.stock).take(parcel.cost + of_lane, waiting, most, parcel.share.as_ref());
+        let taken = (self.stock).take(queued.cost + of_lane, waiting, most, queued.share.as_ref());
         let Some(mut held) = taken else {
-            return Err(NotQueued::Full(parcel));
+            return Err(NotQueued::Full(queued));
         };
         let room = (of_lane > 0).then(|| held.split(of_lane));
-        parcel.held = Some(held);
-        state.lanes.push(lane, entry(parcel), room);
+        queued.held = Some(held);
+        state.lanes.push(lane, entry(queued), room);
         self.note_absence(&mut state);
         drop(state);
         self.ready.notify_waiters();
@@ -232,9 +238,10 @@ impl Queue {
         state.is_closed
     }
 
-    /// Takes up to a batch of parcels, each time from the lane that was given least; waits until there are some, `consumer` is
+    /// Takes up to a batch of stanzas, each time from the lane that was given least; waits until there
+    /// are some, `consumer` is
     /// the newest, and whoever took before it has handed over.
-    pub async fn take(&self, consumer: Consumer) -> Vec<Parcel> {
+    pub async fn take(&self, consumer: Consumer) -> Vec<QueuedStanza> {
         loop {
             let ready = self.ready.notified();
             {
@@ -254,11 +261,11 @@ impl Queue {
     }
 
     /// Puts back what was taken and never begun, at the head of its lane and in its order.
-    pub fn put_back(&self, lane_of: impl Fn(&Parcel) -> Domain, parcels: Vec<Parcel>) {
+    pub fn put_back(&self, lane_of: impl Fn(&QueuedStanza) -> Domain, stanzas: Vec<QueuedStanza>) {
         let mut state = self.lock();
-        for parcel in parcels.into_iter().rev() {
-            let lane = lane_of(&parcel);
-            state.lanes.put_back(&lane, entry(parcel));
+        for queued in stanzas.into_iter().rev() {
+            let lane = lane_of(&queued);
+            state.lanes.put_back(&lane, entry(queued));
         }
         drop(state);
         self.ready.notify_waiters();
@@ -282,8 +289,8 @@ impl Queue {
     pub fn hand_over(
         &self,
         consumer: Consumer,
-        lane_of: impl Fn(&Parcel) -> Domain,
-        untouched: Vec<Parcel>,
+        lane_of: impl Fn(&QueuedStanza) -> Domain,
+        untouched: Vec<QueuedStanza>,
     ) {
         self.put_back(lane_of, untouched);
         self.lock().release(consumer);
@@ -292,15 +299,15 @@ impl Queue {
 
     /// Takes everything out: nobody will come for it.
     #[must_use]
-    pub fn drain(&self) -> Vec<Parcel> {
+    pub fn drain(&self) -> Vec<QueuedStanza> {
         self.drain_older_than(Instant::now(), Duration::ZERO)
     }
 
     /// Takes out what has waited for at least `age`.
     #[must_use]
-    pub fn drain_older_than(&self, now: Instant, age: Duration) -> Vec<Parcel> {
+    pub fn drain_older_than(&self, now: Instant, age: Duration) -> Vec<QueuedStanza> {
         let mut state = self.lock();
-        let is_old = |parcel: &Parcel| now.saturating_duration_since(parcel.since) >= age;
+        let is_old = |queued: &QueuedStanza| now.saturating_duration_since(queued.since) >= age;
         let out = state.lanes.drain(is_old);
         if let Some((_, given_up)) = &mut state.unattended {
             *given_up += out.len();
@@ -316,11 +323,11 @@ impl Queue {
         self.lock().lanes.waiting() == 0
     }
 
-    /// When the parcel that has waited longest was queued.
+    /// When the stanza that has waited longest was queued.
     #[must_use]
     pub fn oldest(&self) -> Option<Instant> {
         let state = self.lock();
-        state.lanes.fronts().map(|parcel| parcel.since).min()
+        state.lanes.fronts().map(|queued| queued.since).min()
     }
 
     /// A consumer arrives, and takes over from those before it: returns the newest of these.
@@ -391,7 +398,7 @@ impl State {
         self.holder = self.holder.filter(|holder| *holder != consumer);
     }
 
-    fn take_batch(&mut self) -> Vec<Parcel> {
+    fn take_batch(&mut self) -> Vec<QueuedStanza> {
         let mut batch = Vec::new();
         let mut bytes = 0;
         while bytes < BATCH_BYTES {
@@ -405,11 +412,11 @@ impl State {
     }
 }
 
-fn entry(parcel: Parcel) -> Entry<Parcel> {
+fn entry(queued: QueuedStanza) -> Entry<QueuedStanza> {
     Entry {
-        cost: parcel.cost,
-        bytes: parcel.stanza.bytes().len(),
-        item: parcel,
+        cost: queued.cost,
+        bytes: queued.stanza.bytes().len(),
+        item: queued,
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::net::live::mailbox::Mailbox;
 use crate::net::live::told::Told;
 use crate::net::relay::backoff::Backoff;
-use crate::net::relay::queue::{NotQueued, Parcel, Queue};
+use crate::net::relay::queue::{NotQueued, Queue, QueuedStanza};
 use crate::net::relay::stock::Stock;
 use crate::proto::auth::Pair;
 use crate::proto::jid::BareJid;
@@ -67,36 +67,36 @@ impl Routes {
     /// waiting for it.
     pub fn send(
         &self,
-        parcel: Parcel,
+        queued: QueuedStanza,
         backoff: &Backoff,
-    ) -> Result<Arc<Queue>, Box<(Parcel, Told)>> {
+    ) -> Result<Arc<Queue>, Box<(QueuedStanza, Told)>> {
         let pair = Pair {
-            local: parcel.stanza.from.domain().clone(),
-            remote: parcel.stanza.to.domain().clone(),
+            local: queued.stanza.from.domain().clone(),
+            remote: queued.stanza.to.domain().clone(),
         };
-        let full = |parcel| Box::new((parcel, Reason::QueueFull.into()));
-        let not_queued = |back: NotQueued| full(back.parcel());
+        let full = |queued| Box::new((queued, Reason::QueueFull.into()));
+        let not_queued = |back: NotQueued| full(back.into_stanza());
         let mut routes = self.lock();
         if let Some(route) = routes.get(&pair) {
             let queue = Arc::clone(&route.queue);
-            return match queue.try_push(&pair.remote, parcel) {
+            return match queue.try_push(&pair.remote, queued) {
                 Ok(()) => Ok(queue),
                 Err(back) => Err(not_queued(back)),
             };
         }
         if let Some(why) = backoff.refusal(&pair.remote, Instant::now()) {
-            return Err(Box::new((parcel, why)));
+            return Err(Box::new((queued, why)));
         }
         if routes.len() >= MAX_ROUTES {
-            return Err(Box::new((parcel, Reason::TooManyDials.into())));
+            return Err(Box::new((queued, Reason::TooManyDials.into())));
         }
-        let user = parcel.stanza.from.normal_bare();
+        let user = queued.stanza.from.normal_bare();
         // A route that the dialler never heard of would wait for ever.
         let Ok(place) = self.wanted.try_reserve() else {
-            return Err(full(parcel));
+            return Err(full(queued));
         };
         let queue = Arc::new(Queue::sharing(Arc::clone(&self.stock)));
-        let outcome = queue.try_push(&pair.remote, parcel);
+        let outcome = queue.try_push(&pair.remote, queued);
         place.send(Wish {
             pair: pair.clone(),
             queue: Arc::clone(&queue),

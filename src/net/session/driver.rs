@@ -21,7 +21,7 @@ use tokio::time::{sleep_until, timeout, timeout_at};
 use crate::net::io::tls::TlsFault;
 use crate::net::io::transport::{Progress, Transport, Wanted};
 use crate::net::live::mailbox::{Command, Incoming, Mailbox};
-use crate::net::relay::queue::{Consumer, Parcel, Queue};
+use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
 use crate::net::session::send_buffer::SendBuffer;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::jid::Domain;
@@ -60,7 +60,7 @@ pub trait Side: Send {
 
     /// Another connection takes over the queue: these stanzas were taken from it, and nothing of
     /// them is written.
-    fn hand_over(&self, untouched: Vec<Parcel>);
+    fn hand_over(&self, untouched: Vec<QueuedStanza>);
 }
 
 /// A connection, its machine, and what is on the way between them.
@@ -87,9 +87,9 @@ pub struct Ended<S> {
     /// What the other side asked for, proven or not.
     pub asked: Option<Domain>,
     /// Stanzas that were partly written, or written and not seen to leave: nobody knows.
-    pub uncertain: Vec<Parcel>,
+    pub uncertain: Vec<QueuedStanza>,
     /// Stanzas of which no byte was written.
-    pub untouched: Vec<Parcel>,
+    pub untouched: Vec<QueuedStanza>,
 }
 
 /// A gateway may read nothing for this long, or be gone without a word, before its link is given up.
@@ -315,7 +315,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 self.machine.handle(now(), Input::Context(context));
             }
             () = taken_over => self.hand_over(),
-            parcels = take(queue) => self.deliver(parcels),
+            stanzas = take(queue) => self.deliver(stanzas),
             () = at(deadline) => self.machine.handle(now(), Input::Tick),
             () = at(stalled) => {
                 let reason = Reason::Transport("the other side does not read".to_owned());
@@ -324,17 +324,17 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         }
     }
 
-    fn deliver(&mut self, parcels: Vec<Parcel>) {
-        for parcel in parcels {
+    fn deliver(&mut self, stanzas: Vec<QueuedStanza>) {
+        for queued in stanzas {
             let begin = self.outbox.end();
-            self.machine.handle(now(), Input::Deliver(&parcel.stanza));
+            self.machine.handle(now(), Input::Deliver(&queued.stanza));
             while let Some(output) = self.machine.poll_output() {
                 // An open machine answers a delivery with bytes and with nothing else.
                 if let Output::Send(bytes) = output {
                     self.outbox.append(bytes);
                 }
             }
-            self.outbox.carries(begin, parcel);
+            self.outbox.carries(begin, queued);
         }
     }
 
@@ -415,7 +415,7 @@ async fn taken_over(queue: Option<(Arc<Queue>, Consumer)>) {
     }
 }
 
-async fn take(queue: Option<(Arc<Queue>, Consumer)>) -> Vec<Parcel> {
+async fn take(queue: Option<(Arc<Queue>, Consumer)>) -> Vec<QueuedStanza> {
     match queue {
         Some((queue, consumer)) => queue.take(consumer).await,
         None => std::future::pending().await,

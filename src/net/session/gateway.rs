@@ -15,7 +15,7 @@ use crate::net::io::transport::Transport;
 use crate::net::live::log_limiter::What;
 use crate::net::live::mailbox::{Mailbox, mailbox};
 use crate::net::live::registry::Kind;
-use crate::net::relay::queue::{Consumer, Parcel, Queue, Waited};
+use crate::net::relay::queue::{Consumer, Queue, QueuedStanza, Waited};
 use crate::net::relay::ways::WaysOut;
 use crate::net::session::driver::{Driver, Side, now};
 use crate::ops::events::{Direction, Event, Line};
@@ -75,10 +75,10 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
         return;
     };
     // What never left waits for the next link; what may have left is not sent twice.
-    queue.put_back(|parcel| lane_of(&edge, parcel), ended.untouched);
+    queue.put_back(|queued| lane_of(&edge, queued), ended.untouched);
     let next = queue.detach(registered.id());
-    for parcel in ended.uncertain {
-        edge.hub.bounce(parcel, &Reason::LinkLost.into());
+    for queued in ended.uncertain {
+        edge.hub.bounce(queued, &Reason::LinkLost.into());
     }
     let left = match next {
         Some(other) => format!("stream {other} is still connected for this domain"),
@@ -145,8 +145,8 @@ async fn secure(edge: &Edge, stream: TcpStream) -> Result<Transport, (Code, Stri
     Ok(transport)
 }
 
-fn lane_of(edge: &Edge, parcel: &Parcel) -> Domain {
-    edge.hub.account_of(parcel.stanza.from.domain())
+fn lane_of(edge: &Edge, queued: &QueuedStanza) -> Domain {
+    edge.hub.account_of(queued.stanza.from.domain())
 }
 
 /// What becomes of a gateway's stanzas.
@@ -313,9 +313,9 @@ impl Side for Serving {
         Some((Arc::clone(queue), self.id))
     }
 
-    fn hand_over(&self, untouched: Vec<Parcel>) {
+    fn hand_over(&self, untouched: Vec<QueuedStanza>) {
         if let Some((_, queue)) = &self.taken {
-            queue.hand_over(self.id, |parcel| lane_of(&self.edge, parcel), untouched);
+            queue.hand_over(self.id, |queued| lane_of(&self.edge, queued), untouched);
         }
     }
 }

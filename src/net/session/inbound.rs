@@ -13,7 +13,7 @@ use crate::net::io::tls::TlsFault;
 use crate::net::io::transport::Transport;
 use crate::net::live::mailbox::{Mailbox, mailbox};
 use crate::net::live::registry::{Kind, Registered};
-use crate::net::relay::queue::{Consumer, Parcel, Queue};
+use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
 use crate::net::relay::ways::WayIn;
 use crate::net::session::driver::{Driver, Side, now};
 use crate::net::session::journal::Journal;
@@ -201,5 +201,5 @@ impl Side for Receiving {
         None
     }
 
-    fn hand_over(&self, _untouched: Vec<Parcel>) {}
+    fn hand_over(&self, _untouched: Vec<QueuedStanza>) {}
 }

@@ -31,7 +31,7 @@ use crate::net::live::log_limiter::Known;
 use crate::net::live::mailbox::mailbox;
 use crate::net::live::registry::Kind;
 use crate::net::live::told::Told;
-use crate::net::relay::queue::{Parcel, Queue};
+use crate::net::relay::queue::{Queue, QueuedStanza};
 use crate::net::relay::routes::Wish;
 use crate::net::session::driver::{Driver, Ended, now};
 use crate::net::session::journal::{Charged, Journal};
@@ -70,8 +70,8 @@ async fn carry(edge: Arc<Edge>, wish: Wish) {
                 let now = Instant::now();
                 backoff.failed(&pair.remote, why.clone(), now, jitter(), epoch);
             }
-            for parcel in queue.drain() {
-                edge.hub.bounce(parcel, &why);
+            for queued in queue.drain() {
+                edge.hub.bounce(queued, &why);
             }
         }
         if edge.hub.finished(&pair) {
@@ -122,8 +122,8 @@ async fn carry_once(
     queue.detach(id);
     // What never left goes out on the next stream; what may have left is not sent twice.
     queue.put_back(lane_of, ended.untouched);
-    for parcel in ended.uncertain {
-        edge.hub.bounce(parcel, &why);
+    for queued in ended.uncertain {
+        edge.hub.bounce(queued, &why);
     }
     if why.reason.has(Mark::EndsWell) {
         return Ok(());
@@ -137,15 +137,15 @@ async fn carry_once(
     // The next stream may break as this one did, and the one after: nothing waits for a partner that
     // takes every stream and reads none.
     let patience = edge.context().timing.silence();
-    for parcel in queue.drain_older_than(Instant::now(), patience) {
-        edge.hub.bounce(parcel, &why);
+    for queued in queue.drain_older_than(Instant::now(), patience) {
+        edge.hub.bounce(queued, &why);
     }
     Ok(())
 }
 
 /// The one lane of a pair's queue.
-fn lane_of(parcel: &Parcel) -> Domain {
-    parcel.stanza.to.domain().clone()
+fn lane_of(queued: &QueuedStanza) -> Domain {
+    queued.stanza.to.domain().clone()
 }
 
 /// Asks the authoritative server of a partner's domain about a dialback key, for whoever connected

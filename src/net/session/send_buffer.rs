@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::net::relay::queue::Parcel;
+use crate::net::relay::queue::QueuedStanza;
 
 /// The largest chunk, in bytes: so much of what is written may not be freed yet.
 pub const CHUNK: usize = 64 << 10;
@@ -40,7 +40,7 @@ pub struct SendBuffer {
 struct Carried {
     begin: u64,
     end: u64,
-    parcel: Parcel,
+    queued: QueuedStanza,
 }
 
 impl SendBuffer {
@@ -84,9 +84,9 @@ impl SendBuffer {
     }
 
     /// The bytes from `begin` to the end carry this stanza.
-    pub fn carries(&mut self, begin: u64, parcel: Parcel) {
+    pub fn carries(&mut self, begin: u64, queued: QueuedStanza) {
         let end = self.end;
-        self.carried.push_back(Carried { begin, end, parcel });
+        self.carried.push_back(Carried { begin, end, queued });
     }
 
     /// What is to be written next. Empty only if everything is written.
@@ -143,7 +143,7 @@ impl SendBuffer {
     pub fn flushed(&mut self) {
         let written = self.written;
         while let Some(carried) = self.carried.pop_front_if(|it| it.end <= written) {
-            carried.parcel.delivered();
+            carried.queued.delivered();
         }
         if self.is_empty() {
             self.chunks = VecDeque::new();
@@ -155,7 +155,7 @@ impl SendBuffer {
     /// Takes out the stanzas of which no byte is written, with their bytes: another connection is to
     /// carry them. Everything else stays.
     #[must_use]
-    pub fn take_back(&mut self) -> Vec<Parcel> {
+    pub fn take_back(&mut self) -> Vec<QueuedStanza> {
         let begun = self
             .carried
             .partition_point(|carried| carried.begin < self.written);
@@ -166,16 +166,16 @@ impl SendBuffer {
         // What stands before the first of them stays where it is: nothing of it is copied.
         let mut behind = self.cut(first.begin);
         let mut at = first.begin;
-        let mut parcels = Vec::with_capacity(untouched.len());
-        for Carried { begin, end, parcel } in untouched {
+        let mut stanzas = Vec::with_capacity(untouched.len());
+        for Carried { begin, end, queued } in untouched {
             let kept = behind.by_ref().take(position(begin - at)).collect();
             self.append_own(kept);
             behind.by_ref().take(position(end - begin)).for_each(drop);
             at = end;
-            parcels.push(parcel);
+            stanzas.push(queued);
         }
         self.append_own(behind.collect());
-        parcels
+        stanzas
     }
 
     /// Cuts off, and returns, what stands behind a position that is not written yet.
@@ -199,9 +199,9 @@ impl SendBuffer {
 
     /// At the end of the connection: the stanzas that were begun, and those that were not.
     #[must_use]
-    pub fn leftovers(mut self) -> (Vec<Parcel>, Vec<Parcel>) {
+    pub fn leftovers(mut self) -> (Vec<QueuedStanza>, Vec<QueuedStanza>) {
         let untouched = self.take_back();
-        let begun = self.carried.into_iter().map(|carried| carried.parcel);
+        let begun = self.carried.into_iter().map(|carried| carried.queued);
         (begun.collect(), untouched)
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use xmpp_edge::net::relay::learning::{Learning, Next, Taken};
 use xmpp_edge::net::relay::partners::Partners;
-use xmpp_edge::net::relay::queue::Parcel;
+use xmpp_edge::net::relay::queue::QueuedStanza;
 use xmpp_edge::net::relay::stanza_policy::StanzaPolicy;
 use xmpp_edge::ops::counters::Ledger;
 use xmpp_edge::proto::auth::chain::{Anchors, CertReport};
@@ -270,8 +270,8 @@ impl Onlooker {
 }
 
 /// Takes in what a stanza says about a contact, and waits until the disk has it.
-async fn learn(learning: &Learning, parcel: Parcel, decides: bool) {
-    let Taken::Begins(link, _) = learning.take(parcel, decides) else {
+async fn learn(learning: &Learning, queued: QueuedStanza, decides: bool) {
+    let Taken::Begins(link, _) = learning.take(queued, decides) else {
         return;
     };
     while let Some(next) = learning.next(&link).await {
@@ -313,7 +313,7 @@ proptest! {
                                 ..Terms::default()
                             }
                             .asks_for_contacts();
-                            runtime.block_on(learn(&learning, Parcel::own(passed.write(StreamKind::Server)), decides));
+                            runtime.block_on(learn(&learning, QueuedStanza::own(passed.write(StreamKind::Server)), decides));
                         }
                         onlooker.saw(step, &policy);
                     }

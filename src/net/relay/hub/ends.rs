@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::Hub;
 use crate::net::live::log_limiter::What;
 use crate::net::live::told::Told;
-use crate::net::relay::queue::Parcel;
+use crate::net::relay::queue::QueuedStanza;
 use crate::ops::counters::Accepted;
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
@@ -32,26 +32,26 @@ impl Hub {
             let local = stanza.to.domain().clone();
             let queue = self.inbox(&local);
             // As many as were accepted, so bounded with them; a full lane loses an error, no stanza.
-            let parcel = Parcel::own(stanza.write(StreamKind::Component));
-            if queue.try_push(&lane, parcel).is_err() {
+            let queued = QueuedStanza::own(stanza.write(StreamKind::Component));
+            if queue.try_push(&lane, queued).is_err() {
                 self.ledger.count(Reason::QueueFull.code());
             }
             self.tell_of_absence(&local, &queue);
         } else {
-            self.send_out(Parcel::own(stanza.write(StreamKind::Server)));
+            self.send_out(QueuedStanza::own(stanza.write(StreamKind::Server)));
         }
     }
 
     /// Ends a stanza that cannot be carried: its sender is told, where it may be.
-    pub fn bounce(&self, parcel: Parcel, why: &Told) {
-        let Some(accepted) = parcel.accepted else {
+    pub fn bounce(&self, queued: QueuedStanza, why: &Told) {
+        let Some(accepted) = queued.accepted else {
             // An error of ours that finds no way is not answered again.
             return;
         };
         if self.is_over.load(Relaxed) {
             return accepted.dropped(Reason::Shutdown.code());
         }
-        let stanza = &parcel.stanza;
+        let stanza = &queued.stanza;
         let inward = self.context.load().rules.is_local(stanza.to.domain());
         let (local, remote, direction) = if inward {
             (stanza.to.domain(), stanza.from.domain(), Direction::Inbound)
@@ -109,12 +109,12 @@ impl Hub {
 
     /// A contact was not kept. The subscription is bounced where it decides what may pass: its
     /// answer would be refused, so better the user knows now.
-    pub(super) fn not_kept(&self, error: &StoreError, pair: &Pair, parcel: Option<Parcel>) {
+    pub(super) fn not_kept(&self, error: &StoreError, pair: &Pair, queued: Option<QueuedStanza>) {
         let reason = match error {
             StoreError::AccountFull(limit) => Reason::TooManyContacts(*limit),
             error => Reason::ContactNotKept(error.to_string()),
         };
-        let users = parcel.as_ref().map(|parcel| self.users_of(&parcel.stanza));
+        let users = queued.as_ref().map(|queued| self.users_of(&queued.stanza));
         let users = users.unwrap_or_default();
         self.ledger.count(reason.code());
         let what = What::new(Event::ContactNotKept, &reason);
@@ -129,8 +129,8 @@ impl Hub {
                 .and_more(&reason, left_out)
                 .log();
         }
-        if let Some(parcel) = parcel {
-            self.bounce(parcel, &reason.into());
+        if let Some(queued) = queued {
+            self.bounce(queued, &reason.into());
         }
     }
 }

@@ -101,10 +101,10 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn ids(parcels: Vec<Parcel>) -> Vec<String> {
-    let id = |parcel: &Parcel| parcel.stanza.element.attribute("id").unwrap().to_owned();
-    let ids = parcels.iter().map(id).collect();
-    parcels.into_iter().for_each(Parcel::delivered);
+fn ids(stanzas: Vec<QueuedStanza>) -> Vec<String> {
+    let id = |queued: &QueuedStanza| queued.stanza.element.attribute("id").unwrap().to_owned();
+    let ids = stanzas.iter().map(id).collect();
+    stanzas.into_iter().for_each(QueuedStanza::delivered);
     ids
 }
 
@@ -127,9 +127,9 @@ fn a_stanza_takes_no_shared_lock_and_looks_nobody_up() {
     let _ = took();
     let stanza = from_outside("in");
     at_once(hub.from_partner(stanza, &mut way, now));
-    let parcels = at_once(inbox.take(1));
+    let stanzas = at_once(inbox.take(1));
     assert_eq!(took(), (0, 0, 1));
-    assert_eq!(ids(parcels), ["in"]);
+    assert_eq!(ids(stanzas), ["in"]);
     // Outward: the first stanza of a link for a domain finds the way, the next ones take it.
     let mut ways = WaysOut::default();
     let stanza = from_inside(&context.rules, "out1");
@@ -139,10 +139,10 @@ fn a_stanza_takes_no_shared_lock_and_looks_nobody_up() {
     let _ = took();
     let stanza = from_inside(&context.rules, "out2");
     assert!(hub.from_gateway(stanza, &mut ways, now).is_none());
-    let parcels = at_once(queue.take(2));
+    let stanzas = at_once(queue.take(2));
     // The link asks about the pair, because a gateway may name any domain; then about the stanza.
     assert_eq!(took(), (0, 1, 2));
-    assert_eq!(ids(parcels), ["out1", "out2"]);
+    assert_eq!(ids(stanzas), ["out1", "out2"]);
     assert!(hub.ledger.balances() && hub.is_idle());
 }
 

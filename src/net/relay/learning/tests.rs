@@ -18,7 +18,13 @@ fn domain(name: &str) -> Domain {
 }
 
 /// A stanza that has passed policy, known by its id.
-fn parcel(user: &str, contact: &str, name: &str, stanza_type: Option<&str>, id: &str) -> Parcel {
+fn queued(
+    user: &str,
+    contact: &str,
+    name: &str,
+    stanza_type: Option<&str>,
+    id: &str,
+) -> QueuedStanza {
     let mut element = Element::new(Ns::CONTENT, name.to_owned())
         .with_attribute("from", format!("{user}@contoso.example"))
         .with_attribute("to", format!("{contact}@chat.example"))
@@ -33,15 +39,15 @@ fn parcel(user: &str, contact: &str, name: &str, stanza_type: Option<&str>, id: 
     let proof = handshake::prove(local, "id", "secret", &digest).unwrap();
     let stanza = from_gateway(element, &proof, &rules).unwrap();
     let stanza = permit(stanza, Remembered::default(), &rules, false).unwrap();
-    Parcel::own(stanza.write(StreamKind::Server))
+    QueuedStanza::own(stanza.write(StreamKind::Server))
 }
 
-fn subscribe(user: &str, contact: &str, id: &str) -> Parcel {
-    parcel(user, contact, "presence", Some("subscribe"), id)
+fn subscribe(user: &str, contact: &str, id: &str) -> QueuedStanza {
+    queued(user, contact, "presence", Some("subscribe"), id)
 }
 
-fn message(user: &str, contact: &str, id: &str) -> Parcel {
-    parcel(user, contact, "message", None, id)
+fn message(user: &str, contact: &str, id: &str) -> QueuedStanza {
+    queued(user, contact, "message", None, id)
 }
 
 fn on(disk: &Slow) -> (TempDir, Contacts, Arc<Learning>) {
@@ -56,7 +62,7 @@ async fn settled(learning: &Learning, user_pair: &UserPair) -> Vec<String> {
     let mut ids = Vec::new();
     while let Some(next) = learning.next(user_pair).await {
         match next {
-            Next::Carry(parcel) => ids.push(id(&parcel)),
+            Next::Carry(queued) => ids.push(id(&queued)),
             Next::Kept => {}
             Next::NotKept(error, ..) => ids.push(error.to_string()),
         }
@@ -119,7 +125,7 @@ async fn where_contacts_decide_nothing_the_stanza_does_not_wait_for_the_disk() {
         learning.take(message("anne", "bob", "2"), false),
         Taken::Goes(_)
     ));
-    let taken_back = parcel("anne", "bob", "presence", Some("unsubscribe"), "3");
+    let taken_back = queued("anne", "bob", "presence", Some("unsubscribe"), "3");
     assert!(matches!(
         learning.take(taken_back, false),
         Taken::Waits(Some(_))

@@ -7,8 +7,8 @@ use crate::proto::policy::{Partner, Rules};
 use crate::proto::stanza::{Remembered, from_gateway, permit};
 use crate::proto::xml::{Element, Ns, StreamKind};
 
-/// A parcel whose stanza is known by its id, and costs about twice as much as that.
-pub(in crate::net) fn parcel(id: &str) -> Parcel {
+/// A queued stanza that is known by its id, and costs about twice as much as that.
+pub(in crate::net) fn queued(id: &str) -> QueuedStanza {
     let domain = |name: &str| Domain::parse(name).unwrap();
     let element = Element::new(Ns::CONTENT, "message")
         .with_attribute("from", "b@contoso.example")
@@ -22,24 +22,24 @@ pub(in crate::net) fn parcel(id: &str) -> Parcel {
     let proof = handshake::prove(local, "id", "secret", &digest).unwrap();
     let stanza = from_gateway(element, &proof, &rules).unwrap();
     let stanza = permit(stanza, Remembered::default(), &rules, false).unwrap();
-    Parcel::own(stanza.write(StreamKind::Server))
+    QueuedStanza::own(stanza.write(StreamKind::Server))
 }
 
-pub(in crate::net) fn id(parcel: &Parcel) -> String {
-    parcel.stanza.element.attribute("id").unwrap().to_owned()
+pub(in crate::net) fn id(queued: &QueuedStanza) -> String {
+    queued.stanza.element.attribute("id").unwrap().to_owned()
 }
 
 fn lane(name: &str) -> Domain {
     Domain::parse(name).unwrap()
 }
 
-fn ids(parcels: &[Parcel]) -> Vec<String> {
-    parcels.iter().map(id).collect()
+fn ids(stanzas: &[QueuedStanza]) -> Vec<String> {
+    stanzas.iter().map(id).collect()
 }
 
-fn fill(queue: &Queue, parcels: &[(&str, &str)]) {
-    for (name, id) in parcels {
-        assert!(queue.try_push(&lane(name), parcel(id)).is_ok(), "{id}");
+fn fill(queue: &Queue, stanzas: &[(&str, &str)]) {
+    for (name, id) in stanzas {
+        assert!(queue.try_push(&lane(name), queued(id)).is_ok(), "{id}");
     }
 }
 
@@ -52,7 +52,7 @@ fn once<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
 }
 
 fn take_now(queue: &Queue, consumer: Consumer) -> Option<Vec<String>> {
-    once(pin!(queue.take(consumer))).map(|parcels| ids(&parcels))
+    once(pin!(queue.take(consumer))).map(|stanzas| ids(&stanzas))
 }
 
 #[test]
@@ -107,17 +107,17 @@ fn a_full_lane_refuses_or_waits_and_delays_no_other() {
     queue.attach(1);
     let long = "x".repeat(LANE_BYTES / 9);
     let mut accepted = 0;
-    while queue.try_push(&lane("a.example"), parcel(&long)).is_ok() {
+    while queue.try_push(&lane("a.example"), queued(&long)).is_ok() {
         accepted += 1;
     }
     assert_eq!(accepted, 4);
     // None is too large for an empty lane.
-    let largest = parcel(&"x".repeat(LANE_BYTES));
+    let largest = queued(&"x".repeat(LANE_BYTES));
     let other = Queue::default();
     assert!(other.try_push(&lane("c.example"), largest).is_ok());
     fill(&queue, &[("b.example", "b1")]);
     let full = lane("a.example");
-    let mut push = pin!(queue.push(&full, parcel(&long)));
+    let mut push = pin!(queue.push(&full, queued(&long)));
     assert!(once(push.as_mut()).is_none());
     // Whoever waits is woken when there is room.
     let mut taken = 0;
@@ -260,7 +260,7 @@ fn that_something_waits_for_nobody_is_told_once_until_somebody_has_come() {
 #[test]
 fn a_stanza_costs_what_it_takes_in_a_queue() {
     use crate::proto::xml::Attribute;
-    let place = 2 * size_of::<Parcel>();
+    let place = 2 * size_of::<QueuedStanza>();
     // Room for four, of which `type` and `id` are there.
     let attributes = 4 * size_of::<Attribute>();
     let taken = place + attributes;
@@ -271,7 +271,7 @@ fn a_stanza_costs_what_it_takes_in_a_queue() {
 #[test]
 fn who_waits_for_room_wakes_nobody() {
     let stock = Arc::<Stock>::default();
-    let one = parcel("m");
+    let one = queued("m");
     stock.set_limit(2 * (one.cost + OF_LANE) - 1);
     let queue = Queue::sharing(Arc::clone(&stock));
     assert!(queue.try_push(&lane("a.example"), one).is_ok());
@@ -279,7 +279,7 @@ fn who_waits_for_room_wakes_nobody() {
     let mut freed = pin!(freed);
     assert!(once(freed.as_mut()).is_none());
     let b = lane("b.example");
-    let mut waits = pin!(queue.push(&b, parcel("m")));
+    let mut waits = pin!(queue.push(&b, queued("m")));
     assert!(once(waits.as_mut()).is_none());
     assert!(once(freed.as_mut()).is_none());
 }
@@ -290,11 +290,11 @@ fn what_is_larger_than_all_room_comes_back_at_once() {
     stock.set_limit(10_000);
     let queue = Queue::sharing(Arc::clone(&stock));
     let a = lane("a.example");
-    let long = parcel(&"x".repeat(10_000));
+    let long = queued(&"x".repeat(10_000));
     assert!(matches!(once(pin!(queue.push(&a, long))), Some(Err(_))));
     // Where a reload makes the room smaller than what waits for it, too.
-    assert!(queue.try_push(&a, parcel(&"x".repeat(2_000))).is_ok());
-    let mut waits = pin!(queue.push(&a, parcel(&"x".repeat(2_000))));
+    assert!(queue.try_push(&a, queued(&"x".repeat(2_000))).is_ok());
+    let mut waits = pin!(queue.push(&a, queued(&"x".repeat(2_000))));
     assert!(once(waits.as_mut()).is_none());
     stock.set_limit(3_000);
     assert!(matches!(once(waits.as_mut()), Some(Err(_))));

@@ -5,7 +5,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::net::live::mailbox::mailbox;
-use crate::net::relay::queue::tests::parcel;
+use crate::net::relay::queue::tests::queued;
 
 /// A machine that does what it is told, and notes what it is told of.
 #[derive(Default)]
@@ -76,14 +76,14 @@ impl Side for Stands {
         self.queue.clone()
     }
 
-    fn hand_over(&self, untouched: Vec<Parcel>) {
+    fn hand_over(&self, untouched: Vec<QueuedStanza>) {
         if let Some((queue, consumer)) = &self.queue {
             queue.hand_over(*consumer, lane, untouched);
         }
     }
 }
 
-fn lane(_: &Parcel) -> Domain {
+fn lane(_: &QueuedStanza) -> Domain {
     Domain::parse("partner.example").unwrap()
 }
 
@@ -172,7 +172,7 @@ async fn what_is_queued_goes_out_once_the_stream_is_open() {
     let queue = Arc::new(Queue::default());
     let lane = Domain::parse("partner.example").unwrap();
     queue.attach(7);
-    assert!(queue.try_push(&lane, parcel("m1")).is_ok());
+    assert!(queue.try_push(&lane, queued("m1")).is_ok());
     let puppet = Puppet {
         open: true,
         ..Puppet::default()
@@ -184,7 +184,7 @@ async fn what_is_queued_goes_out_once_the_stream_is_open() {
     let mut heard = [0; 2];
     other.read_exact(&mut heard).await.unwrap();
     assert_eq!(&heard, b"m1");
-    assert!(queue.try_push(&lane, parcel("m2")).is_ok());
+    assert!(queue.try_push(&lane, queued("m2")).is_ok());
     other.read_exact(&mut heard).await.unwrap();
     assert_eq!(&heard, b"m2");
     mailbox.end(Reason::Shutdown);
@@ -220,7 +220,7 @@ impl Side for Slow {
         None
     }
 
-    fn hand_over(&self, _untouched: Vec<Parcel>) {}
+    fn hand_over(&self, _untouched: Vec<QueuedStanza>) {}
 }
 
 #[tokio::test]

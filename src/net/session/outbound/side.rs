@@ -10,7 +10,7 @@ use crate::net::edge::Edge;
 use crate::net::io::tls::{TlsFault, server_name};
 use crate::net::io::transport::Transport;
 use crate::net::live::mailbox::Mailbox;
-use crate::net::relay::queue::{Consumer, Parcel, Queue};
+use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
 use crate::net::session::driver::Side;
 use crate::net::session::journal::Journal;
 use crate::proto::auth::chain::TlsFacts;
@@ -125,7 +125,7 @@ impl Side for Dialling {
         Some((Arc::clone(self.queue.as_ref()?), id))
     }
 
-    fn hand_over(&self, untouched: Vec<Parcel>) {
+    fn hand_over(&self, untouched: Vec<QueuedStanza>) {
         if let Some((queue, consumer)) = self.queue() {
             queue.hand_over(consumer, lane_of, untouched);
         }

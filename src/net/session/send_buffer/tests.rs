@@ -1,19 +1,19 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::net::relay::queue::tests::{id, parcel};
+use crate::net::relay::queue::tests::{id, queued};
 use crate::ops::counters::Ledger;
 use crate::ops::events::Direction;
 use crate::proto::jid::Domain;
 
-fn ids(parcels: &[Parcel]) -> Vec<String> {
-    parcels.iter().map(id).collect()
+fn ids(stanzas: &[QueuedStanza]) -> Vec<String> {
+    stanzas.iter().map(id).collect()
 }
 
 fn carry(buffer: &mut SendBuffer, name: &str, bytes: &[u8]) {
     let begin = buffer.end();
     buffer.append(bytes.to_vec());
-    buffer.carries(begin, parcel(name));
+    buffer.carries(begin, queued(name));
 }
 
 /// Writes so many bytes, piece by piece as a socket would; returns them.
@@ -38,9 +38,9 @@ fn a_stanza_is_delivered_when_its_last_byte_has_left() {
     for name in ["m1", "m2"] {
         let begin = buffer.end();
         buffer.append(b"12345".to_vec());
-        let mut parcel = parcel(name);
-        parcel.accepted = Some(counters.accept(Direction::Outbound));
-        buffer.carries(begin, parcel);
+        let mut queued = queued(name);
+        queued.accepted = Some(counters.accept(Direction::Outbound));
+        buffer.carries(begin, queued);
     }
     let delivered = || ledger.total().delivered;
     assert_eq!((buffer.len(), delivered()), (10, 0));
