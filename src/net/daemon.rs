@@ -18,7 +18,7 @@ use crate::net::bounds;
 use crate::net::contacts;
 use crate::net::drained::Left;
 use crate::net::edge::{Edge, LinkSettings, Settings};
-use crate::net::guard::verifications::Questions;
+use crate::net::guard::verifications::Verifications;
 use crate::net::io::resolve::DnsResolver;
 use crate::net::io::tls::{Credential, LinkTls, TlsConfigs};
 use crate::net::live::registry::Kind;
@@ -284,7 +284,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
         message_bodies: config.log.message_bodies,
         log_addresses: config.log.addresses,
         admission: config.admission,
-        questions: Arc::new(Questions::new(
+        verifications: Arc::new(Verifications::new(
             config.admission.questions_at_once,
             config.admission.questions_at_once_per_domain,
         )),

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use crate::net::guard::admission::Door;
 use crate::net::guard::handshakes::HandshakeLimiter;
 use crate::net::guard::places::{Limits, Places};
-use crate::net::guard::verifications::Questions;
+use crate::net::guard::verifications::Verifications;
 use crate::net::io::resolve::DnsResolver;
 use crate::net::io::tls::{LinkTls, TlsConfigs};
 use crate::net::live::log_limiter::LogLimiter;
@@ -77,7 +77,7 @@ pub struct Settings {
     /// What connections may hold before they have proven anything.
     pub admission: AdmissionLimits,
     /// Bounds the questions to authoritative servers.
-    pub questions: Arc<Questions>,
+    pub verifications: Arc<Verifications>,
     /// Live streams with partners in all.
     pub connection_limit: usize,
     /// How much may wait in all queues together, in bytes.

@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The places for questions: for those who connected from where a partner is known, and for
 /// everybody else, so that no crowd that poses as a partner delays the partner itself.
 #[derive(Debug)]
-pub struct Questions {
+pub struct Verifications {
     familiar: Arc<Places<Network>>,
     strangers: Arc<Places<Network>>,
     failed: Mutex<Failed>,
@@ -43,7 +43,7 @@ pub struct Questions {
 /// failed, and is remembered.
 #[derive(Debug)]
 pub struct Asking {
-    questions: Arc<Questions>,
+    verifications: Arc<Verifications>,
     partner: Domain,
     network: Network,
     has_proven: bool,
@@ -65,7 +65,7 @@ struct Failed {
     partners: HashMap<Domain, Instant>,
 }
 
-impl Questions {
+impl Verifications {
     /// So many places; 0 stands for no limit.
     #[must_use]
     pub fn new(in_all: usize, about_one: usize) -> Self {
@@ -100,7 +100,7 @@ impl Questions {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let place = places.enter(&network, partner, rank, deadline).await?;
         Ok(Asking {
-            questions: Arc::clone(self),
+            verifications: Arc::clone(self),
             partner: partner.clone(),
             network,
             has_proven: false,
@@ -140,9 +140,9 @@ impl Asking {
     /// when it is to be given up.
     pub fn is_slow(&mut self) -> oneshot::Receiver<()> {
         self.place = None;
-        self.questions.ended(&self.partner, self.network, false);
+        self.verifications.ended(&self.partner, self.network, false);
         let (give_up, given_up) = oneshot::channel();
-        let mut slow = lock(&self.questions.slow);
+        let mut slow = lock(&self.verifications.slow);
         slow.next += 1;
         self.slow = Some(slow.next);
         let number = slow.next;
@@ -165,10 +165,10 @@ impl Asking {
 impl Drop for Asking {
     fn drop(&mut self) {
         if let Some(number) = self.slow {
-            let mut slow = lock(&self.questions.slow);
+            let mut slow = lock(&self.verifications.slow);
             slow.running.retain(|(other, _)| *other != number);
         }
-        self.questions
+        self.verifications
             .ended(&self.partner, self.network, self.has_proven);
     }
 }
@@ -203,13 +203,13 @@ mod tests {
     }
 
     async fn has_room(
-        questions: &Arc<Questions>,
+        verifications: &Arc<Verifications>,
         partner: usize,
         network: u8,
         familiar: bool,
     ) -> bool {
         let partner = domain(partner);
-        let entered = questions.enter(&partner, from(network), familiar);
+        let entered = verifications.enter(&partner, from(network), familiar);
         let soon = Duration::from_millis(1);
         timeout(soon, entered)
             .await
@@ -218,61 +218,67 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_partner_leaves_room_for_the_others() {
-        let questions = Arc::new(Questions::new(64, 16));
+        let verifications = Arc::new(Verifications::new(64, 16));
         let mut places = Vec::new();
         for network in 0..16 {
             let about = domain(0);
-            let place = questions.enter(&about, from(network), false);
+            let place = verifications.enter(&about, from(network), false);
             places.push(place.await.unwrap());
         }
-        assert!(!has_room(&questions, 0, 20, false).await);
-        assert!(has_room(&questions, 1, 20, false).await);
+        assert!(!has_room(&verifications, 0, 20, false).await);
+        assert!(has_room(&verifications, 1, 20, false).await);
         places.pop();
-        assert!(has_room(&questions, 0, 20, false).await);
+        assert!(has_room(&verifications, 0, 20, false).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_network_leaves_room_for_the_others() {
-        let questions = Arc::new(Questions::new(64, 16));
+        let verifications = Arc::new(Verifications::new(64, 16));
         let mut places = Vec::new();
         for number in 0..32 {
             let about = domain(number);
-            let place = questions.enter(&about, from(0), false);
+            let place = verifications.enter(&about, from(0), false);
             places.push(place.await.unwrap());
         }
-        assert!(!has_room(&questions, 33, 0, false).await);
-        assert!(has_room(&questions, 33, 1, false).await);
+        assert!(!has_room(&verifications, 33, 0, false).await);
+        assert!(has_room(&verifications, 33, 1, false).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_crowd_that_poses_as_a_partner_does_not_delay_it() {
-        let questions = Arc::new(Questions::new(2, 2));
+        let verifications = Arc::new(Verifications::new(2, 2));
         let crowd = domain(0);
         let _places = [
-            questions.enter(&crowd, from(0), false).await.unwrap(),
-            questions.enter(&crowd, from(1), false).await.unwrap(),
+            verifications.enter(&crowd, from(0), false).await.unwrap(),
+            verifications.enter(&crowd, from(1), false).await.unwrap(),
         ];
-        assert!(!has_room(&questions, 0, 2, false).await);
-        assert!(!has_room(&questions, 1, 2, false).await);
-        assert!(has_room(&questions, 0, 2, true).await);
-        assert!(has_room(&questions, 1, 2, true).await);
+        assert!(!has_room(&verifications, 0, 2, false).await);
+        assert!(!has_room(&verifications, 1, 2, false).await);
+        assert!(has_room(&verifications, 0, 2, true).await);
+        assert!(has_room(&verifications, 1, 2, true).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_fails_often_waits_behind_what_never_failed() {
-        let questions = Arc::new(Questions::new(2, 2));
-        questions.ended(&domain(0), Network::of(from(0)), false);
+        let verifications = Arc::new(Verifications::new(2, 2));
+        verifications.ended(&domain(0), Network::of(from(0)), false);
         let taken = [
-            questions.enter(&domain(7), from(7), false).await.unwrap(),
-            questions.enter(&domain(8), from(8), false).await.unwrap(),
+            verifications
+                .enter(&domain(7), from(7), false)
+                .await
+                .unwrap(),
+            verifications
+                .enter(&domain(8), from(8), false)
+                .await
+                .unwrap(),
         ];
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut waiting = tokio::task::JoinSet::new();
         // The same network, then the same partner, then somebody new.
         for (partner, network) in [(1, 0), (0, 1), (2, 2)] {
-            let (questions, order) = (Arc::clone(&questions), Arc::clone(&order));
+            let (verifications, order) = (Arc::clone(&verifications), Arc::clone(&order));
             waiting.spawn(async move {
-                let place = questions
+                let place = verifications
                     .enter(&domain(partner), from(network), false)
                     .await;
                 order.lock().unwrap().push(partner);
@@ -289,32 +295,32 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn slow_questions_make_room_and_the_oldest_is_given_up() {
-        let questions = Arc::new(Questions::new(1, 1));
+        let verifications = Arc::new(Verifications::new(1, 1));
         let mut slow = Vec::new();
         for number in 0..MOST_SLOW {
             let about = domain(number);
-            let mut asking = questions.enter(&about, from(1), false).await.unwrap();
+            let mut asking = verifications.enter(&about, from(1), false).await.unwrap();
             let given_up = asking.is_slow();
             slow.push((asking, given_up));
         }
-        assert!(has_room(&questions, 1000, 2, false).await);
+        assert!(has_room(&verifications, 1000, 2, false).await);
         let (_, first) = &mut slow[0];
         assert!(first.try_recv().is_err(), "there is room for it");
         let about = domain(MOST_SLOW);
-        let mut asking = questions.enter(&about, from(1), false).await.unwrap();
+        let mut asking = verifications.enter(&about, from(1), false).await.unwrap();
         let _given_up = asking.is_slow();
         assert_eq!(slow[0].1.try_recv(), Ok(()));
         assert!(slow[1].1.try_recv().is_err());
         drop((slow, asking));
-        assert!(questions.slow.lock().unwrap().running.is_empty());
+        assert!(verifications.slow.lock().unwrap().running.is_empty());
     }
 
     #[test]
     fn so_many_failures_are_remembered() {
-        let questions = Questions::new(0, 0);
+        let verifications = Verifications::new(0, 0);
         for number in 0..3 * MOST {
-            questions.ended(&domain(number), Network::of(from(0)), false);
+            verifications.ended(&domain(number), Network::of(from(0)), false);
         }
-        assert!(questions.failed.lock().unwrap().partners.len() <= MOST);
+        assert!(verifications.failed.lock().unwrap().partners.len() <= MOST);
     }
 }

@@ -152,8 +152,8 @@ fn lane_of(queued: &QueuedStanza) -> Domain {
 /// from where that partner has proven itself before, or for a stranger.
 pub async fn ask(edge: Arc<Edge>, question: Question, from: IpAddr, is_familiar: bool) -> Answer {
     let account = edge.context().rules.account_of(&question.pair.remote);
-    let questions = Arc::clone(&edge.settings.load().questions);
-    let Ok(mut place) = questions.enter(&account, from, is_familiar).await else {
+    let verifications = Arc::clone(&edge.settings.load().verifications);
+    let Ok(mut place) = verifications.enter(&account, from, is_familiar).await else {
         return Answer::unreachable(question, &Reason::TooManyPending);
     };
     let (told, mut answers) = mpsc::channel(1);
