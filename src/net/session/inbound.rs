@@ -16,8 +16,8 @@ use crate::net::live::registry::{Kind, Registered};
 use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
 use crate::net::relay::ways::WayIn;
 use crate::net::session::driver::{Driver, Side, now};
-use crate::net::session::journal::Journal;
 use crate::net::session::outbound;
+use crate::net::session::stream_log::StreamLog;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::auth::dialback::Answer;
 use crate::proto::codes::Code;
@@ -35,12 +35,12 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
     let registered = edge.registry.register(Kind::Inbound, mailbox.0.clone());
     let ledger = Arc::clone(&edge.ledger);
     let log_limiter = Arc::clone(&edge.log_limiter);
-    let journal = Journal::inbound(ledger, log_limiter, registered.id(), address);
+    let stream_log = StreamLog::inbound(ledger, log_limiter, registered.id(), address);
     let machine = Inbound::new(edge.context(), ids, now());
     let context = edge.context.subscribe();
     let side = Receiving {
         edge,
-        journal,
+        stream_log,
         admitted,
         registered,
         ways: Vec::new(),
@@ -49,13 +49,13 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
     let driver =
         Driver::new(Transport::Clear(stream), machine, side, mailbox, context).with_stall(stall);
     let ended = Box::pin(driver.run()).await;
-    ended.side.journal.end(&ended.reason);
+    ended.side.stream_log.end(&ended.reason);
 }
 
 /// What becomes of a partner's stanzas and questions.
 struct Receiving {
     edge: Arc<Edge>,
-    journal: Journal,
+    stream_log: StreamLog,
     admitted: Admitted,
     registered: Registered,
     /// The ways of the pairs that are proven, in their order. What is no stanza is charged to the
@@ -120,7 +120,7 @@ impl Side for Receiving {
             } => {
                 let users = self.edge.hub.told(*users);
                 let between = (pair.as_deref(), &users);
-                self.journal
+                self.stream_log
                     .stanza_refused(&reason, between, answer.is_some());
                 if let Some(answer) = answer {
                     self.edge.hub.answer(*answer);
@@ -158,7 +158,7 @@ impl Side for Receiving {
                 if let Record::DialbackAnswered { valid: true, .. } = record {
                     self.admitted.vouch();
                 }
-                self.journal.record(record, &self.edge);
+                self.stream_log.record(record, &self.edge);
             }
             Output::Ask(question) => {
                 let asked = self.admitted.ask(&self.edge.settings.load().admission);

@@ -5,6 +5,6 @@ pub mod continuity;
 pub mod driver;
 pub mod gateway;
 pub mod inbound;
-pub mod journal;
 pub mod outbound;
 pub mod send_buffer;
+pub mod stream_log;

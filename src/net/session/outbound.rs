@@ -34,7 +34,7 @@ use crate::net::live::told::Told;
 use crate::net::relay::queue::{Queue, QueuedStanza};
 use crate::net::relay::routes::Wish;
 use crate::net::session::driver::{Driver, Ended, now};
-use crate::net::session::journal::{Charged, Journal};
+use crate::net::session::stream_log::{Charged, StreamLog};
 use crate::proto::auth::Pair;
 use crate::proto::auth::dialback::{Answer, Question, Verdict};
 use crate::proto::codes::Mark;
@@ -97,9 +97,9 @@ async fn carry_once(
         .enter(user, &account, Rank::First, soon)
         .await
         .map_err(|NoPlace| Reason::TooManyDials)?;
-    let side = |journal| Dialling {
+    let side = |stream_log| Dialling {
         edge: Arc::clone(edge),
-        journal,
+        stream_log,
         queue: Some(Arc::clone(queue)),
         opened: None,
         told: None,
@@ -161,9 +161,9 @@ pub async fn ask(edge: Arc<Edge>, question: Question, from: IpAddr, is_familiar:
     // Ends with whoever asks, but once the answer is there the stream is closed without hurry.
     let mut reaching = JoinSet::new();
     reaching.spawn(async move {
-        let side = |journal| Dialling {
+        let side = |stream_log| Dialling {
             edge: Arc::clone(&its_edge),
-            journal,
+            stream_log,
             queue: None,
             opened: None,
             told: Some(told.clone()),
@@ -235,7 +235,7 @@ async fn reach(
     pair: &Pair,
     (purpose, charged): (&Purpose, Charged),
     deadline: Instant,
-    side: impl Fn(Journal) -> Dialling,
+    side: impl Fn(StreamLog) -> Dialling,
 ) -> Result<Reached, Told> {
     // Policy is asked before anything leaves this host.
     let (partner, known) = permitted(edge, pair)?;
@@ -411,7 +411,7 @@ impl Attempt<'_> {
         &self,
         stream: TcpStream,
         address: SocketAddr,
-        side: impl Fn(Journal) -> Dialling,
+        side: impl Fn(StreamLog) -> Dialling,
     ) -> Result<Outcome, Reason> {
         let edge = self.edge;
         let ids = fresh_ids().map_err(|error| Reason::Transport(error.to_string()))?;
@@ -428,7 +428,7 @@ impl Attempt<'_> {
             let limit = edge.settings.load().connection_limit;
             registered.claim(&self.pair.remote, &edge.context().rules, limit)?;
         }
-        let journal = Journal::outbound(
+        let stream_log = StreamLog::outbound(
             Arc::clone(&edge.ledger),
             Arc::clone(&edge.log_limiter),
             registered.id(),
@@ -448,7 +448,7 @@ impl Attempt<'_> {
         let (say, word) = oneshot::channel();
         let side = Dialling {
             outcome: Some(say),
-            ..side(journal)
+            ..side(stream_log)
         };
         let transport = Transport::Clear(stream);
         let driver = Driver::new(transport, machine, side, mailbox, edge.context.subscribe())
@@ -456,7 +456,7 @@ impl Attempt<'_> {
         let mut running = JoinSet::new();
         running.spawn(async move {
             let mut ended = Box::pin(driver.run()).await;
-            ended.side.end_is_told = ended.side.journal.end(&ended.reason);
+            ended.side.end_is_told = ended.side.stream_log.end(&ended.reason);
             drop(registered);
             ended
         });

@@ -12,7 +12,7 @@ use crate::net::io::transport::Transport;
 use crate::net::live::mailbox::Mailbox;
 use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
 use crate::net::session::driver::Side;
-use crate::net::session::journal::Journal;
+use crate::net::session::stream_log::StreamLog;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::auth::dialback::Answer;
 use crate::proto::codes::Code;
@@ -23,7 +23,7 @@ use crate::proto::stream::{Output, Record};
 /// What a stream of ours has come to.
 pub(super) struct Dialling {
     pub(super) edge: Arc<Edge>,
-    pub(super) journal: Journal,
+    pub(super) stream_log: StreamLog,
     /// What waits to be carried; `None` on a stream that only asks.
     pub(super) queue: Option<Arc<Queue>>,
     /// The consumer number, and since when the stream is open.
@@ -70,7 +70,7 @@ impl Side for Dialling {
         match output {
             Output::Authenticated(pair) => {
                 if let Some(queue) = &self.queue {
-                    let id = self.journal.stream();
+                    let id = self.stream_log.stream();
                     queue.attach(id);
                     self.opened = Some((id, Instant::now()));
                     self.edge.hub.opened(&pair, mailbox.clone());
@@ -96,11 +96,11 @@ impl Side for Dialling {
                 {
                     self.external_refused = true;
                 }
-                self.journal.record(record, &self.edge);
+                self.stream_log.record(record, &self.edge);
             }
             Output::Pace => {
                 self.edge.ledger.count(Code::PACED_ELEMENTS);
-                if let Some(remote) = self.journal.remote() {
+                if let Some(remote) = self.stream_log.remote() {
                     let standing = self.edge.hub.standing(remote);
                     self.edge.hub.pace(&standing, now).await;
                 }

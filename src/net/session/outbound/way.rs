@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::net::edge::Edge;
 use crate::net::live::log_limiter::{Known, What};
 use crate::net::live::told::Told;
-use crate::net::session::journal::Charged;
+use crate::net::session::stream_log::Charged;
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
 use crate::proto::discover::Target;

@@ -18,9 +18,9 @@ use crate::proto::policy::{Method, Reason};
 use crate::proto::stanza::Users;
 use crate::proto::stream::Record;
 
-/// The journal of one stream.
+/// The log of one stream.
 #[derive(Debug)]
-pub struct Journal {
+pub struct StreamLog {
     ledger: Arc<Ledger>,
     log_limiter: Arc<LogLimiter>,
     stream: u64,
@@ -76,8 +76,8 @@ impl Charged {
     }
 }
 
-impl Journal {
-    /// Begins the journal of a stream that somebody opened.
+impl StreamLog {
+    /// Begins the log of a stream that somebody opened.
     #[must_use]
     pub fn inbound(
         ledger: Arc<Ledger>,
@@ -95,7 +95,7 @@ impl Journal {
         )
     }
 
-    /// Begins the journal of a stream that we opened, for a pair and to a partner, on somebody's
+    /// Begins the log of a stream that we opened, for a pair and to a partner, on somebody's
     /// account.
     #[must_use]
     pub fn outbound(
@@ -119,7 +119,7 @@ impl Journal {
         (charged, about): (Charged, Option<(Pair, Known)>),
     ) -> Self {
         let (pair, partner) = about.unzip();
-        let journal = Self {
+        let stream_log = Self {
             ledger,
             log_limiter,
             stream,
@@ -133,8 +133,8 @@ impl Journal {
             method: None,
             tls: None,
         };
-        journal.line(Event::StreamOpened).log();
-        journal
+        stream_log.line(Event::StreamOpened).log();
+        stream_log
     }
 
     /// The number of the stream in this process.
