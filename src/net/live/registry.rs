@@ -229,7 +229,7 @@ impl Registered {
     ///
     /// # Errors
     /// The limit that is reached; then it is not counted.
-    pub fn claim(&self, remote: &Domain, rules: &Rules, limit: usize) -> Result<(), Reason> {
+    pub fn take_room(&self, remote: &Domain, rules: &Rules, limit: usize) -> Result<(), Reason> {
         let account = rules.account_of(remote);
         let mut state = self.registry.lock();
         let own = state.live.get(&self.id);

@@ -151,7 +151,7 @@ impl Side for Receiving {
                     is_listed: rules.listed_as(&pair.remote).is_some(),
                 }));
                 let limit = self.edge.settings.load().connection_limit;
-                self.registered.claim(&pair.remote, rules, limit)?;
+                self.registered.take_room(&pair.remote, rules, limit)?;
             }
             Output::Record(record) => {
                 // Only a partner that we dialled can know a key of ours.

@@ -426,7 +426,7 @@ impl Attempt<'_> {
         // A question is short, and whoever waits for its answer is counted already.
         if matches!(self.purpose, Purpose::Carry) {
             let limit = edge.settings.load().connection_limit;
-            registered.claim(&self.pair.remote, &edge.context().rules, limit)?;
+            registered.take_room(&self.pair.remote, &edge.context().rules, limit)?;
         }
         let stream_log = StreamLog::outbound(
             Arc::clone(&edge.ledger),

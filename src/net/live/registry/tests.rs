@@ -22,7 +22,7 @@ fn stream(registry: &Arc<Registry>, rules: &Rules, pairs: usize) -> Result<Regis
     let registered = registry.register(Kind::Outbound, mailbox().0);
     for number in 0..pairs {
         let remote = domain(&format!("x{number}.a.example"));
-        registered.claim(&remote, rules, usize::MAX)?;
+        registered.take_room(&remote, rules, usize::MAX)?;
     }
     Ok(registered)
 }
@@ -45,7 +45,7 @@ fn a_proof_costs_the_same_however_many_pairs_there_are() {
         let one = registry.register(Kind::Inbound, mailbox().0);
         let remote = domain("y.a.example");
         registry.has_room(&remote, &rules, usize::MAX).unwrap();
-        one.claim(&remote, &rules, usize::MAX).unwrap();
+        one.take_room(&remote, &rules, usize::MAX).unwrap();
         one.probe_older(&remote, &rules);
         counted::taken().0
     };
@@ -73,7 +73,7 @@ fn a_stream_counts_once_for_a_partner_and_as_long_as_it_lives() {
     assert_eq!(limit(registry.has_room(&remote, &rules, 2)), Some(0));
     assert_eq!(limit(stream(&registry, &rules, 1)), Some(2));
     // A stream that counts already may prove more.
-    assert_eq!(limit(one.claim(&remote, &rules, 9)), None);
+    assert_eq!(limit(one.take_room(&remote, &rules, 9)), None);
     let stranger = domain("b.example");
     assert_eq!(limit(registry.has_room(&stranger, &rules, 9)), None);
     drop(other);
@@ -89,7 +89,7 @@ fn a_reload_finds_out_anew_whose_the_streams_are() {
     for name in ["x.a.example", "y.a.example", "x.a.example"] {
         let (mailbox, incoming) = mailbox();
         let registered = registry.register(Kind::Outbound, mailbox);
-        registered.claim(&domain(name), &before, 9).unwrap();
+        registered.take_room(&domain(name), &before, 9).unwrap();
         inside.push((registered, incoming));
     }
     let mut partner = Partner::new(domain("x.a.example"));
