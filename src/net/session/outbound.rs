@@ -6,8 +6,8 @@
 //!                                              └► target 2 …        none left: bounce, back off
 //! ```
 
+mod dial_log;
 mod side;
-mod way;
 
 use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
@@ -20,8 +20,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout_at};
 
+use self::dial_log::DialLog;
 use self::side::Dialling;
-use self::way::Way;
 use crate::net::edge::{Edge, Wanted, fresh_ids, jitter};
 use crate::net::guard::places::{NoPlace, Rank};
 use crate::net::guard::verifications::SLOW;
@@ -244,7 +244,7 @@ async fn reach(
         let rules = &edge.context().rules;
         edge.registry.has_room(&pair.remote, rules, limit)?;
     }
-    let way = Way {
+    let dial_log = DialLog {
         edge,
         pair,
         partner: &known,
@@ -257,7 +257,7 @@ async fn reach(
     let places = places(edge, pair, &partner, effort);
     let places = timeout_at(deadline.into(), places).await;
     let places = places.unwrap_or(Err(NO_DNS));
-    let places = places.map_err(|reason| way.failed(edge.registry.number(), None, reason))?;
+    let places = places.map_err(|reason| dial_log.failed(edge.registry.number(), None, reason))?;
     let mut failure = None;
     let to_each = effort.to_each(&places);
     for target in places {
@@ -274,7 +274,7 @@ async fn reach(
                     Ok(connected) => connected,
                     Err(reason) => {
                         edge.ledger.count(reason.code());
-                        let why = way.failed(number, None, reason);
+                        let why = dial_log.failed(number, None, reason);
                         failure.get_or_insert(why);
                         break;
                     }
@@ -300,7 +300,7 @@ async fn reach(
             let dialback = partner.methods().contains(Method::TlsDialback);
             let again = try_external && external_refused && dialback;
             // A stream that was spoken on says more than a connection that was refused.
-            failure = Some(way.failed(number, there, reason));
+            failure = Some(dial_log.failed(number, there, reason));
             if !again {
                 break;
             }

@@ -11,8 +11,8 @@ use crate::proto::auth::Pair;
 use crate::proto::discover::Target;
 use crate::proto::policy::Reason;
 
-/// Whom a way is to lead to.
-pub(super) struct Way<'a> {
+/// Whom a way to a partner is to lead to.
+pub(super) struct DialLog<'a> {
     pub(super) edge: &'a Edge,
     pub(super) pair: &'a Pair,
     pub(super) partner: &'a Known,
@@ -20,7 +20,7 @@ pub(super) struct Way<'a> {
     pub(super) charged: Charged,
 }
 
-impl Way<'_> {
+impl DialLog<'_> {
     /// Writes a line about a step that failed, unless there were many lately: the one line that has
     /// the words. `met` is the server that was spoken to, if any was.
     pub(super) fn failed(
