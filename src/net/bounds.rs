@@ -12,7 +12,7 @@ use crate::net::io::transport::READ_BYTES;
 use crate::net::live::log_limiter::LogLimiter;
 use crate::net::relay::backoff::Backoff;
 use crate::net::relay::learning;
-use crate::net::relay::routes::Routes;
+use crate::net::relay::pair_queues::PairQueues;
 use crate::net::relay::ways::WaysOut;
 use crate::net::session::driver::OUT_BYTES;
 use crate::net::session::send_buffer::CHUNK;
@@ -126,7 +126,7 @@ pub fn rows(config: &Config, processors: usize) -> Vec<Row> {
             Some(config.domains.len()),
             stream,
         ),
-        one(Users, "ways out", Routes::BYTES),
+        one(Users, "ways out", PairQueues::BYTES),
         row(
             Users,
             "what links remember of users and domains",

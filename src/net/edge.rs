@@ -17,7 +17,7 @@ use crate::net::io::tls::{LinkTls, TlsConfigs};
 use crate::net::live::log_limiter::LogLimiter;
 use crate::net::live::registry::Registry;
 use crate::net::relay::hub::Hub;
-use crate::net::relay::routes::Wish;
+use crate::net::relay::pair_queues::Wish;
 use crate::ops::counters::Ledger;
 use crate::proto::auth::chain::TlsVersion;
 use crate::proto::auth::handshake::LinkSecret;

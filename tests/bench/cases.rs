@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use xmpp_edge::net::relay::hub::Hub;
-use xmpp_edge::net::relay::routes::Wish;
+use xmpp_edge::net::relay::pair_queues::Wish;
 use xmpp_edge::net::relay::ways::WaysOut;
 use xmpp_edge::ops::counters::Ledger;
 use xmpp_edge::proto::auth::handshake::{self, LinkSecret};

@@ -18,9 +18,9 @@ use crate::net::live::log_limiter::{Known, LogLimiter, What};
 use crate::net::live::mailbox::Mailbox;
 use crate::net::relay::backoff::Backoff;
 use crate::net::relay::learning::{Learning, Next, Taken};
+use crate::net::relay::pair_queues::{PairQueues, Wish};
 use crate::net::relay::partners::{Partners, Standing};
 use crate::net::relay::queue::{NotQueued, Queue, QueuedStanza};
-use crate::net::relay::routes::{Routes, Wish};
 use crate::net::relay::stanza_policy::StanzaPolicy;
 use crate::net::relay::stock::Stock;
 use crate::net::relay::ways::{WayIn, WayOut, WaysOut};
@@ -54,7 +54,7 @@ pub struct Hub {
     /// Partners that are not to be tried now.
     pub backoff: Backoff,
     inward: Mutex<HashMap<Domain, Arc<Queue>>>,
-    outward: Routes,
+    outward: PairQueues,
     /// The room for all that waits for gateways.
     inward_stock: Arc<Stock>,
     /// The room for all that waits for partners.
@@ -85,7 +85,7 @@ impl Hub {
             is_over: AtomicBool::new(false),
             backoff: Backoff::default(),
             inward: Mutex::default(),
-            outward: Routes::new(wanted, Arc::clone(&outward_stock)),
+            outward: PairQueues::new(wanted, Arc::clone(&outward_stock)),
             inward_stock: Arc::default(),
             outward_stock,
         }

@@ -6,9 +6,9 @@
 pub mod backoff;
 pub mod hub;
 pub mod learning;
+pub mod pair_queues;
 pub mod partners;
 pub mod queue;
-pub mod routes;
 pub mod stanza_policy;
 pub mod stock;
 pub mod ways;

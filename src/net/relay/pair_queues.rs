@@ -16,13 +16,13 @@ use crate::proto::jid::BareJid;
 use crate::proto::policy::Reason;
 
 /// How many pairs may have a way out, open or wanted, at the same time.
-pub const MAX_ROUTES: usize = 8192;
+pub const MAX_PAIRS: usize = 8192;
 
 /// The pairs that have a way out. A pair without one gets it with its first stanza: the dialler is
 /// told, and gives the way up when its stream has ended.
 #[derive(Debug)]
-pub struct Routes {
-    routes: Mutex<HashMap<Pair, Route>>,
+pub struct PairQueues {
+    pairs: Mutex<HashMap<Pair, PairQueue>>,
     /// Pairs that need a stream; the dialler listens.
     wanted: mpsc::Sender<Wish>,
     stock: Arc<Stock>,
@@ -40,21 +40,21 @@ pub struct Wish {
 }
 
 #[derive(Debug)]
-struct Route {
+struct PairQueue {
     queue: Arc<Queue>,
     /// The open stream, once there is one.
     stream: Option<Mailbox>,
 }
 
-impl Routes {
+impl PairQueues {
     /// What they take in memory at most, in bytes, without what waits: two names and a queue each.
-    pub const BYTES: usize = MAX_ROUTES * (2 << 10);
+    pub const BYTES: usize = MAX_PAIRS * (2 << 10);
 
     /// Without any; wishes for streams go to `wanted`, and what waits shares the room of `stock`.
     #[must_use]
     pub fn new(wanted: mpsc::Sender<Wish>, stock: Arc<Stock>) -> Self {
         Self {
-            routes: Mutex::default(),
+            pairs: Mutex::default(),
             wanted,
             stock,
         }
@@ -76,9 +76,9 @@ impl Routes {
         };
         let full = |queued| Box::new((queued, Reason::QueueFull.into()));
         let not_queued = |back: NotQueued| full(back.into_stanza());
-        let mut routes = self.lock();
-        if let Some(route) = routes.get(&pair) {
-            let queue = Arc::clone(&route.queue);
+        let mut pairs = self.lock();
+        if let Some(pair_queue) = pairs.get(&pair) {
+            let queue = Arc::clone(&pair_queue.queue);
             return match queue.try_push(&pair.remote, queued) {
                 Ok(()) => Ok(queue),
                 Err(back) => Err(not_queued(back)),
@@ -87,11 +87,11 @@ impl Routes {
         if let Some(why) = backoff.refusal(&pair.remote, Instant::now()) {
             return Err(Box::new((queued, why)));
         }
-        if routes.len() >= MAX_ROUTES {
+        if pairs.len() >= MAX_PAIRS {
             return Err(Box::new((queued, Reason::TooManyDials.into())));
         }
         let user = queued.stanza.from.normal_bare();
-        // A route that the dialler never heard of would wait for ever.
+        // A pair that the dialler never heard of would wait for ever.
         let Ok(place) = self.wanted.try_reserve() else {
             return Err(full(queued));
         };
@@ -102,33 +102,33 @@ impl Routes {
             queue: Arc::clone(&queue),
             user,
         });
-        let route = Route {
+        let pair_queue = PairQueue {
             queue: Arc::clone(&queue),
             stream: None,
         };
-        routes.insert(pair, route);
+        pairs.insert(pair, pair_queue);
         outcome.map(|()| queue).map_err(not_queued)
     }
 
     /// A pair's stream is open.
     pub fn opened(&self, pair: &Pair, stream: Mailbox) {
-        if let Some(route) = self.lock().get_mut(pair) {
-            route.stream = Some(stream);
+        if let Some(pair_queue) = self.lock().get_mut(pair) {
+            pair_queue.stream = Some(stream);
         }
     }
 
     /// Gives a pair's way out up, unless something waits for it again; whether it is gone.
     #[must_use]
     pub fn finished(&self, pair: &Pair) -> bool {
-        let mut routes = self.lock();
-        match routes.get_mut(pair) {
+        let mut pairs = self.lock();
+        match pairs.get_mut(pair) {
             // Whoever has put stanzas in before may know the queue still.
-            Some(route) if !route.queue.close_if_empty() => {
-                route.stream = None;
+            Some(pair_queue) if !pair_queue.queue.close_if_empty() => {
+                pair_queue.stream = None;
                 false
             }
             _ => {
-                routes.remove(pair);
+                pairs.remove(pair);
                 true
             }
         }
@@ -137,24 +137,26 @@ impl Routes {
     /// Tells the pair's stream that its ping was answered; false if it waits for no such answer.
     #[must_use]
     pub fn pong(&self, pair: &Pair, id: &str) -> bool {
-        let routes = self.lock();
-        let stream = routes.get(pair).and_then(|route| route.stream.as_ref());
+        let pairs = self.lock();
+        let stream = pairs
+            .get(pair)
+            .and_then(|pair_queue| pair_queue.stream.as_ref());
         stream.is_some_and(|stream| stream.pong(id))
     }
 
     /// Every queue.
     #[must_use]
     pub fn queues(&self) -> Vec<Arc<Queue>> {
-        let routes = self.lock();
-        routes
+        let pairs = self.lock();
+        pairs
             .values()
-            .map(|route| Arc::clone(&route.queue))
+            .map(|pair_queue| Arc::clone(&pair_queue.queue))
             .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Pair, Route>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Pair, PairQueue>> {
         #[cfg(test)]
         crate::ops::counted::shared_lock();
-        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
