@@ -33,8 +33,8 @@ const EXAMPLES: &str = "\
 Examples:
   xmpp-edge contacts list
   xmpp-edge contacts list --format json | jq -r '.contacts[].remote'
-  xmpp-edge contacts add anne@contoso.com bob@chat.example
-  xmpp-edge contacts remove anne@contoso.com bob@chat.example
+  xmpp-edge contacts add anne@contoso.example bob@chat.example
+  xmpp-edge contacts remove anne@contoso.example bob@chat.example
 
 Exit status:
    0  it went well, whether anything had to be changed or not
@@ -60,7 +60,7 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct Pair {
-    /// The user here, such as anne@contoso.com
+    /// The user here, such as anne@contoso.example
     local: String,
     /// The user at the partner's, such as bob@chat.example
     remote: String,

@@ -26,7 +26,7 @@ pub(super) fn read(root: &Section<'_>, locals: &[Item<Domain>]) -> (Access, usiz
 /// A user of one of the local domains.
 fn user(section: &Section<'_>, text: &Item<String>, locals: &[Item<Domain>]) -> Option<Jid> {
     let problem = |code, message| {
-        let hint = "write the address of a local user, as \"ceo@contoso.com\"";
+        let hint = "write the address of a local user, as \"ceo@contoso.example\"";
         section
             .findings
             .add(Problem::error(code, &text.place, message, hint));

@@ -68,7 +68,7 @@ fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
     };
     let root = Section::root(&source, findings, &table);
 
-    root.require("domains", "[\"contoso.com\"]");
+    root.require("domains", "[\"contoso.example\"]");
     let locals = sections::domains(&root).unwrap_or_default();
     let named = root.text("state-directory");
     let state_directory = named.as_ref().map_or_else(

@@ -141,7 +141,7 @@ fn identities(root: &Section<'_>, locals: &[Item<Domain>], now: UnixTime) -> (Cl
     let mut claims = Claims::new();
     let mut shown = Vec::new();
     for section in root.sections("identity") {
-        section.require("domains", "[\"eu.contoso.com\"]");
+        section.require("domains", "[\"eu.contoso.example\"]");
         let domains = super::sections::domains(&section).unwrap_or_default();
         let certified = certificate::read(&section, now);
         let mut own = Vec::new();

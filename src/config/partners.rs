@@ -132,7 +132,7 @@ fn is_of_rooms(pattern: &DomainPattern) -> bool {
 fn entry(section: &Section<'_>, defaults: &Terms, now: UnixTime) -> Option<Entry> {
     let findings = section.findings;
     let mark = findings.len();
-    let primary_text = section.required_text("primary-domain", "fabrikam.com");
+    let primary_text = section.required_text("primary-domain", "fabrikam.example");
     let primary = primary_text
         .as_ref()
         .and_then(|text| sections::domain(section, text));
@@ -143,7 +143,7 @@ fn entry(section: &Section<'_>, defaults: &Terms, now: UnixTime) -> Option<Entry
         .into_iter()
         .filter_map(|text| Some((pattern(section, &text)?, text.place)))
         .collect();
-    let hint = "write a name or address and a port: \"xmpp.fabrikam.com:5269\"";
+    let hint = "write a name or address and a port: \"xmpp.fabrikam.example:5269\"";
     let texts = section.texts("route");
     let route = section.parse_each(texts, "bad-route", hint, value::host_port);
     let settled = settle(section, defaults, now);
@@ -235,7 +235,7 @@ fn pattern(section: &Section<'_>, text: &Item<String>) -> Option<DomainPattern> 
             "bad-domain",
             &text.place,
             format!("\"{}\" covers far more than one partner", text.value),
-            "put at least two labels after the wildcard: \"*.fabrikam.com\"",
+            "put at least two labels after the wildcard: \"*.fabrikam.example\"",
         ));
         return None;
     }

@@ -19,7 +19,7 @@ use crate::proto::policy::DialLimits;
 
 /// The list `domains`, each once.
 pub(super) fn domains(section: &Section<'_>) -> Option<Vec<Item<Domain>>> {
-    let texts = section.some_texts("domains", "contoso.com")?;
+    let texts = section.some_texts("domains", "contoso.example")?;
     let mut domains: Vec<Item<Domain>> = Vec::new();
     for text in texts.value {
         let Some(domain) = domain(section, &text) else {
@@ -51,9 +51,9 @@ pub(super) fn domain(section: &Section<'_>, text: &Item<String>) -> Option<Domai
         Ok(domain) => Some(domain),
         Err(error) => {
             let hint = if text.value.contains('*') {
-                "a wildcard stands only in additional-domains, as the first label: \"*.fabrikam.com\""
+                "a wildcard stands only in additional-domains, as the first label: \"*.fabrikam.example\""
             } else {
-                "write a domain such as \"contoso.com\", without user, port or slash"
+                "write a domain such as \"contoso.example\", without user, port or slash"
             };
             section.findings.add(Problem::error(
                 "bad-domain",

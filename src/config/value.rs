@@ -164,13 +164,16 @@ mod tests {
     #[test]
     fn hosts_with_ports() {
         for (text, want) in [
-            ("xmpp.fabrikam.com:5269", Some("xmpp.fabrikam.com:5269")),
+            (
+                "xmpp.fabrikam.example:5269",
+                Some("xmpp.fabrikam.example:5269"),
+            ),
             ("192.0.2.1:5269", Some("192.0.2.1:5269")),
             ("[2001:db8::0:1]:5269", Some("[2001:db8::1]:5269")),
             ("2001:db8::1:5269", None),
-            ("xmpp.fabrikam.com", None),
-            ("xmpp.fabrikam.com:0", None),
-            ("xmpp.fabrikam.com:65536", None),
+            ("xmpp.fabrikam.example", None),
+            ("xmpp.fabrikam.example:0", None),
+            ("xmpp.fabrikam.example:65536", None),
             (":5269", None),
             ("[::1:5269", None),
         ] {

@@ -65,9 +65,9 @@ fn instructions(screen: Screen, stage: &Stage) {
         ),
         (
             "Be the gateway yourself (XEP-0114; the newest link takes over):",
-            "pip install slixmpp\n\
-             python3 component.py bob@fabrikam.example Hello\n\
-             python3 component.py sid@stranger.example Hello"
+            "python3 -m venv venv && venv/bin/pip install slixmpp\n\
+             venv/bin/python component.py bob@fabrikam.example Hello\n\
+             venv/bin/python component.py sid@stranger.example Hello"
                 .to_owned(),
         ),
         (

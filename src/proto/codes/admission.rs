@@ -5,19 +5,19 @@ use super::{CONSTRAINT, Code, rows};
 rows! {
     UNAUTHENTICATED_LIMIT = "unauthenticated-limit", Peer, Accept, [Limit],
         "As many unauthenticated connections are open, in all, as may be.",
-        "If they are partners after an outage, wait or raise the key; if they are strangers, see \
+        "If they are partners after an outage, wait or raise this limit under `[admission]`; if they are strangers, see \
          where they come from.",
         stream: Some("resource-constraint"), stanza: Some(CONSTRAINT),
         dialback: "resource-constraint";
     UNAUTHENTICATED_PER_ADDRESS = "unauthenticated-per-address", Peer, Accept, [Limit],
         "As many unauthenticated connections are open from one address as may be.",
-        "If a partner has many domains behind that address, raise the key; else let a firewall \
+        "If a partner has many domains behind that address, raise this limit under `[admission]`; else let a firewall \
          keep it out.",
         stream: Some("resource-constraint"), stanza: Some(CONSTRAINT),
         dialback: "resource-constraint";
     UNAUTHENTICATED_PER_PREFIX = "unauthenticated-per-prefix", Peer, Accept, [Limit],
         "As many unauthenticated connections are open from one network as may be.",
-        "If it is a provider with many partners, raise the key; else let a firewall keep the \
+        "If it is a provider with many partners, raise this limit under `[admission]`; else let a firewall keep the \
          network out.",
         stream: Some("resource-constraint"), stanza: Some(CONSTRAINT),
         dialback: "resource-constraint";
@@ -28,25 +28,25 @@ rows! {
         dialback: "resource-constraint";
     CONNECTIONS_PER_ADDRESS = "connections-per-address", Peer, Accept, [Limit],
         "As many connections are open from one address, authenticated or not, as may be.",
-        "If it is a partner with many domains, or a proxy of yours, raise the key.",
+        "If it is a partner with many domains, or a proxy of yours, raise this limit under `[admission]`.",
         stream: Some("resource-constraint"), stanza: Some(CONSTRAINT),
         dialback: "resource-constraint";
     ATTEMPTS_PER_ADDRESS = "attempts-per-address", Peer, Header, [Limit],
-        "As many streams from one address claimed to be a partner within a minute, and proved \
-         nothing, as may.",
+        "Too many streams from one address claimed to be a partner within a minute, and proved \
+         nothing.",
         "If it is a partner, see in `method-failed` why its proof fails; else let a firewall keep it \
          out.",
         stream: Some("resource-constraint"), stanza: Some(CONSTRAINT),
         dialback: "resource-constraint";
     ATTEMPTS_PER_PREFIX = "attempts-per-prefix", Peer, Header, [Limit],
-        "As many streams from one network claimed to be a partner within a minute, and proved \
-         nothing, as may.",
+        "Too many streams from one network claimed to be a partner within a minute, and proved \
+         nothing.",
         "If it is a partner's network, see in `method-failed` why its proof fails; else let a \
          firewall keep it out.",
         stream: Some("resource-constraint"), stanza: Some(CONSTRAINT),
         dialback: "resource-constraint";
     ATTEMPTS_PER_DOMAIN = "attempts-per-domain", Peer, Header, [Limit],
-        "As many streams claimed to be one partner within a minute, and proved nothing, as may.",
+        "Too many streams claimed to be one partner within a minute, and proved nothing.",
         "Somebody may pose as the partner; who comes from its usual addresses is not held to it.",
         stream: Some("resource-constraint"), stanza: Some(CONSTRAINT),
         dialback: "resource-constraint";

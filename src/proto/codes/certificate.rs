@@ -43,8 +43,7 @@ rows! {
         stream: Some("not-authorized"), stanza: Some(TIMEOUT);
     UNKNOWN_ISSUER = "unknown-issuer", Peer, Tls, [],
         "No way leads from the certificate to a trust anchor.",
-        "The partner must send its intermediate certificates; or put its authority into trust- \
-         anchors, if you trust it.",
+        "The partner must send its intermediate certificates; or put its authority into `trust-anchors`, if you trust it.",
         stream: Some("not-authorized"), stanza: Some(TIMEOUT);
     BAD_SIGNATURE = "bad-signature", Peer, Tls, [],
         "A signature in the chain is wrong.",

@@ -11,7 +11,7 @@ rows! {
         dialback: "remote-server-not-found";
     DNS_FAILED = "dns-failed", Network, Dns, [],
         "DNS did not answer, and there was no address to connect to.",
-        "See below which lookup failed: the name servers of this host, or those of the partner, \
+        "The lines `dial-failed` with the same `stream` say which lookup failed: the name servers of this host, or those of the partner, \
          must be mended.",
         stanza: Some(TIMEOUT),
         dialback: "remote-connection-failed";
@@ -23,7 +23,7 @@ rows! {
         dialback: "remote-connection-failed";
     BACKING_OFF = "backing-off", Neither, Connect, [],
         "The partner failed a moment ago, and is not tried again yet.",
-        "Mend what `dial-failed` says; the next attempt comes by itself, and the sender hears the \
+        "Repair what `dial-failed` says; the next attempt comes by itself, and the sender hears the \
          error of the cause.",
         stanza: Some(TIMEOUT),
         dialback: "remote-connection-failed";

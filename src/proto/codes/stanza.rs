@@ -10,7 +10,7 @@ rows! {
         stream: Some("improper-addressing"), stanza: Some(BAD_ADDRESS);
     TOO_MANY_BAD_ADDRESSES = "too-many-bad-addresses", Peer, Stream, [],
         "Too many stanzas with malformed addresses came on one stream within a minute.",
-        "The partner must mend its server; the lines with `jid-malformed` before it quote what it \
+        "The partner must repair its server; the lines with `jid-malformed` before it quote what it \
          wrote.",
         stream: Some("policy-violation"), stanza: Some(VIOLATION);
     IMPROPER_ADDRESSING = "improper-addressing", Peer, Stanza, [],
@@ -30,10 +30,10 @@ rows! {
         stream: Some("host-unknown"), stanza: Some(NOT_FOUND);
     MALFORMED_STANZA = "malformed-stanza", Peer, Stanza, [],
         "An iq, or the type of a stanza, breaks the rules of RFC 6120 §8 and RFC 6121.",
-        "Whoever wrote the client or server that sent it must mend it; `detail` says which rule.",
+        "Whoever wrote the client or server that sent it must repair it; `detail` says which rule.",
         stream: Some("bad-format"), stanza: Some(BAD_REQUEST);
     QUEUE_FULL = "queue-full", Us, Relay, [],
-        "As much as may waits already for this gateway or partner.",
+        "The queue for this gateway or partner is full.",
         "See why it takes nothing; only where it is merely slow, raise `queue-bytes`.",
         stanza: Some(CONSTRAINT);
     NO_GATEWAY = "no-gateway", Us, Relay, [],

@@ -18,11 +18,11 @@ rows! {
         stream: Some("improper-addressing"), stanza: Some(TIMEOUT);
     HEADER_CHANGED = "header-changed", Peer, Header, [],
         "A stream header names other domains than the one before it on the same connection.",
-        "The partner must mend its server: TLS and proof belong to one pair of domains.",
+        "The partner must repair its server: TLS and proof belong to one pair of domains.",
         stream: Some("invalid-from"), stanza: Some(TIMEOUT);
     MISSING_STREAM_ID = "missing-stream-id", Peer, Header, [],
         "The response header has no stream id.",
-        "The partner must mend its server: dialback needs the id.",
+        "The partner must repair its server: dialback needs the id.",
         stream: Some("bad-format"), stanza: Some(TIMEOUT);
     HEADER_TIMEOUT = "header-timeout", Peer, Header, [],
         "The connection is there, and the partner's server sent no stream header in time.",
@@ -50,7 +50,7 @@ rows! {
         stream: Some("unsupported-stanza-type"), stanza: Some(TIMEOUT);
     PLAINTEXT_INJECTION = "plaintext-injection", Peer, Tls, [],
         "Bytes in the clear stood behind the switch to TLS.",
-        "The partner must mend its server; if it says that it sent none, somebody on the way did.",
+        "The partner must repair its server; if it says that it sent none, somebody on the way did.",
         stream: Some("policy-violation"), stanza: Some(TIMEOUT);
     TLS_NOT_OFFERED = "tls-not-offered", Peer, Header, [],
         "The other side asked for TLS where it was not offered.",
@@ -123,8 +123,7 @@ rows! {
         stream: Some("resource-constraint"), stanza: Some(CONSTRAINT);
     TOO_MANY_DIALS = "too-many-dials", Us, Connect, [OwnDecision],
         "As many partners are being dialled as may be, and no place came free in time.",
-        "See in `dial-failed` which partners do not answer; else raise `dials-at-once` or dials-at- \
-         once-per-partner.",
+        "See in `dial-failed` which partners do not answer; else raise `dials-at-once` or `dials-at-once-per-partner`.",
         stanza: Some(CONSTRAINT);
     STANZA_UNFINISHED = "stanza-unfinished", Peer, Stream, [],
         "A stanza was begun and not finished in time.",
@@ -132,8 +131,7 @@ rows! {
         stream: Some("connection-timeout"), stanza: Some(TIMEOUT);
     PING_TIMEOUT = "ping-timeout", Peer, Stream, [],
         "The partner did not answer a ping.",
-        "Nothing as a rule: a new stream is opened; for a server that answers no pings set keep- \
-         alive = false.",
+        "Nothing as a rule: a new stream is opened; for a server that answers no pings set `keep-alive = false`.",
         stream: Some("connection-timeout"), stanza: Some(TIMEOUT);
     IDLE = "idle", Neither, Stream, [TakesTheRest, EndsWell],
         "No stanza passed for `stream-inactivity-timeout`.",

@@ -78,6 +78,6 @@ rows! {
         stream: Some("undefined-condition"), stanza: Some(TIMEOUT);
     PROTOCOL = "protocol", Peer, Tls, [Cut],
         "The other side broke the rules of TLS.",
-        "The partner must mend its server, or whatever is between the two and changes bytes.",
+        "The partner must repair its server, or whatever is between the two and changes bytes.",
         stream: Some("undefined-condition"), stanza: Some(TIMEOUT);
 }

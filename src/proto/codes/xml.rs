@@ -7,24 +7,24 @@ use super::{Code, TIMEOUT, VIOLATION, rows};
 rows! {
     UNSUPPORTED_ENCODING = "unsupported-encoding", Peer, Stream, [],
         "The bytes are not UTF-8, or the stream says that they are something else.",
-        "The partner must mend its server: streams are in UTF-8.",
+        "The partner must repair its server: streams are in UTF-8.",
         stream: Some("unsupported-encoding"), stanza: Some(TIMEOUT);
     RESTRICTED_XML = "restricted-xml", Peer, Stream, [],
         "A comment, a processing instruction, a document type or an entity came, which XMPP \
          forbids.",
-        "The partner must mend its server.",
+        "The partner must repair its server.",
         stream: Some("restricted-xml"), stanza: Some(TIMEOUT);
     NOT_WELL_FORMED = "not-well-formed", Peer, Stream, [],
         "What came is not well-formed XML with namespaces; `detail` says where it breaks the rules.",
-        "The partner must mend its server, or whatever is between the two and changes bytes.",
+        "The partner must repair its server, or whatever is between the two and changes bytes.",
         stream: Some("not-well-formed"), stanza: Some(TIMEOUT);
     BAD_FORMAT = "bad-format", Peer, Stream, [],
         "Text between stanzas, or a second stream header inside the stream.",
-        "The partner must mend its server.",
+        "The partner must repair its server.",
         stream: Some("bad-format"), stanza: Some(TIMEOUT);
     BAD_NAMESPACE_PREFIX = "bad-namespace-prefix", Peer, Stream, [],
         "A stanza has a prefix, which XMPP does not allow for the content namespace.",
-        "The partner must mend its server.",
+        "The partner must repair its server.",
         stream: Some("bad-namespace-prefix"), stanza: Some(TIMEOUT);
     POLICY_VIOLATION = "policy-violation", Peer, Stream, [],
         "A name or a character reference that not every XML parser takes: it would break other \
@@ -80,6 +80,6 @@ rows! {
         stream: Some("policy-violation"), stanza: Some(VIOLATION);
     TOO_MUCH_WHITE_SPACE = "too-much-white-space", Peer, Stream, [Limit],
         "More white space came between two elements than may.",
-        "The partner must mend its server: a keep-alive is one character now and then.",
+        "The partner must repair its server: a keep-alive is one character now and then.",
         stream: Some("policy-violation"), stanza: Some(VIOLATION);
 }

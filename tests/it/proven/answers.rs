@@ -63,7 +63,7 @@ fn who_always_leaves_answers_unread_makes_no_buffer_grow() {
     let before = daemon.resident();
     let stop = Arc::default();
     // Questions whose answers repeat a long id: so much is answered for little work.
-    let id = "9".repeat(4000);
+    let id = "9".repeat(1000);
     let question =
         format!("<db:verify from='fabrikam.example' to='contoso.example' id='{id}'>k</db:verify>");
     flood(stream.try_clone().unwrap(), question + RESULT, &stop);
