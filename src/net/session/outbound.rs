@@ -458,6 +458,9 @@ impl Attempt<'_> {
             let mut ended = Box::pin(driver.run()).await;
             ended.side.end_is_told = ended.side.stream_log.end(&ended.reason);
             drop(registered);
+            // Where nothing was said of the stream, nothing will be: whoever waits for a word is not to
+            // wait until somebody takes this.
+            drop(ended.side.outcome.take());
             ended
         });
         match word.await {

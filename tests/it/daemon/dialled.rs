@@ -142,3 +142,34 @@ fn a_bad_certificate_is_told_once() {
     partner.signal("TERM");
     partner.ends_with(0);
 }
+
+/// A library that knows nothing later than TLS 1.0 ends the handshake with an alert, and the
+/// connection goes down with it.
+#[test]
+fn a_handshake_that_fails_is_told_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let answers: [&[u8]; 3] = [
+                b"<stream:stream xmlns='jabber:server' from='fabrikam.example' id='1' \
+                  xmlns:stream='http://etherx.jabber.org/streams' version='1.0'><stream:features>\
+                  <starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>",
+                b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+                b"\x15\x03\x01\x00\x02\x02\x46",
+            ];
+            let mut buffer = [0; 4096];
+            for answer in answers {
+                let count = stream.read(&mut buffer).unwrap_or_default();
+                assert!(count > 0, "the edge has hung up");
+                stream.write_all(answer).unwrap_or_default();
+            }
+        }
+    });
+    let lines = log_of_a_failure(place);
+    let words = told_once(&lines, "no-shared-version");
+    assert!(
+        words.contains("no TLS version that both sides allow"),
+        "{words}"
+    );
+}
