@@ -37,6 +37,7 @@
 //! | stock, share | the room for all that waits in one direction, and how much of it one may take |
 //! | way | what a stream or link carries for its stanzas, so that nothing is looked up by name |
 //! | route | the hosts that an entry names to connect to, in place of what DNS says |
+//! | trail | what one attempt to reach a partner met, step by step: facts, which `explain` shows |
 //! | ledger | the count of every stanza: accepted = delivered + bounced + dropped + queued |
 //! | event | a kind of line in the log |
 //!

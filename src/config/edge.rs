@@ -127,6 +127,7 @@ fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
             log: log?,
             contact_limit,
             rules: rules?.with_access(access),
+            partners_file: partners_path,
         })
     };
     Read {

@@ -46,6 +46,8 @@ pub struct Config {
     pub contact_limit: usize,
     /// Who the partners are: what policy decides by.
     pub rules: Rules,
+    /// The file that lists them.
+    pub partners_file: PathBuf,
 }
 
 /// Streams with partners.

@@ -65,6 +65,23 @@ pub enum DialbackSource {
 }
 
 impl DialbackSource {
+    /// The same for who must not write: where there is no secret yet, one that is forgotten again. No
+    /// running edge knows it, nor could it know any other.
+    ///
+    /// # Errors
+    /// [`SecretError::Io`] when the system has no randomness to give.
+    pub fn without_a_file(self) -> Result<Self, SecretError> {
+        match self {
+            Self::Known(secret) => Ok(Self::Known(secret)),
+            Self::ToBeMade(_) => {
+                let text = random_hex::<32>()?;
+                let secret = DialbackSecret::new(text.as_bytes())
+                    .map_err(|_| SecretError::TooShort(text.len()))?;
+                Ok(Self::Known(secret))
+            }
+        }
+    }
+
     /// The secret; makes it, of 32 random bytes in hexadecimal and with mode 0600, where there is none.
     ///
     /// # Errors

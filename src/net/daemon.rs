@@ -224,6 +224,21 @@ impl Daemon {
     }
 }
 
+/// An edge as a start would make it, that takes no connections, keeps nothing and runs no tasks: for
+/// a look at the way to a partner. It knows its listen addresses, as those of the running daemon.
+///
+/// # Errors
+/// [`StartError`] names what could not be had.
+pub fn aside(config: Config) -> Result<Arc<Edge>, StartError> {
+    let listeners = config.s2s.listen.iter().chain(&config.gateway.listen);
+    let listeners = listeners.copied().collect();
+    let (context, settings) = prepare(config)?;
+    let contacts = Contacts::kept_nowhere();
+    // Nobody sends a stanza, so nobody wishes for a stream.
+    let (edge, _) = Edge::new(context, settings, contacts, Arc::default(), listeners);
+    Ok(edge)
+}
+
 /// Opens what local users have added; a damaged file is told of, loudly.
 fn open_contacts(directory: &Path) -> Result<Contacts, StoreError> {
     let opened = Contacts::open(directory)?;

@@ -55,6 +55,18 @@ impl Contacts {
             .map(|opened| opened.contacts)
     }
 
+    /// No contacts, and a memory that nothing is kept of. Changes are refused.
+    #[must_use]
+    pub fn kept_nowhere() -> Self {
+        Self(Arc::new(Shared {
+            known: Arc::default(),
+            remembered: Arc::default(),
+            per_account: Arc::default(),
+            changes: None,
+            thread: None,
+        }))
+    }
+
     /// Whether the local account has added the remote one. Asks memory only.
     #[must_use]
     pub fn contains(&self, local: impl Into<BareJid>, remote: impl Into<BareJid>) -> bool {

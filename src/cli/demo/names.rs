@@ -105,7 +105,7 @@ mod tests {
         };
         let found = targets("contoso.example").await.unwrap();
         assert_eq!(
-            (found[0].target.as_str(), found[0].port),
+            (found[0].1.target.as_str(), found[0].1.port),
             ("xmpp.contoso.example", 40123)
         );
         let host = "xmpp.contoso.example";

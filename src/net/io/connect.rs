@@ -3,10 +3,12 @@
 mod failure;
 mod race;
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream};
@@ -44,7 +46,24 @@ impl Default for ConnectSettings {
     }
 }
 
+/// Who is told what happens on the way to a connection, as it happens.
+pub trait Watch: fmt::Debug + Send + Sync {
+    /// A lookup of the target's addresses was answered: each address, and what kind it is where it
+    /// will not be tried for that.
+    fn looked_up(&self, family: Family, answer: Result<Vec<Looked>, LookupFault>);
+
+    /// An address is being connected to.
+    fn connecting(&self, address: SocketAddr);
+
+    /// An address was connected to, or not, and how long that took.
+    fn connected(&self, address: SocketAddr, outcome: Result<(), AttemptFault>, took: Duration);
+}
+
+/// An address that DNS gave, and why it is not tried.
+pub type Looked = (IpAddr, Option<&'static str>);
+
 /// Connects to a target, and gives the address that answered first; the other attempts are ended.
+/// Whoever watches is told of each step.
 ///
 /// # Errors
 /// [`ConnectFailure`], with every lookup and attempt.
@@ -52,8 +71,20 @@ pub async fn connect(
     resolver: &DnsResolver,
     target: &Target,
     settings: ConnectSettings,
+    watch: Option<Arc<dyn Watch>>,
 ) -> Result<(TcpStream, SocketAddr), ConnectFailure> {
     let host = target.host.as_str();
+    // A route is the administrator's own word, and may lead inside.
+    let anywhere = settings.allow_private_addresses || matches!(target.via, Via::Route);
+    let watch = watch.as_ref();
+    let told = |family, answer: Addresses| {
+        if let Some(watch) = watch {
+            let looked = |one: &IpAddr| (*one, special_use(*one).filter(|_| !anywhere));
+            let found = answer.as_ref().map(|all| all.iter().map(looked).collect());
+            watch.looked_up(family, found.map_err(Clone::clone));
+        }
+        answer
+    };
     let literal = host.parse::<IpAddr>().ok();
     let of_family = |wanted: Family| match literal {
         Some(address) if Family::of(address) == wanted => Some(Ok(vec![address])),
@@ -64,19 +95,30 @@ pub async fn connect(
     let ipv6 = async {
         match of_family(Family::V6) {
             Some(known) => known,
-            None => resolver.ipv6(host).await,
+            None => told(Family::V6, resolver.ipv6(host).await),
         }
     };
     let ipv4 = async {
         match of_family(Family::V4) {
             Some(known) => known,
-            None => resolver.ipv4(host).await,
+            None => told(Family::V4, resolver.ipv4(host).await),
         }
     };
-    // A route is the administrator's own word, and may lead inside.
-    let anywhere = settings.allow_private_addresses || matches!(target.via, Via::Route);
-    let attempt =
-        move |address: SocketAddr| open(address, settings.attempt_timeout, settings.silence);
+    let attempt = move |address: SocketAddr| {
+        let watch = watch.cloned();
+        async move {
+            let begin = Instant::now();
+            if let Some(watch) = &watch {
+                watch.connecting(address);
+            }
+            let opened = open(address, settings.attempt_timeout, settings.silence).await;
+            if let Some(watch) = &watch {
+                let outcome = opened.as_ref().map(drop).map_err(Clone::clone);
+                watch.connected(address, outcome, begin.elapsed());
+            }
+            opened
+        }
+    };
     connect_with(
         target,
         ipv6,

@@ -68,13 +68,13 @@ impl DnsResolver {
     /// # Errors
     /// [`DiscoverFailure`] when the domain offers no such service, or DNS does not answer. That
     /// the domain has no address at all shows only when one of its targets is connected to.
-    pub async fn targets(
-        &self,
-        domain: &Domain,
-        most: usize,
-    ) -> Result<Vec<Target>, DiscoverFailure> {
+    pub async fn targets(&self, domain: &Domain, most: usize) -> Result<Found, DiscoverFailure> {
+        let alone = |target| Found {
+            targets: vec![target],
+            ttl: None,
+        };
         if let Some(target) = discover::literal(domain) {
-            return Ok(vec![target]);
+            return Ok(alone(target));
         }
         let records = match self.srv(domain).await {
             Ok(records) => records,
@@ -82,19 +82,22 @@ impl DnsResolver {
             // RFC 6120 §3.2.1, point 9: without any response, too, the domain itself is tried.
             Err(fault @ LookupFault::TimedOut(_)) => {
                 let why = Fallback::NoAnswer(fault.to_string().into());
-                return Ok(vec![discover::fallback(domain, why)]);
+                return Ok(alone(discover::fallback(domain, why)));
             }
             Err(fault) => return Err(DiscoverFailure::Lookup(fault)),
         };
-        discover::targets(domain, records, most, draw).map_err(DiscoverFailure::from)
+        let ttl = records.iter().map(|(ttl, _)| *ttl).min();
+        let records = records.into_iter().map(|(_, record)| record).collect();
+        let targets = discover::targets(domain, records, most, draw)?;
+        Ok(Found { targets, ttl })
     }
 
-    /// The SRV records of `_xmpp-server._tcp`, in no order; those at the end of a chain of aliases,
-    /// where the name is one (RFC 1034 §3.6.2).
+    /// The SRV records of `_xmpp-server._tcp`, in no order, each with its TTL; those at the end of a
+    /// chain of aliases, where the name is one (RFC 1034 §3.6.2).
     ///
     /// # Errors
     /// [`LookupFault`]; an empty answer is [`LookupFault::NoRecords`].
-    pub async fn srv(&self, domain: &Domain) -> Result<Vec<SrvRecord>, LookupFault> {
+    pub async fn srv(&self, domain: &Domain) -> Result<Vec<Srv>, LookupFault> {
         let follow = async {
             let begin = absolute(&service(domain.as_str()))?;
             let mut seen = BTreeSet::new();
@@ -129,12 +132,13 @@ impl DnsResolver {
             let RData::SRV(srv) = &record.data else {
                 return None;
             };
-            (record.name == *name).then(|| SrvRecord {
+            let found = || SrvRecord {
                 priority: srv.priority,
                 weight: srv.weight,
                 port: srv.port,
                 target: text(&srv.target),
-            })
+            };
+            (record.name == *name).then(|| (record.ttl, found()))
         });
         let alias = self.lookup(name, RecordType::CNAME, |record| match &record.data {
             RData::CNAME(alias) if record.name == *name => Some(alias.0.to_lowercase()),
@@ -208,14 +212,26 @@ impl DnsResolver {
     }
 }
 
+/// Where a domain's server may be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The places, first to be tried first.
+    pub targets: Vec<Target>,
+    /// For how many seconds the SRV records may be kept; `None` where there are none.
+    pub ttl: Option<u32>,
+}
+
 /// The system's resolver settings cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the system's resolver settings cannot be used ({0}): set `nameservers` under [dns]")]
 pub struct ResolverSetupError(String);
 
+/// A record, and for how many seconds it may be kept.
+pub type Srv = (u32, SrvRecord);
+
 /// One step on the way to SRV records.
 enum Step {
-    Records(Vec<SrvRecord>),
+    Records(Vec<Srv>),
     Alias(Name),
 }
 

@@ -178,6 +178,18 @@ impl Transport {
         Ok((Self::Tls(Box::new(TlsStream::Client(stream))), facts))
     }
 
+    /// The cipher suite agreed, as IANA names it; empty without TLS.
+    #[must_use]
+    pub fn cipher(&self) -> String {
+        let suite = match self {
+            Self::Tls(stream) => stream.get_ref().1.negotiated_cipher_suite(),
+            Self::Clear(_) | Self::Gone => None,
+        };
+        let name = suite.and_then(|suite| suite.suite().as_str());
+        // The library writes 1.3's as `TLS13_…`.
+        name.unwrap_or_default().replacen("TLS13_", "TLS_", 1)
+    }
+
     fn into_clear(self) -> Result<TcpStream, TlsFault> {
         match self {
             Self::Clear(stream) => Ok(stream),

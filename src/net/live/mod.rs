@@ -4,3 +4,4 @@ pub mod log_limiter;
 pub mod mailbox;
 pub mod registry;
 pub mod told;
+pub mod trail;

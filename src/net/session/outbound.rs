@@ -8,6 +8,9 @@
 
 mod dial_log;
 mod side;
+mod trial;
+
+pub use trial::try_out;
 
 use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
@@ -25,12 +28,14 @@ use self::side::Dialling;
 use crate::net::edge::{Edge, Wanted, fresh_ids, jitter};
 use crate::net::guard::places::{NoPlace, Rank};
 use crate::net::guard::verifications::SLOW;
-use crate::net::io::connect::{ConnectSettings, connect};
+use crate::net::io::connect::{ConnectSettings, Watch, connect};
+use crate::net::io::resolve::Found;
 use crate::net::io::transport::Transport;
 use crate::net::live::log_limiter::Known;
-use crate::net::live::mailbox::mailbox;
+use crate::net::live::mailbox::{Mailbox, mailbox};
 use crate::net::live::registry::Kind;
 use crate::net::live::told::Told;
+use crate::net::live::trail::{Fact, Trail};
 use crate::net::relay::pair_queues::Wish;
 use crate::net::relay::queue::{Queue, QueuedStanza};
 use crate::net::session::driver::{Driver, Ended, now};
@@ -106,10 +111,11 @@ async fn carry_once(
         outcome: None,
         external_refused: false,
         end_is_told: false,
+        trail: None,
     };
     let deadline = Instant::now() + timing.whole_way();
     let charged = Charged::Partner;
-    let reached = reach(edge, pair, (&Purpose::Carry, charged), deadline, side).await;
+    let reached = reach(edge, pair, (&Purpose::Carry, charged), deadline, None, side).await;
     drop(place);
     let ended = reached?.end().await?;
     let Some((id, since)) = ended.side.opened else {
@@ -170,12 +176,13 @@ pub async fn ask(edge: Arc<Edge>, question: Question, from: IpAddr, is_familiar:
             outcome: None,
             external_refused: false,
             end_is_told: false,
+            trail: None,
         };
         let pair = its_question.pair.clone();
         let deadline = Instant::now() + its_edge.context().timing.establishment.min(ASKING);
         let purpose = Purpose::Ask(its_question);
         let purpose = (&purpose, Charged::Stranger(from));
-        let reached = reach(&its_edge, &pair, purpose, deadline, side).await;
+        let reached = reach(&its_edge, &pair, purpose, deadline, None, side).await;
         let reached = reached.map_err(|why| why.reason)?;
         reached.end().await.map(|ended| ended.reason)
     });
@@ -212,12 +219,16 @@ pub async fn ask(edge: Arc<Edge>, question: Question, from: IpAddr, is_familiar:
 }
 
 /// A stream that has opened, or whose question was answered. It ends when this is dropped.
-struct Reached(JoinSet<Ended<Dialling>>);
+struct Reached {
+    running: JoinSet<Ended<Dialling>>,
+    /// Where it hears from others.
+    mailbox: Mailbox,
+}
 
 impl Reached {
     /// Waits for the end of the stream.
     async fn end(mut self) -> Result<Ended<Dialling>, Reason> {
-        match self.0.join_next().await {
+        match self.running.join_next().await {
             Some(Ok(ended)) => Ok(ended),
             Some(Err(_)) | None => Err(Reason::Shutdown),
         }
@@ -229,16 +240,26 @@ const NO_DNS: Reason = Reason::EstablishmentTimeout("the answer of DNS");
 const NO_CONNECTION: Reason = Reason::EstablishmentTimeout("a connection");
 
 /// Tries one place after the other until a stream has opened, or its question is answered; all of
-/// it until `deadline`.
+/// it until `deadline`. Each step is noted on `trail`, if there is one.
 async fn reach(
     edge: &Arc<Edge>,
     pair: &Pair,
     (purpose, charged): (&Purpose, Charged),
     deadline: Instant,
+    trail: Option<&Arc<Trail>>,
     side: impl Fn(StreamLog) -> Dialling,
 ) -> Result<Reached, Told> {
+    let note = |fact: &dyn Fn() -> Fact| {
+        if let Some(trail) = trail {
+            trail.note(fact());
+        }
+    };
     // Policy is asked before anything leaves this host.
     let (partner, known) = permitted(edge, pair)?;
+    note(&|| Fact::Permitted {
+        partner: Arc::clone(&partner),
+        listed_as: edge.context().rules.listed_as(&pair.remote),
+    });
     if matches!(purpose, Purpose::Carry) {
         let limit = edge.settings.load().connection_limit;
         let rules = &edge.context().rules;
@@ -254,13 +275,20 @@ async fn reach(
         Purpose::Carry => Effort::CARRY,
         Purpose::Ask(_) => Effort::ASK,
     };
+    if partner.route.is_empty() {
+        note(&|| Fact::AsksDns);
+    }
     let places = places(edge, pair, &partner, effort);
     let places = timeout_at(deadline.into(), places).await;
     let places = places.unwrap_or(Err(NO_DNS));
     let places = places.map_err(|reason| dial_log.failed(edge.registry.number(), None, reason))?;
+    note(&|| Fact::Places {
+        targets: places.targets.clone(),
+        ttl: places.ttl,
+    });
     let mut failure = None;
-    let to_each = effort.to_each(&places);
-    for target in places {
+    let to_each = effort.to_each(&places.targets);
+    for target in places.targets {
         let mut try_external = true;
         // A server that has answered is met again where it was met.
         let mut met = None;
@@ -269,16 +297,21 @@ async fn reach(
                 return Err(failure.unwrap_or_else(|| NO_CONNECTION.into()));
             }
             let number = edge.registry.number();
-            let (stream, address) =
-                match open(edge, met.as_ref().unwrap_or(&target), to_each, deadline).await {
-                    Ok(connected) => connected,
-                    Err(reason) => {
-                        edge.ledger.count(reason.code());
-                        let why = dial_log.failed(number, None, reason);
-                        failure.get_or_insert(why);
-                        break;
-                    }
-                };
+            note(&|| Fact::Place {
+                target: target.clone(),
+                try_external,
+            });
+            let there = met.as_ref().unwrap_or(&target);
+            let (stream, address) = match open(edge, there, (to_each, deadline), trail).await {
+                Ok(connected) => connected,
+                Err(reason) => {
+                    note(&|| Fact::Failed(reason.clone()));
+                    edge.ledger.count(reason.code());
+                    let why = dial_log.failed(number, None, reason);
+                    failure.get_or_insert(why);
+                    break;
+                }
+            };
             let attempt = Attempt {
                 number,
                 edge,
@@ -294,6 +327,7 @@ async fn reach(
                 Outcome::Reached(reached) => return Ok(reached),
                 Outcome::Failed(reason, external_refused) => (reason, external_refused),
             };
+            note(&|| Fact::Failed(reason.clone()));
             edge.ledger.count(reason.code());
             let there = Some((&target, address));
             // XEP-0178 §3, step 11: some end the stream when they refuse EXTERNAL; dialback needs a new one.
@@ -336,9 +370,12 @@ async fn places(
     pair: &Pair,
     partner: &Partner,
     effort: Effort,
-) -> Result<Vec<Target>, Reason> {
+) -> Result<Found, Reason> {
     if !partner.route.is_empty() {
-        return Ok(discover::route(&partner.route));
+        return Ok(Found {
+            targets: discover::route(&partner.route),
+            ttl: None,
+        });
     }
     let resolver = Arc::clone(&edge.settings.load().resolver);
     let targets = resolver.targets(&pair.remote, effort.targets).await;
@@ -356,8 +393,8 @@ async fn places(
 async fn open(
     edge: &Edge,
     target: &Target,
-    connections: usize,
-    deadline: Instant,
+    (connections, deadline): (usize, Instant),
+    trail: Option<&Arc<Trail>>,
 ) -> Result<(TcpStream, SocketAddr), Reason> {
     let settings = edge.settings.load_full();
     let left = deadline.saturating_duration_since(Instant::now());
@@ -368,7 +405,8 @@ async fn open(
         allow_private_addresses: settings.allow_private_addresses,
         silence: edge.context().timing.silence(),
     };
-    connect(&settings.resolver, target, limits)
+    let watch = trail.map(|trail| Arc::clone(trail) as Arc<dyn Watch>);
+    connect(&settings.resolver, target, limits, watch)
         .await
         .map_err(|failure| {
             edge.ledger.count(failure.code());
@@ -446,6 +484,7 @@ impl Attempt<'_> {
         .at(place)
         .until(self.deadline);
         let (say, word) = oneshot::channel();
+        let its_mailbox = mailbox.0.clone();
         let side = Dialling {
             outcome: Some(say),
             ..side(stream_log)
@@ -464,14 +503,21 @@ impl Attempt<'_> {
             ended
         });
         match word.await {
-            Ok(Word::Done) => Ok(Outcome::Reached(Reached(running))),
+            Ok(Word::Done) => Ok(Outcome::Reached(Reached {
+                running,
+                mailbox: its_mailbox,
+            })),
             Ok(Word::GaveUp(reason, external_refused)) => {
                 self.say_goodbye(running);
                 Ok(Outcome::Failed(reason, external_refused))
             }
             // It ended without a word: the handshake of TLS took the connection with it.
             Err(_) => {
-                let ended = Reached(running).end().await?;
+                let reached = Reached {
+                    running,
+                    mailbox: its_mailbox,
+                };
+                let ended = reached.end().await?;
                 Ok(Outcome::Failed(ended.reason, ended.side.external_refused))
             }
         }

@@ -224,6 +224,7 @@ impl StreamLog {
                 let line = self.line(Event::InputIgnored);
                 self.tell(line, reason.code(), &reason);
             }
+            Record::Reached(_) => {}
         }
     }
 

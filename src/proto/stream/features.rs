@@ -41,11 +41,18 @@ impl Offer {
 }
 
 /// What a partner offers.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Offered {
-    pub(super) starttls: bool,
-    pub(super) starttls_required: bool,
-    pub(super) external: bool,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offered {
+    /// TLS.
+    pub starttls: bool,
+    /// Whether nothing goes on without it.
+    pub starttls_required: bool,
+    /// SASL EXTERNAL.
+    pub external: bool,
+    /// Server dialback: what is not announced may be there all the same (XEP-0220 §2.4).
+    pub dialback: bool,
+    /// The longest stanza that it takes, in bytes, where it says so (XEP-0478 §2).
+    pub max_bytes: Option<u64>,
     /// Whether there are features that only clients are offered.
     pub(super) is_for_clients: bool,
 }
@@ -69,6 +76,8 @@ impl Offered {
         let is_for_clients = |feature: &Element| FOR_CLIENTS.contains(&feature.ns().as_str());
         Some(Self {
             is_for_clients: element.children().any(is_for_clients),
+            dialback: element.child(&Ns::DIALBACK_FEATURE, "dialback").is_some(),
+            max_bytes: max_bytes(element),
             starttls: starttls.is_some(),
             starttls_required: starttls
                 .is_some_and(|starttls| starttls.child(&Ns::TLS, "required").is_some()),
@@ -82,3 +91,13 @@ impl Offered {
         })
     }
 }
+
+/// XEP-0478 §2: what the other side will not take more of in one stanza.
+fn max_bytes(features: &Element) -> Option<u64> {
+    let is_limits = |it: &&Element| it.ns().as_str() == LIMITS && it.name() == "limits";
+    let limits = features.children().find(is_limits)?;
+    let bytes = limits.children().find(|it| it.name() == "max-bytes")?;
+    bytes.text().trim().parse().ok()
+}
+
+const LIMITS: &str = "urn:xmpp:stream-limits:0";

@@ -24,10 +24,11 @@ mod record;
 mod wire;
 
 pub use component::Component;
+pub use features::Offered;
 pub use id::IdSource;
 pub use inbound::Inbound;
 pub use outbound::{Outbound, Place, Purpose};
-pub use record::Record;
+pub use record::{Milestone, Record};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

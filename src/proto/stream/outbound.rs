@@ -29,7 +29,7 @@ use self::negotiation::Encryption;
 use self::open::{Due, Open};
 use super::close::{Closing, peer_error};
 use super::wire::Wire;
-use super::{Context, IdSource, Input, Machine, Now, Output, Record, Timing, header};
+use super::{Context, IdSource, Input, Machine, Milestone, Now, Output, Record, Timing, header};
 use crate::proto::auth::chain::{CertReport, TlsFacts, judge};
 use crate::proto::auth::dialback::{Question, Requested};
 use crate::proto::auth::{Authenticated, Pair};
@@ -451,8 +451,10 @@ impl Machine for Outbound {
                 }
             }
             Input::Pong(id) => {
-                if let State::Open(open) = &mut self.state {
-                    open.pong(id, now.monotonic);
+                if let State::Open(open) = &mut self.state
+                    && open.pong(id, now.monotonic)
+                {
+                    self.wire.record(Record::Reached(Milestone::Pong));
                 }
             }
             Input::Probe => self.probe(now.monotonic),

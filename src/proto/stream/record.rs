@@ -7,6 +7,8 @@ use crate::proto::auth::continuity::Shown;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Reason};
 
+use super::features::Offered;
+
 /// One thing worth a line in the log.
 #[derive(Clone, Debug)]
 pub enum Record {
@@ -60,4 +62,19 @@ pub enum Record {
     },
     /// An answer, element or close came that nobody asked for, and changed nothing.
     Ignored(Reason),
+    /// A stream of ours has come so far. Nothing is decided by it, and the log does not have it.
+    Reached(Milestone),
+}
+
+/// How far a stream that we open has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Milestone {
+    /// The partner has answered our stream header with its own.
+    Header,
+    /// The partner has said what it offers.
+    Features(Offered),
+    /// We try to prove ourselves by a method.
+    Tries(Method),
+    /// The partner has answered our ping.
+    Pong,
 }

@@ -331,7 +331,8 @@ impl<'s> Stage<'s> {
     /// The next output that a script must mention: records of what other outputs say need not be.
     fn next(&mut self) -> Option<Done> {
         while let Some(Done::Record(text)) = self.outputs.front() {
-            if text.starts_with("authenticated") || text == "secured" || text == "claimed" {
+            let is_said = ["secured", "claimed", REACHED].contains(&text.as_str());
+            if text.starts_with("authenticated") || is_said {
                 self.outputs.pop_front();
             } else {
                 break;
@@ -367,6 +368,9 @@ fn context(facts: &[(String, String)]) -> Arc<Context> {
     lab::context(local, partners)
 }
 
+/// How far a stream has come: the other outputs say so, too.
+const REACHED: &str = "reached";
+
 fn describe(record: &Record) -> String {
     match record {
         Record::Claimed { .. } => "claimed".to_owned(),
@@ -395,5 +399,6 @@ fn describe(record: &Record) -> String {
             if *valid { "valid" } else { "invalid" }
         ),
         Record::Ignored(reason) => format!("ignored {}", reason.code()),
+        Record::Reached(_) => REACHED.to_owned(),
     }
 }

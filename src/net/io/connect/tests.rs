@@ -311,7 +311,9 @@ fn inside_allowed() -> ConnectSettings {
 async fn a_real_connection_is_made_and_tuned() {
     let (listener, resolver, port) = world().await;
     let target = target("a.example", port, Via::Fallback(Fallback::NoRecord));
-    let (stream, address) = connect(&resolver, &target, inside_allowed()).await.unwrap();
+    let (stream, address) = connect(&resolver, &target, inside_allowed(), None)
+        .await
+        .unwrap();
     assert_eq!(address, listener.local_addr().unwrap());
     assert_eq!(
         listener.accept().await.unwrap().1,
@@ -330,7 +332,7 @@ async fn a_real_connection_is_made_and_tuned() {
 async fn names_may_not_lead_inside_while_routes_may() {
     let (_listener, resolver, port) = world().await;
     let by_name = target("a.example", port, Via::Fallback(Fallback::NoRecord));
-    let failure = connect(&resolver, &by_name, ConnectSettings::default())
+    let failure = connect(&resolver, &by_name, ConnectSettings::default(), None)
         .await
         .unwrap_err();
     assert_eq!(failure.code(), "not-a-public-address");
@@ -339,14 +341,14 @@ async fn names_may_not_lead_inside_while_routes_may() {
         ("::ffff:127.0.0.1", Via::Literal),
     ] {
         let literal = target(host, port, via);
-        let failure = connect(&resolver, &literal, ConnectSettings::default())
+        let failure = connect(&resolver, &literal, ConnectSettings::default(), None)
             .await
             .unwrap_err();
         assert_eq!(failure.code(), "not-a-public-address", "{host}");
     }
     for host in ["a.example", "127.0.0.1"] {
         let routed = target(host, port, Via::Route);
-        connect(&resolver, &routed, ConnectSettings::default())
+        connect(&resolver, &routed, ConnectSettings::default(), None)
             .await
             .unwrap();
     }
@@ -357,7 +359,7 @@ async fn a_closed_port_refuses() {
     let (listener, resolver, port) = world().await;
     drop(listener);
     let target = target("a.example", port, Via::Fallback(Fallback::NoRecord));
-    let failure = connect(&resolver, &target, inside_allowed())
+    let failure = connect(&resolver, &target, inside_allowed(), None)
         .await
         .unwrap_err();
     assert_eq!(failure.code(), "connection-refused");

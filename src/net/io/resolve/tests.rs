@@ -68,6 +68,7 @@ async fn a_real_name_server_is_understood() {
     let targets = resolver
         .targets(&domain("partner.example"), 20)
         .await
+        .map(|found| found.targets)
         .unwrap();
     assert_eq!(
         shown(&targets),
@@ -125,7 +126,10 @@ async fn each_answer_has_its_consequence() {
         ("broken.example", Err(("dns-server-failure", false))),
         ("closed2.example", Err(("dns-server-failure", false))),
     ] {
-        let got = resolver.targets(&domain(text), 20).await;
+        let got = resolver
+            .targets(&domain(text), 20)
+            .await
+            .map(|found| found.targets);
         let got = got
             .map(|targets| shown(&targets).join(" "))
             .map_err(|failure| (failure.code().as_str(), failure.is_no_such_service()));
@@ -191,6 +195,7 @@ async fn silence_ends_in_time_and_leaves_the_domain_itself_to_try() {
     let targets = resolver
         .targets(&domain("silent.example"), 20)
         .await
+        .map(|found| found.targets)
         .unwrap();
     assert!(
         matches!(targets[0].via, Via::Fallback(Fallback::NoAnswer(_))),
@@ -272,7 +277,10 @@ async fn aliases_lead_to_the_records_of_another_name() {
             ),
         ),
     ] {
-        let got = resolver.targets(&domain(text), 20).await;
+        let got = resolver
+            .targets(&domain(text), 20)
+            .await
+            .map(|found| found.targets);
         let got = got
             .map(|targets| shown(&targets).join(" "))
             .map_err(|failure| {
@@ -331,8 +339,12 @@ async fn a_fault_of_dns_names_the_servers_and_the_query() {
             ),
         ),
     ] {
-        let targets = resolver.targets(&domain(text), 20).await.unwrap();
-        let failure = connect(&resolver, &targets[0], ConnectSettings::default()).await;
+        let targets = resolver
+            .targets(&domain(text), 20)
+            .await
+            .map(|found| found.targets)
+            .unwrap();
+        let failure = connect(&resolver, &targets[0], ConnectSettings::default(), None).await;
         let reason = failure.unwrap_err().reason();
         assert_eq!((reason.code().as_str(), reason.to_string()), (code, want));
     }
@@ -344,7 +356,10 @@ async fn a_name_server_that_is_not_there_is_named() {
     let address = nobody.local_addr().unwrap();
     drop(nobody);
     let resolver = DnsResolver::new(&[address]).unwrap();
-    let failure = resolver.targets(&domain("a.example"), 20).await;
+    let failure = resolver
+        .targets(&domain("a.example"), 20)
+        .await
+        .map(|found| found.targets);
     let text = match &failure {
         Err(failure) => failure.to_string(),
         Ok(targets) => format!("{targets:?}"),

@@ -10,6 +10,7 @@ use crate::net::edge::Edge;
 use crate::net::io::tls::{TlsFault, server_name};
 use crate::net::io::transport::Transport;
 use crate::net::live::mailbox::Mailbox;
+use crate::net::live::trail::{Fact, Trail};
 use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
 use crate::net::session::driver::Side;
 use crate::net::session::stream_log::StreamLog;
@@ -35,6 +36,8 @@ pub(super) struct Dialling {
     pub(super) external_refused: bool,
     /// Whether the last line about the stream says in words why it ended.
     pub(super) end_is_told: bool,
+    /// Where each step is noted, if anybody wants to know.
+    pub(super) trail: Option<Arc<Trail>>,
 }
 
 impl Dialling {
@@ -57,9 +60,16 @@ impl Side for Dialling {
         let minimum = self.edge.minimum_tls(remote);
         let settings = self.edge.settings.load_full();
         let config = settings.tls.client(local, minimum);
-        transport
+        if let Some(trail) = &self.trail {
+            trail.note(Fact::TlsBegins);
+        }
+        let secured = transport
             .connect_tls(config, name, settings.admission.handshake_bytes)
-            .await
+            .await;
+        if let (Some(trail), Ok((transport, facts))) = (&self.trail, &secured) {
+            trail.secured(facts.version, transport.cipher(), &facts.chain);
+        }
+        secured
     }
 
     fn place(&self) -> impl Future<Output = Option<SemaphorePermit<'_>>> + Send {
@@ -89,6 +99,9 @@ impl Side for Dialling {
                 }
             }
             Output::Record(record) => {
+                if let Some(trail) = &self.trail {
+                    trail.record(&record);
+                }
                 if let Record::MethodFailed {
                     method: Method::SaslExternal,
                     ..

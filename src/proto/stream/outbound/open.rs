@@ -103,11 +103,13 @@ impl Open {
         now.saturating_duration_since(self.last_alive) >= Timing::FRESH
     }
 
-    /// An answer to a ping; an error is one, too.
-    pub(super) fn pong(&mut self, id: &str, now: Instant) {
-        if self.ping.as_ref().is_some_and(|ping| ping.id == id) {
+    /// An answer to a ping; an error is one, too. False if no such ping was sent.
+    pub(super) fn pong(&mut self, id: &str, now: Instant) -> bool {
+        let is_ours = self.ping.as_ref().is_some_and(|ping| ping.id == id);
+        if is_ours {
             self.ping = None;
             self.last_alive = now;
         }
+        is_ours
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::close::one_line;
 use super::super::features::Offered;
-use super::super::{Now, Output, Record, header};
+use super::super::{Milestone, Now, Output, Record, header};
 use super::doubt::{Doubt, is_for_servers, is_root_for_clients};
 use super::negotiation::{Step, next_step};
 use super::{Channel, Outbound, Purpose, State};
@@ -27,11 +27,14 @@ impl Outbound {
             return Err(self.leads_back(Some(own)));
         }
         self.state = match self.stream_id(header) {
-            Ok(stream_id) => State::ExpectFeatures(Channel {
-                stream_id: stream_id.to_owned(),
-                is_for_servers: is_for_servers(header),
-                ..channel
-            }),
+            Ok(stream_id) => {
+                self.wire.record(Record::Reached(Milestone::Header));
+                State::ExpectFeatures(Channel {
+                    stream_id: stream_id.to_owned(),
+                    is_for_servers: is_for_servers(header),
+                    ..channel
+                })
+            }
             Err(fault) => State::Doubt(Doubt::new(now, header, fault)),
         };
         Ok(())
@@ -103,6 +106,8 @@ impl Outbound {
         if offered.is_for_clients && !channel.is_for_servers {
             return Err(Reason::ClientPort);
         }
+        self.wire
+            .record(Record::Reached(Milestone::Features(offered)));
         if let Some(proof) = channel.proven.clone() {
             return self.open(now, proof);
         }
@@ -121,6 +126,8 @@ impl Outbound {
             }
             Step::External => {
                 let response = external::initial_response(&self.pair.local);
+                let tries = Milestone::Tries(Method::SaslExternal);
+                self.wire.record(Record::Reached(tries));
                 self.wire.send(
                     &Element::new(Ns::SASL, "auth")
                         .with_attribute("mechanism", external::MECHANISM)
@@ -136,6 +143,7 @@ impl Outbound {
 
     /// XEP-0220 §2.1.1: we want to send as `local`, here is the key for this very stream.
     fn request(&mut self, channel: Channel, method: Method) {
+        self.wire.record(Record::Reached(Milestone::Tries(method)));
         let Pair { local, remote } = &self.pair;
         let key = self
             .context

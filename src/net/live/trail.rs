@@ -1,0 +1,284 @@
+//! One attempt to reach a partner, as a value: each step that was taken, and what came of it.
+//!
+//! Facts, and no words: whoever shows them finds the words. A stream that nobody watches has no
+//! trail, and then nothing is noted.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::CertificateDer;
+use tokio::sync::watch;
+
+use crate::net::io::connect::{AttemptFault, Family, Looked, Watch};
+use crate::net::io::resolve::LookupFault;
+use crate::proto::auth::cert_fault::CertFault;
+use crate::proto::auth::certificate::{CertFacts, Purposes};
+use crate::proto::auth::chain::TlsVersion;
+use crate::proto::discover::Target;
+use crate::proto::policy::{DomainPattern, Method, Partner, Reason};
+use crate::proto::stream::{Milestone, Offered, Record};
+
+/// How many steps are kept of one attempt. Twenty places with two addresses and two tries each
+/// take fewer.
+const MOST_STEPS: usize = 512;
+/// How many certificates are kept of one chain: those in use have one to four.
+const MOST_CERTIFICATES: usize = 8;
+
+/// An attempt to reach a partner.
+#[derive(Debug)]
+pub struct Trail {
+    begun: Instant,
+    steps: Mutex<Vec<Step>>,
+    /// How many steps there are.
+    count: watch::Sender<usize>,
+}
+
+/// One step of an attempt.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// How long after the beginning.
+    pub at: Duration,
+    /// What was met.
+    pub fact: Fact,
+}
+
+/// What was met on the way.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Fact {
+    /// Policy lets a stream to the domain be opened.
+    Permitted {
+        /// By this entry.
+        partner: Arc<Partner>,
+        /// As what it lists the domain; `None` where `[default-partner]` covers it.
+        listed_as: Option<DomainPattern>,
+    },
+    /// DNS is asked for the domain's servers.
+    AsksDns,
+    /// The places that will be tried, in this order.
+    Places {
+        /// The places.
+        targets: Vec<Target>,
+        /// For how many seconds SRV records may be kept, where there are any.
+        ttl: Option<u32>,
+    },
+    /// A place is being tried.
+    Place {
+        /// Which one.
+        target: Target,
+        /// Whether SASL EXTERNAL may be tried there. It may not the second time, where the partner
+        /// has ended the stream upon refusing it.
+        try_external: bool,
+    },
+    /// The addresses of the place.
+    Addresses {
+        /// Of which family.
+        family: Family,
+        /// What DNS said.
+        answer: Result<Vec<Looked>, LookupFault>,
+    },
+    /// An address is being connected to.
+    Connecting(SocketAddr),
+    /// An address was connected to, or not.
+    Connected {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        outcome: Result<(), AttemptFault>,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The partner has answered our stream header.
+    Header,
+    /// The partner has said what it offers.
+    Features(Offered),
+    /// The handshake of TLS begins.
+    TlsBegins,
+    /// The handshake of TLS is over.
+    Tls {
+        /// The version agreed.
+        version: TlsVersion,
+        /// The cipher suite agreed, as IANA names it.
+        cipher: String,
+        /// The certificates that were sent, the partner's own first.
+        chain: Vec<Shown>,
+        /// How many there were.
+        sent: usize,
+    },
+    /// The chain was judged.
+    Judged(Result<(), CertFault>),
+    /// It has none of the pins, which is only to be told.
+    NotPinned(CertFault),
+    /// A method of proof is tried.
+    Tries(Method),
+    /// A method was refused; the stream goes on.
+    MethodFailed(Method, Reason),
+    /// The stream is open.
+    Opened(Method),
+    /// A ping was sent over it.
+    Pinged,
+    /// The ping was answered.
+    Pong,
+    /// The place, or the whole way, came to nothing.
+    Failed(Reason),
+}
+
+/// One certificate of a chain, in the words that fit a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The subject.
+    pub subject: String,
+    /// The issuer.
+    pub issuer: String,
+    /// The first second of validity, in Unix time.
+    pub not_before: u64,
+    /// The last second of validity, in Unix time.
+    pub not_after: u64,
+    /// What the key may be used for.
+    pub purposes: Purposes,
+    /// Whether it is an authority's.
+    pub is_authority: bool,
+    /// The names, ten at most.
+    pub names: String,
+}
+
+impl Shown {
+    /// `None` for what cannot be read.
+    fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let facts = CertFacts::of(certificate)?;
+        Some(Self {
+            subject: facts.subject,
+            issuer: facts.issuer,
+            not_before: facts.not_before,
+            not_after: facts.not_after,
+            purposes: facts.purposes,
+            is_authority: facts.is_authority,
+            names: facts.names.to_string(),
+        })
+    }
+}
+
+impl Default for Trail {
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+            steps: Mutex::default(),
+            count: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Trail {
+    /// Notes a step. After very many, no more are kept.
+    pub fn note(&self, fact: Fact) {
+        let at = self.begun.elapsed();
+        let mut steps = self.lock();
+        if steps.len() < MOST_STEPS {
+            steps.push(Step { at, fact });
+        }
+        let count = steps.len();
+        drop(steps);
+        self.count.send_replace(count);
+    }
+
+    /// Notes why the whole way failed, where the last step does not say so.
+    pub fn fail(&self, reason: &Reason) {
+        let is_told =
+            matches!(self.lock().last(), Some(step) if matches!(step.fact, Fact::Failed(_)));
+        if !is_told {
+            self.note(Fact::Failed(reason.clone()));
+        }
+    }
+
+    /// Notes what a finished handshake showed.
+    pub fn secured(&self, version: TlsVersion, cipher: String, chain: &[CertificateDer<'_>]) {
+        let kept = chain.iter().take(MOST_CERTIFICATES);
+        self.note(Fact::Tls {
+            version,
+            cipher,
+            chain: kept.filter_map(Shown::of).collect(),
+            sent: chain.len(),
+        });
+    }
+
+    /// Notes what the machine of a stream reports.
+    pub fn record(&self, record: &Record) {
+        match record {
+            Record::Reached(Milestone::Header) => self.note(Fact::Header),
+            Record::Reached(Milestone::Features(offered)) => self.note(Fact::Features(*offered)),
+            Record::Reached(Milestone::Tries(method)) => self.note(Fact::Tries(*method)),
+            Record::Reached(Milestone::Pong) => self.note(Fact::Pong),
+            Record::Secured { fault, .. } => {
+                self.note(Fact::Judged(fault.clone().map_or(Ok(()), Err)));
+            }
+            Record::NotPinned { fault, .. } => self.note(Fact::NotPinned((**fault).clone())),
+            Record::Authenticated { method, .. } => self.note(Fact::Opened(*method)),
+            Record::MethodFailed { method, reason, .. } => {
+                self.note(Fact::MethodFailed(*method, reason.clone()));
+            }
+            Record::Claimed { .. } | Record::DialbackAnswered { .. } | Record::Ignored(_) => {}
+        }
+    }
+
+    /// The steps from the one with this index on.
+    #[must_use]
+    pub fn since(&self, index: usize) -> Vec<Step> {
+        self.lock().get(index..).unwrap_or_default().to_vec()
+    }
+
+    /// How long ago it began.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Waits until there are more steps than these.
+    pub async fn more_than(&self, count: usize) {
+        let mut seen = self.count.subscribe();
+        // It lives as long as this does.
+        seen.wait_for(|now| *now > count)
+            .await
+            .map(drop)
+            .unwrap_or_default();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Step>> {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watch for Trail {
+    fn looked_up(&self, family: Family, answer: Result<Vec<Looked>, LookupFault>) {
+        self.note(Fact::Addresses { family, answer });
+    }
+
+    fn connecting(&self, address: SocketAddr) {
+        self.note(Fact::Connecting(address));
+    }
+
+    fn connected(&self, address: SocketAddr, outcome: Result<(), AttemptFault>, took: Duration) {
+        self.note(Fact::Connected {
+            address,
+            outcome,
+            took,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_trail_keeps_so_many_steps_and_tells_of_each() {
+        let trail = Trail::default();
+        for _ in 0..2 * MOST_STEPS {
+            trail.note(Fact::Header);
+        }
+        assert_eq!(trail.since(0).len(), MOST_STEPS);
+        assert_eq!(trail.since(MOST_STEPS - 1).len(), 1);
+        assert!(trail.since(MOST_STEPS + 1).is_empty());
+        trail.more_than(MOST_STEPS - 1).await;
+    }
+}
