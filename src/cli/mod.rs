@@ -3,6 +3,7 @@
 mod check;
 mod contacts;
 mod demo;
+mod explain;
 mod run;
 
 use std::io::Write as _;
@@ -49,6 +50,8 @@ enum Exit {
     System = 71,
     /// The state directory cannot be written; this may pass.
     State = 73,
+    /// What is wrong is on the other side.
+    Protocol = 76,
     /// The configuration is refused, or something else that a human must change.
     Configuration = 78,
 }
@@ -71,22 +74,26 @@ Examples:
           See it work, on loopback
   xmpp-edge check
           Is /etc/xmpp-edge/edge.toml sound, and what may each partner do?
+  xmpp-edge explain fabrikam.com
+          Why does this partner not connect?
   xmpp-edge check --config ./edge.toml --format json
           The same for another file, for a script
 
 Exit status:
    0  it went well
   64  the command line is wrong
-  69  the contacts cannot be reached or written
+  69  the contacts, or a partner, cannot be reached
   70  a step of the demo came out wrong
   71  a port or a resource cannot be had; this may pass
   73  the state directory cannot be written; this may pass
+  76  the fault is on the partner's side
   78  the configuration is refused";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
     Check(check::Arguments),
+    Explain(explain::Arguments),
     Contacts(contacts::Arguments),
     Demo(demo::Arguments),
 }
@@ -96,6 +103,7 @@ impl Arguments {
         match self.command {
             Command::Run(arguments) => run::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
+            Command::Explain(arguments) => explain::run(&arguments),
             Command::Contacts(arguments) => contacts::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
         }

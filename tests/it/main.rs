@@ -14,6 +14,7 @@ mod conversations;
 mod daemon;
 mod demo;
 mod docs;
+mod explain;
 mod federation;
 mod hostile;
 mod lab;

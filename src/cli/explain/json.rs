@@ -1,0 +1,206 @@
+//! The report for programs: one object, once all is known.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::letter;
+use super::screen::works;
+use super::verdict::{Side, Verdict};
+use super::walk::Walk;
+use super::words::lines;
+use crate::net::live::trail::{Fact, Shown, Step};
+use crate::proto::discover::{Fallback, Target, Via};
+use crate::proto::policy::Method;
+
+/// The contract of `--format json`.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Report<'w> {
+    local: &'w str,
+    remote: &'w str,
+    works: bool,
+    /// How the stream was proven; null where it was not.
+    method: Option<&'static str>,
+    took_ms: f64,
+    steps: Vec<Value>,
+    /// Null where it works.
+    verdict: Option<Reported<'w>>,
+    /// The one sentence.
+    summary: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Reported<'w> {
+    reason: &'w str,
+    step: &'static str,
+    side: &'static str,
+    what: &'w str,
+    remedy: String,
+    /// What to send to the partner's administrator; null where it is not the partner's fault.
+    to_the_partner: Option<String>,
+}
+
+/// The report as JSON.
+pub(super) fn render(walk: &Walk, verdict: Option<&Verdict>) -> String {
+    let report = Report {
+        local: walk.pair.local.as_str(),
+        remote: walk.pair.remote.as_str(),
+        works: verdict.is_none(),
+        method: walk.method().map(Method::as_str),
+        took_ms: ms(walk.took),
+        steps: (1..=walk.steps.len())
+            .filter_map(|count| step(walk, walk.steps.get(..count)?))
+            .collect(),
+        verdict: verdict.map(|verdict| Reported {
+            reason: verdict.code.as_str(),
+            step: verdict.step,
+            side: verdict.side.as_str(),
+            what: &verdict.what,
+            remedy: verdict.remedy(),
+            to_the_partner: (verdict.side == Side::Theirs)
+                .then(|| letter::paragraph(walk, verdict)),
+        }),
+        summary: verdict.map_or_else(|| works(walk), Verdict::sentence),
+    };
+    let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn ms(time: std::time::Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// The last of some steps: when, which, and its facts.
+fn step(walk: &Walk, steps: &[Step]) -> Option<Value> {
+    let step = steps.last()?;
+    let (name, mut facts) = facts(&step.fact);
+    if let Some(object) = facts.as_object_mut() {
+        object.insert("at-ms".to_owned(), json!(ms(step.at)));
+        object.insert("step".to_owned(), json!(name));
+        if let Fact::Permitted { .. } = step.fact {
+            object.insert("entry".to_owned(), json!(walk.entry()));
+        }
+        let words: Vec<_> = lines(walk, steps).into_iter().map(|it| it.text).collect();
+        object.insert("text".to_owned(), json!(words.join("; ")));
+    }
+    Some(facts)
+}
+
+fn facts(fact: &Fact) -> (&'static str, Value) {
+    match fact {
+        Fact::Permitted { partner, listed_as } => {
+            let methods: Vec<_> = partner.methods().iter().map(Method::as_str).collect();
+            let facts = json!({
+                "primary-domain": partner.primary.as_str(),
+                "listed-as": listed_as.as_ref().map(ToString::to_string),
+                "methods": methods,
+            });
+            ("policy", facts)
+        }
+        Fact::AsksDns => ("dns-question", json!({})),
+        Fact::Places { targets, ttl } => {
+            let targets: Vec<_> = targets.iter().map(target).collect();
+            ("places", json!({ "targets": targets, "ttl": ttl }))
+        }
+        Fact::Place {
+            target: it,
+            try_external,
+        } => {
+            let facts = json!({ "target": target(it), "try-external": try_external });
+            ("place", facts)
+        }
+        Fact::Addresses { family, answer } => {
+            let family = family.to_string();
+            let facts = match answer {
+                Ok(found) => {
+                    let all: Vec<_> = found
+                        .iter()
+                        .map(|(address, kind)| json!({ "address": address, "not-tried": kind }))
+                        .collect();
+                    json!({ "family": family, "addresses": all, "fault": null })
+                }
+                Err(fault) => {
+                    json!({ "family": family, "addresses": [], "fault": fault.code().as_str() })
+                }
+            };
+            ("addresses", facts)
+        }
+        Fact::Connecting(address) => ("connecting", json!({ "address": address })),
+        Fact::Connected {
+            address,
+            outcome,
+            took,
+        } => {
+            let fault = outcome.as_ref().err().map(|fault| fault.code().as_str());
+            let facts = json!({ "address": address, "fault": fault, "took-ms": ms(*took) });
+            ("connected", facts)
+        }
+        Fact::Header => ("header", json!({})),
+        Fact::Features(offered) => {
+            let facts = json!({
+                "starttls": offered.starttls,
+                "starttls-required": offered.starttls_required,
+                "external": offered.external,
+                "dialback": offered.dialback,
+                "max-bytes": offered.max_bytes,
+            });
+            ("features", facts)
+        }
+        Fact::TlsBegins => ("tls-begins", json!({})),
+        Fact::Tls {
+            version,
+            cipher,
+            chain,
+            sent,
+        } => {
+            let chain: Vec<_> = chain.iter().map(shown).collect();
+            let facts = json!({
+                "version": version.as_str(), "cipher": cipher, "chain": chain, "sent": sent,
+            });
+            ("tls", facts)
+        }
+        Fact::Judged(outcome) => {
+            let fault = outcome.as_ref().err().map(|fault| fault.code().as_str());
+            ("certificate", json!({ "fault": fault }))
+        }
+        Fact::NotPinned(fault) => ("pins", json!({ "fault": fault.code().as_str() })),
+        Fact::Tries(method) => ("proof", json!({ "method": method.as_str() })),
+        Fact::MethodFailed(method, reason) => {
+            let facts = json!({ "method": method.as_str(), "reason": reason.code().as_str() });
+            ("proof-failed", facts)
+        }
+        Fact::Opened(method) => ("opened", json!({ "method": method.as_str() })),
+        Fact::Pinged => ("ping", json!({})),
+        Fact::Pong => ("pong", json!({})),
+        Fact::Failed(reason) => ("failed", json!({ "reason": reason.code().as_str() })),
+    }
+}
+
+fn target(target: &Target) -> Value {
+    let (via, priority, weight) = match &target.via {
+        Via::Route => ("route", None, None),
+        Via::Srv { priority, weight } => ("srv", Some(priority), Some(weight)),
+        Via::Fallback(Fallback::NoRecord) => ("no-srv-record", None, None),
+        Via::Fallback(Fallback::NoAnswer(_)) => ("no-answer", None, None),
+        Via::Literal => ("address", None, None),
+    };
+    json!({
+        "host": target.host, "port": target.port, "via": via,
+        "priority": priority, "weight": weight,
+    })
+}
+
+fn shown(shown: &Shown) -> Value {
+    json!({
+        "subject": shown.subject,
+        "issuer": shown.issuer,
+        "names": shown.names,
+        "not-before": shown.not_before,
+        "not-after": shown.not_after,
+        "server-auth": shown.purposes.allow_server(),
+        "client-auth": shown.purposes.unrestricted || shown.purposes.client_auth,
+        "authority": shown.is_authority,
+    })
+}
