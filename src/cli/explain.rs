@@ -50,9 +50,9 @@ pub(super) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  xmpp-edge explain fabrikam.com
-  xmpp-edge explain fabrikam.com --from eu.contoso.com
-  xmpp-edge explain fabrikam.com --format json | jq .verdict
+  xmpp-edge explain fabrikam.example
+  xmpp-edge explain fabrikam.example --from eu.contoso.example
+  xmpp-edge explain fabrikam.example --format json | jq .verdict
 
 Exit status:
    0  it works

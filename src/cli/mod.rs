@@ -74,7 +74,7 @@ Examples:
           See it work, on loopback
   xmpp-edge check
           Is /etc/xmpp-edge/edge.toml sound, and what may each partner do?
-  xmpp-edge explain fabrikam.com
+  xmpp-edge explain fabrikam.example
           Why does this partner not connect?
   xmpp-edge check --config ./edge.toml --format json
           The same for another file, for a script
