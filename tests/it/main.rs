@@ -24,7 +24,6 @@ mod pki;
 mod proven;
 mod purity;
 mod reasons;
-mod second_opinion;
 mod security;
 mod spellings;
 mod strangers;
