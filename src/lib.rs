@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!                 net: sockets, tasks, timers, TLS, DNS                net
-//!  partner ══5269══► listen ─► driver ─┐              ┌─ driver ◄─ listen ◄══23456══ gateway
-//!          ◄═══════  dial  ◄─ driver ◄─┤     hub      ├─► driver
+//!  partner ══5269══► accept ─► driver ─┐              ┌─ driver ◄─ accept ◄══23456══ gateway
+//!          ◄═════ outbound ◄─ driver ◄─┤     hub      ├─► driver
 //!                                │     └── queues ────┘     │
 //!                                ▼                          ▼
 //!                proto: xml ─► stream ─► auth ─► policy ─► stanza      (pure: bytes, facts, now)

@@ -41,7 +41,7 @@ pub struct Hub {
     ledger: Arc<Ledger>,
     context: ArcSwap<Context>,
     partners: Partners,
-    gate: StanzaPolicy,
+    stanza_policy: StanzaPolicy,
     learning: Learning,
     log_limiter: Arc<LogLimiter>,
     /// Whether the bodies of messages are logged.
@@ -76,7 +76,7 @@ impl Hub {
             context: ArcSwap::new(context),
             partners: Partners::new(Arc::clone(&ledger)),
             ledger,
-            gate: StanzaPolicy::new(contacts.clone()),
+            stanza_policy: StanzaPolicy::new(contacts.clone()),
             learning: Learning::new(contacts),
             log_limiter,
             bodies: AtomicBool::new(false),
@@ -282,7 +282,7 @@ impl Hub {
             remote: addressed.remote().domain().clone(),
         };
         let users = self.users_of(&addressed);
-        match self.gate.judge(addressed, standing, now) {
+        match self.stanza_policy.judge(addressed, standing, now) {
             Ok(stanza) => {
                 if self.bodies.load(Relaxed) {
                     self.log_body(&stanza, direction, &pair);

@@ -113,7 +113,7 @@ impl Partners {
             None => self.ledger.unlisted(),
         };
         let rate = entry.as_ref().map_or(0, |entry| entry.terms.stanza_rate);
-        let is_listed = rules.listed_as(remote).is_some();
+        let is_listed = entry.as_ref().is_some_and(|entry| rules.is_listed(entry));
         Standing {
             context: Arc::clone(context),
             share: (!is_listed).then(|| Arc::clone(&self.unlisted)),

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use tokio::sync::futures::Notified;
 
 use self::lanes::{Entry, Lanes};
 use crate::net::relay::stock::{Held, Share, Stock};
@@ -239,8 +238,7 @@ impl Queue {
     }
 
     /// Takes up to a batch of stanzas, each time from the lane that was given least; waits until there
-    /// are some, `consumer` is
-    /// the newest, and whoever took before it has handed over.
+    /// are some, `consumer` is the newest, and whoever took before it has handed over.
     pub async fn take(&self, consumer: Consumer) -> Vec<QueuedStanza> {
         loop {
             let ready = self.ready.notified();
@@ -323,13 +321,6 @@ impl Queue {
         self.lock().lanes.waiting() == 0
     }
 
-    /// When the stanza that has waited longest was queued.
-    #[must_use]
-    pub fn oldest(&self) -> Option<Instant> {
-        let state = self.lock();
-        state.lanes.fronts().map(|queued| queued.since).min()
-    }
-
     /// A consumer arrives, and takes over from those before it: returns the newest of these.
     pub fn attach(&self, consumer: Consumer) -> Option<Consumer> {
         let mut state = self.lock();
@@ -381,11 +372,6 @@ impl Queue {
     #[must_use]
     pub fn has_consumer(&self) -> bool {
         !self.lock().consumers.is_empty()
-    }
-
-    /// Resolves at the next change after this call: something queued, somebody come or gone.
-    pub fn changed(&self) -> Notified<'_> {
-        self.ready.notified()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

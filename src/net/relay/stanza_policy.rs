@@ -13,7 +13,7 @@ use crate::proto::stanza::{
 };
 use crate::store::Contacts;
 
-/// The gate that every stanza passes, whichever way it goes.
+/// What every stanza passes, whichever way it goes.
 #[derive(Debug)]
 pub struct StanzaPolicy {
     contacts: Contacts,
@@ -22,7 +22,7 @@ pub struct StanzaPolicy {
 }
 
 impl StanzaPolicy {
-    /// A gate that knows these contacts.
+    /// One that knows these contacts.
     #[must_use]
     pub fn new(contacts: Contacts) -> Self {
         Self {

@@ -71,7 +71,7 @@ pub struct Driver<M, S> {
     transport: Transport,
     mailbox: (Mailbox, Incoming),
     context: watch::Receiver<Arc<Context>>,
-    outbox: SendBuffer,
+    send_buffer: SendBuffer,
     stall: Duration,
     /// Whether it was told to end without a goodbye.
     is_aborted: bool,
@@ -130,7 +130,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             transport,
             mailbox,
             context,
-            outbox: SendBuffer::default(),
+            send_buffer: SendBuffer::default(),
             stall: WRITE_STALL,
             is_aborted: false,
         }
@@ -169,7 +169,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         let (mut held, mut begun) = (Duration::ZERO, Instant::now());
         while let Some(output) = self.machine.poll_output() {
             match output {
-                Output::Send(bytes) => self.outbox.append(bytes),
+                Output::Send(bytes) => self.send_buffer.append(bytes),
                 Output::StartTls { local, remote } => {
                     self.start_tls(&local, &remote).await?;
                     begun = Instant::now();
@@ -203,17 +203,17 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         let mut acting = pin!(self.side.act(output, &self.mailbox.0, now));
         loop {
             let wanted = Wanted {
-                write: self.outbox.unwritten(),
+                write: self.send_buffer.unwritten(),
                 flush: true,
                 read: false,
             };
             tokio::select! {
                 biased;
                 acted = &mut acting => return acted,
-                progress = self.transport.progress(wanted, |_| {}), if !self.outbox.is_idle() => {
+                progress = self.transport.progress(wanted, |_| {}), if !self.send_buffer.is_idle() => {
                     match progress {
-                        Ok(Progress::Written(count)) => self.outbox.written(count),
-                        Ok(Progress::Flushed) => self.outbox.flushed(),
+                        Ok(Progress::Written(count)) => self.send_buffer.written(count),
+                        Ok(Progress::Flushed) => self.send_buffer.flushed(),
                         Ok(Progress::Read | Progress::End) => {}
                         // The next look at the connection finds the same, and ends the stream.
                         Err(_) => return acting.await,
@@ -266,14 +266,14 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     async fn wait(&mut self) {
         let queue = self.side.queue();
         let taken_over = taken_over(queue.clone());
-        let queue = queue.filter(|_| self.machine.is_open() && self.outbox.is_idle());
-        let stalled = self.outbox.stalled_at(self.stall);
+        let queue = queue.filter(|_| self.machine.is_open() && self.send_buffer.is_idle());
+        let stalled = self.send_buffer.stalled_at(self.stall);
         let deadline = self.machine.deadline();
         let machine = &mut self.machine;
         let wanted = Wanted {
-            write: self.outbox.unwritten(),
-            flush: !self.outbox.is_idle(),
-            read: self.outbox.len() < OUT_BYTES,
+            write: self.send_buffer.unwritten(),
+            flush: !self.send_buffer.is_idle(),
+            read: self.send_buffer.len() < OUT_BYTES,
         };
         let mut context = self.context.clone();
         // What comes after a reload is judged by the new rules, whichever of the two is seen first.
@@ -289,8 +289,8 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 match progress {
                     Ok(Progress::Read) => {}
                     Ok(Progress::End) => self.machine.handle(now(), Input::Eof),
-                    Ok(Progress::Written(count)) => self.outbox.written(count),
-                    Ok(Progress::Flushed) => self.outbox.flushed(),
+                    Ok(Progress::Written(count)) => self.send_buffer.written(count),
+                    Ok(Progress::Flushed) => self.send_buffer.flushed(),
                     Err(error) => {
                         let fault = TlsFault::of(&error);
                         let reason = match fault {
@@ -326,34 +326,34 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 
     fn deliver(&mut self, stanzas: Vec<QueuedStanza>) {
         for queued in stanzas {
-            let begin = self.outbox.end();
+            let begin = self.send_buffer.end();
             self.machine.handle(now(), Input::Deliver(&queued.stanza));
             while let Some(output) = self.machine.poll_output() {
                 // An open machine answers a delivery with bytes and with nothing else.
                 if let Output::Send(bytes) = output {
-                    self.outbox.append(bytes);
+                    self.send_buffer.append(bytes);
                 }
             }
-            self.outbox.carries(begin, queued);
+            self.send_buffer.carries(begin, queued);
         }
     }
 
     fn hand_over(&mut self) {
-        let untouched = self.outbox.take_back();
+        let untouched = self.send_buffer.take_back();
         self.side.hand_over(untouched);
     }
 
     async fn write_all(&mut self) -> std::io::Result<()> {
-        while !self.outbox.is_idle() {
+        while !self.send_buffer.is_idle() {
             let wanted = Wanted {
-                write: self.outbox.unwritten(),
+                write: self.send_buffer.unwritten(),
                 flush: true,
                 read: false,
             };
             tokio::select! {
                 progress = self.transport.progress(wanted, |_| {}) => match progress? {
-                    Progress::Written(count) => self.outbox.written(count),
-                    Progress::Flushed => self.outbox.flushed(),
+                    Progress::Written(count) => self.send_buffer.written(count),
+                    Progress::Flushed => self.send_buffer.flushed(),
                     Progress::Read | Progress::End => {}
                 },
                 () = taken_over(self.side.queue()) => self.hand_over(),
@@ -390,7 +390,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     }
 
     fn ended(self, reason: Reason) -> Ended<S> {
-        let (uncertain, untouched) = self.outbox.leftovers();
+        let (uncertain, untouched) = self.send_buffer.leftovers();
         Ended {
             reason,
             asked: self.machine.asked().cloned(),

@@ -196,7 +196,7 @@ fn addressed(direction: Direction, element: Element, proven_by: &Rules) -> Addre
     }
 }
 
-/// What an onlooker remembers: kept by other means than the gate's own.
+/// What an onlooker remembers: kept by other means than the edge's own.
 #[derive(Default)]
 struct Onlooker {
     watching: BTreeSet<(usize, usize)>,
@@ -287,7 +287,7 @@ proptest! {
         let directory = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let contacts = Contacts::open(&directory.path().join("state")).unwrap().contacts;
-        let (gate, learning) = (StanzaPolicy::new(contacts.clone()), Learning::new(contacts));
+        let (stanza_policy, learning) = (StanzaPolicy::new(contacts.clone()), Learning::new(contacts));
         // Streams and links were admitted when everybody was.
         let open_doors = context(&Policy { known: true, ..first.clone() });
         let table = Partners::new(Arc::new(Ledger::new()));
@@ -303,7 +303,7 @@ proptest! {
                     let want = onlooker.allows(step, &now);
                     let moment = Instant::now();
                     let standing = table.standing(stanza.remote().domain(), &now, moment);
-                    let got = gate.judge(stanza, &standing, moment);
+                    let got = stanza_policy.judge(stanza, &standing, moment);
                     prop_assert_eq!(got.is_ok(), want, "{:?} under {:?}", step, policy);
                     if let Ok(passed) = got {
                         if direction == Direction::Outbound {

@@ -157,12 +157,6 @@ impl<T, R> Lanes<T, R> {
         self.waiting
     }
 
-    /// What stands at the front of each lane.
-    pub fn fronts(&self) -> impl Iterator<Item = &T> {
-        let fronts = self.lanes.values().filter_map(|lane| lane.entries.front());
-        fronts.map(|entry| &entry.item)
-    }
-
     fn lane(&mut self, name: &Domain) -> &mut Lane<T, R> {
         let floor = self.floor;
         let lane = self.lanes.entry(name.clone()).or_insert_with(|| Lane {
