@@ -6,53 +6,44 @@
 //!                                              └► target 2 …        none left: bounce, back off
 //! ```
 
+mod attempt;
 mod dial_log;
+mod question;
 mod side;
 mod trial;
 
+pub use question::ask;
 pub use trial::try_out;
 
-use std::future::pending;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout_at};
 
+use self::attempt::{Attempt, Outcome, Reached};
 use self::dial_log::DialLog;
 use self::side::Dialling;
-use crate::net::edge::{Edge, Wanted, fresh_ids, jitter};
+use crate::net::edge::{Edge, Wanted, jitter};
 use crate::net::guard::places::{NoPlace, Rank};
-use crate::net::guard::verifications::SLOW;
 use crate::net::io::connect::{ConnectSettings, Watch, connect};
 use crate::net::io::resolve::Found;
-use crate::net::io::transport::Transport;
 use crate::net::live::log_limiter::Known;
-use crate::net::live::mailbox::{Mailbox, mailbox};
-use crate::net::live::registry::Kind;
 use crate::net::live::told::Told;
 use crate::net::live::trail::{Fact, Trail};
 use crate::net::relay::pair_queues::Wish;
 use crate::net::relay::queue::{Queue, QueuedStanza};
-use crate::net::session::driver::{Driver, Ended, now};
 use crate::net::session::stream_log::{Charged, StreamLog};
 use crate::proto::auth::Pair;
-use crate::proto::auth::dialback::{Answer, Question, Verdict};
 use crate::proto::codes::Mark;
 use crate::proto::discover::{self, Effort, Target};
 use crate::proto::jid::{BareJid, Domain};
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
-use crate::proto::stream::{Outbound, Place, Purpose};
+use crate::proto::stream::Purpose;
 
 /// How long one address may take to answer.
 const ATTEMPT: Duration = Duration::from_secs(10);
-/// How long a question may take in all, once it has a place: longer than any server takes that is
-/// there, and no longer than those who ask wait for an answer.
-const ASKING: Duration = Duration::from_secs(20);
 /// A stream that breaks this soon after it opened counts as a failure, or it would be a loop.
 const TOO_SOON: Duration = Duration::from_secs(2);
 
@@ -152,87 +143,6 @@ async fn carry_once(
 /// The one lane of a pair's queue.
 fn lane_of(queued: &QueuedStanza) -> Domain {
     queued.stanza.to.domain().clone()
-}
-
-/// Asks the authoritative server of a partner's domain about a dialback key, for whoever connected
-/// from where that partner has proven itself before, or for a stranger.
-pub async fn ask(edge: Arc<Edge>, question: Question, from: IpAddr, is_familiar: bool) -> Answer {
-    let account = edge.context().rules.account_of(&question.pair.remote);
-    let verifications = Arc::clone(&edge.settings.load().verifications);
-    let Ok(mut place) = verifications.enter(&account, from, is_familiar).await else {
-        return Answer::unreachable(question, &Reason::TooManyPending);
-    };
-    let (told, mut answers) = mpsc::channel(1);
-    let (its_edge, its_question) = (Arc::clone(&edge), question.clone());
-    // Ends with whoever asks, but once the answer is there the stream is closed without hurry.
-    let mut reaching = JoinSet::new();
-    reaching.spawn(async move {
-        let side = |stream_log| Dialling {
-            edge: Arc::clone(&its_edge),
-            stream_log,
-            queue: None,
-            opened: None,
-            told: Some(told.clone()),
-            outcome: None,
-            external_refused: false,
-            end_is_told: false,
-            trail: None,
-        };
-        let pair = its_question.pair.clone();
-        let deadline = Instant::now() + its_edge.context().timing.establishment.min(ASKING);
-        let purpose = Purpose::Ask(its_question);
-        let purpose = (&purpose, Charged::Stranger(from));
-        let reached = reach(&its_edge, &pair, purpose, deadline, None, side).await;
-        let reached = reached.map_err(|why| why.reason)?;
-        reached.end().await.map(|ended| ended.reason)
-    });
-    let mut patience = pin!(sleep(SLOW));
-    let mut given_up = None;
-    let answer = loop {
-        let is_slow = given_up.is_some();
-        let over = async {
-            match &mut given_up {
-                Some(given_up) => drop(given_up.await),
-                None => pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            Some(answer) = answers.recv() => break answer,
-            ended = reaching.join_next() => break match ended {
-                Some(Ok(Ok(reason) | Err(reason))) => Answer::unreachable(question, &reason),
-                Some(Err(_)) | None => Answer::unreachable(question, &Reason::Shutdown),
-            },
-            () = over => return Answer::unreachable(question, &Reason::TooManyPending),
-            () = &mut patience, if !is_slow => given_up = Some(place.is_slow()),
-        }
-    };
-    if *answer.verdict() == Verdict::Valid {
-        place.has_proven();
-    }
-    // The place is free when the stream has closed, too: it holds a descriptor until then.
-    tokio::spawn(async move {
-        while reaching.join_next().await.is_some() {}
-        drop(place);
-    });
-    answer
-}
-
-/// A stream that has opened, or whose question was answered. It ends when this is dropped.
-struct Reached {
-    running: JoinSet<Ended<Dialling>>,
-    /// Where it hears from others.
-    mailbox: Mailbox,
-}
-
-impl Reached {
-    /// Waits for the end of the stream.
-    async fn end(mut self) -> Result<Ended<Dialling>, Reason> {
-        match self.running.join_next().await {
-            Some(Ok(ended)) => Ok(ended),
-            Some(Err(_)) | None => Err(Reason::Shutdown),
-        }
-    }
 }
 
 /// Why there is no stream, where the time was up before one was begun.
@@ -412,125 +322,4 @@ async fn open(
             edge.ledger.count(failure.code());
             failure.reason()
         })
-}
-
-/// What one attempt is about.
-struct Attempt<'a> {
-    /// Under which the log has it.
-    number: u64,
-    edge: &'a Arc<Edge>,
-    pair: &'a Pair,
-    known: &'a Known,
-    purpose: &'a Purpose,
-    charged: Charged,
-    try_external: bool,
-    deadline: Instant,
-}
-
-/// How an attempt went.
-enum Outcome {
-    /// The stream has opened, or its question was answered.
-    Reached(Reached),
-    /// Neither; and whether the partner has refused EXTERNAL.
-    Failed(Reason, bool),
-}
-
-/// What a stream says of itself, once.
-#[derive(Debug)]
-enum Word {
-    Done,
-    GaveUp(Reason, bool),
-}
-
-impl Attempt<'_> {
-    /// Speaks on a connection until it is known what comes of it. The goodbye of a stream that has
-    /// failed goes on beside.
-    async fn negotiate(
-        &self,
-        stream: TcpStream,
-        address: SocketAddr,
-        side: impl Fn(StreamLog) -> Dialling,
-    ) -> Result<Outcome, Reason> {
-        let edge = self.edge;
-        let ids = fresh_ids().map_err(|error| Reason::Transport(error.to_string()))?;
-        let here = stream.local_addr().map(|here| here.ip());
-        let place = Place {
-            address,
-            is_own: here.is_ok_and(|here| edge.is_own(here, address)),
-        };
-        let mailbox = mailbox();
-        let (number, mail) = (self.number, mailbox.0.clone());
-        let registered = edge.registry.register_as(number, Kind::Outbound, mail);
-        // A question is short, and whoever waits for its answer is counted already.
-        if matches!(self.purpose, Purpose::Carry) {
-            let limit = edge.settings.load().connection_limit;
-            registered.take_room(&self.pair.remote, &edge.context().rules, limit)?;
-        }
-        let stream_log = StreamLog::outbound(
-            Arc::clone(&edge.ledger),
-            Arc::clone(&edge.log_limiter),
-            registered.id(),
-            address,
-            (self.charged, self.pair.clone(), self.known.clone()),
-        );
-        let machine = Outbound::new(
-            edge.context(),
-            ids,
-            self.pair.clone(),
-            self.purpose.clone(),
-            self.try_external,
-            now(),
-        )
-        .at(place)
-        .until(self.deadline);
-        let (say, word) = oneshot::channel();
-        let its_mailbox = mailbox.0.clone();
-        let side = Dialling {
-            outcome: Some(say),
-            ..side(stream_log)
-        };
-        let transport = Transport::Clear(stream);
-        let driver = Driver::new(transport, machine, side, mailbox, edge.context.subscribe())
-            .with_stall(edge.context().timing.establishment);
-        let mut running = JoinSet::new();
-        running.spawn(async move {
-            let mut ended = Box::pin(driver.run()).await;
-            ended.side.end_is_told = ended.side.stream_log.end(&ended.reason);
-            drop(registered);
-            // Where nothing was said of the stream, nothing will be: whoever waits for a word is not to
-            // wait until somebody takes this.
-            drop(ended.side.outcome.take());
-            ended
-        });
-        match word.await {
-            Ok(Word::Done) => Ok(Outcome::Reached(Reached {
-                running,
-                mailbox: its_mailbox,
-            })),
-            Ok(Word::GaveUp(reason, external_refused)) => {
-                self.say_goodbye(running);
-                Ok(Outcome::Failed(reason, external_refused))
-            }
-            // It ended without a word: the handshake of TLS took the connection with it.
-            Err(_) => {
-                let reached = Reached {
-                    running,
-                    mailbox: its_mailbox,
-                };
-                let ended = reached.end().await?;
-                Ok(Outcome::Failed(ended.reason, ended.side.external_refused))
-            }
-        }
-    }
-
-    /// Lets a failed stream end in its own time, where not too many do so already.
-    fn say_goodbye(&self, mut running: JoinSet<Ended<Dialling>>) {
-        let Ok(place) = Arc::clone(&self.edge.goodbyes).try_acquire_owned() else {
-            return;
-        };
-        tokio::spawn(async move {
-            running.join_next().await;
-            drop(place);
-        });
-    }
 }

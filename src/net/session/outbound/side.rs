@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use tokio::sync::{SemaphorePermit, mpsc, oneshot};
 
-use super::{Word, lane_of};
+use super::attempt::Word;
+use super::lane_of;
 use crate::net::edge::Edge;
 use crate::net::io::tls::{TlsFault, server_name};
 use crate::net::io::transport::Transport;
