@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-use super::{Jid, JidError, check_local};
+use super::{Jid, JidError, local};
 
 /// A bare address in its one normal form: two spellings of one account are equal.
 ///
@@ -124,7 +124,7 @@ fn fold(local: &str) -> String {
     let narrow = narrow(local);
     // Mapping may make a character that no local part has (U+FF20 becomes `@`): such an address
     // is none by the profile, and keeps its width so that it can mean no other.
-    let mapped = if check_local(&narrow).is_ok() {
+    let mapped = if local::check(&narrow).is_ok() {
         narrow
     } else {
         Cow::Borrowed(local)

@@ -2,7 +2,8 @@
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
-use super::*;
+use super::local::is_mapped_to_separator;
+use super::{Jid, JidError};
 
 const SEPARATORS: [char; 2] = ['@', '/'];
 

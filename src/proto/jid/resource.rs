@@ -1,0 +1,15 @@
+//! The part behind the `/`: checked, and kept as it came.
+
+use super::error::{JidError, MAX_PART};
+
+/// Checks a resource part (RFC 7622 §3.4).
+pub(super) fn check(resource: &str) -> Result<(), JidError> {
+    if resource.len() > MAX_PART {
+        return Err(JidError::TooLong);
+    }
+    // RFC 7622 §3.4: OpaqueString admits spaces, but no control characters.
+    if resource.is_empty() || resource.contains(char::is_control) {
+        return Err(JidError::BadResource);
+    }
+    Ok(())
+}
