@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Read first: [`proto`] (the vocabulary and the contract of a machine), then
-//! `proto::stream::inbound` (what happens on the wire), then `net::session::driver` (how it is pumped).
+//! `proto::stream` (what happens on the wire), then `net::session::driver` (how it is pumped).
 //!
 //! **The words.** Each has one meaning, in the source, the log and the documents:
 //!

@@ -10,7 +10,7 @@ use crate::proto::xml::{Condition, Element, Ns};
 
 /// Our closing tag is sent; the other side's is awaited.
 #[derive(Debug)]
-pub(super) struct Closing {
+pub struct Closing {
     reason: Reason,
     deadline: Instant,
 }

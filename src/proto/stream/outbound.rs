@@ -1,23 +1,22 @@
 //! The initiating entity: a stream that we open, to carry a pair's stanzas or to ask one question.
 //!
 //! ```text
-//!  connected ─► ExpectHeader ─► ExpectFeatures ─┬─ <starttls/> ─► ExpectProceed ─► ExpectTls ─┐
+//!  connected ─► ExpectHeader ─► ExpectFeatures ─┬─ <starttls/> ─► ExpectProceed ─► Handshake ─┐
 //!                  ▲                            ├─ <auth/> ──────► ExpectSasl ── <success/> ──┤
 //!                  │                            │                      │ <failure/>           │
 //!                  │                            ├─ <db:result/> ◄──────┘                      │
-//!                  │                            │       └─────────► ExpectDialback ─► Open    │
+//!                  │                            │    └────────► ExpectDialback ─► Established │
 //!                  │                            ├─ <db:verify/> ──► ExpectAnswer ─► Closing   │
-//!                  │                            └─ after EXTERNAL ─────────────────► Open     │
+//!                  │                            └─ after EXTERNAL ──────────────► Established │
 //!                  └──────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! What to do with a set of features is decided by one function, `negotiation::next_step`. A header
+//! What to do with a set of features is decided by one function, `next_step`. A header
 //! that is not right leads to `Doubt`: the stream ends, but what the peer says next may say why.
 
 mod doubt;
 mod ending;
-mod negotiation;
-mod open;
+mod next_step;
 mod steps;
 
 use std::net::SocketAddr;
@@ -25,18 +24,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::doubt::Doubt;
-use self::negotiation::Encryption;
-use self::open::{Due, Open};
 use super::close::{Closing, peer_error};
+use super::established::Established;
+use super::lifecycle::Stream;
+use super::negotiation::{Cx, Negotiation, Next, Step};
 use super::wire::Wire;
-use super::{Context, IdSource, Input, Machine, Milestone, Now, Output, Record, Timing, header};
-use crate::proto::auth::chain::{CertReport, TlsFacts, judge};
+use super::{Context, IdSource, Now, Timing, header};
 use crate::proto::auth::dialback::{Question, Requested};
 use crate::proto::auth::{Authenticated, Pair};
-use crate::proto::codes::Mark;
-use crate::proto::jid::Domain;
-use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
-use crate::proto::xml::{Condition, Event, Limits, StreamKind};
+use crate::proto::policy::{Method, Reason};
+use crate::proto::xml::{Element, Header, StreamKind};
+
+/// A stream that we open.
+pub type Outbound = Stream<Initiating>;
 
 /// What a stream is opened for.
 #[derive(Clone, Debug)]
@@ -56,51 +56,42 @@ pub struct Place {
     pub is_own: bool,
 }
 
-/// A stream that we open.
+/// What is known of a stream that we open, as long as it lives.
 #[derive(Debug)]
-pub struct Outbound {
-    context: Arc<Context>,
-    wire: Wire,
-    ids: IdSource,
+pub struct Initiating {
     pair: Pair,
     purpose: Purpose,
     /// Cleared where the partner is known to end the stream when it refuses EXTERNAL.
     try_external: bool,
     place: Option<Place>,
-    establishment: Instant,
     /// When the first stream header of the other side is due.
     header_due: Instant,
-    /// Whether the stream has opened, or its question was answered.
+    /// Whether something is established, or the question was answered.
     is_done: bool,
     /// Whether it is said that neither will happen.
     has_failed: bool,
-    /// TLS as it came up: a reload judges it again.
-    tls: Option<TlsFacts>,
-    state: State,
 }
 
+/// The states before anything is established.
 #[derive(Debug)]
-enum State {
+pub enum State {
     Connecting,
     ExpectHeader(Channel),
     /// The header that came is not right.
     Doubt(Doubt),
     ExpectFeatures(Channel),
     ExpectProceed,
-    ExpectTls,
     /// Whether the one challenge that EXTERNAL may bring has come.
     ExpectSasl(Channel, bool),
-    ExpectDialback(Channel, Requested),
+    ExpectDialback(Requested),
     ExpectAnswer(Question),
-    Open(Open),
-    Closing(Closing),
-    Closed,
 }
 
 /// What is known of the stream while it is negotiated.
 #[derive(Debug, Default)]
-struct Channel {
-    encryption: Encryption,
+pub struct Channel {
+    /// Whether TLS is up: then the header of before it is not waited for.
+    is_secured: bool,
     /// The id in the partner's header: dialback keys are bound to it.
     stream_id: String,
     /// Whether that header says that stanzas of servers follow.
@@ -120,122 +111,156 @@ impl Outbound {
         try_external: bool,
         now: Now,
     ) -> Self {
-        Self {
-            wire: Wire::of_answers(StreamKind::Server, &context.unproven),
-            ids,
+        let wire = Wire::of_answers(StreamKind::Server, &context.unproven);
+        let negotiation = Initiating {
             pair,
             purpose,
             try_external,
             place: None,
-            establishment: now.monotonic + context.timing.establishment,
             header_due: now.monotonic + Timing::HEADER_ANSWER.min(context.timing.establishment),
             is_done: false,
             has_failed: false,
-            context,
-            tls: None,
-            state: State::Connecting,
-        }
+        };
+        Self::begin(context, ids, wire, (negotiation, State::Connecting), now)
     }
 
     /// The same, and it is known where the stream leads to.
     #[must_use]
-    pub fn at(self, place: Place) -> Self {
-        Self {
-            place: Some(place),
-            ..self
-        }
+    pub fn at(mut self, place: Place) -> Self {
+        self.negotiation.place = Some(place);
+        self
     }
 
     /// The same, but the stream is to be ready by `deadline` at the latest.
     #[must_use]
-    pub fn until(self, deadline: Instant) -> Self {
-        Self {
-            establishment: self.establishment.min(deadline),
-            header_due: self.header_due.min(deadline),
-            ..self
+    pub fn until(mut self, deadline: Instant) -> Self {
+        self.establishment = self.establishment.min(deadline);
+        self.negotiation.header_due = self.negotiation.header_due.min(deadline);
+        self
+    }
+}
+
+impl Negotiation for Initiating {
+    type State = State;
+    /// What the stream is for is known without.
+    type Handshake = ();
+    type Further = ();
+
+    fn connected(&mut self, cx: &mut Cx<'_>, state: &mut State) -> Result<(), Reason> {
+        if !matches!(state, State::Connecting) {
+            return Ok(());
+        }
+        // We have nothing to say to ourselves.
+        if self.place.is_some_and(|place| place.is_own) {
+            return Err(self.leads_back(None));
+        }
+        self.send_header(cx);
+        *state = State::ExpectHeader(Channel::default());
+        Ok(())
+    }
+
+    fn header(&mut self, cx: &mut Cx<'_>, state: State, header: &Header) -> Step<Self> {
+        match state {
+            State::ExpectHeader(channel) => self.answering_header(cx, channel, header),
+            State::Doubt(doubt) => Err(self.in_words(doubt.reason())),
+            _ => Err(Reason::InvalidNamespace),
         }
     }
 
-    fn read(&mut self, now: Now, bytes: &[u8]) {
-        match self.state {
-            State::Closed => return,
-            // RFC 6120 §5.4.3.3: after `<proceed/>` nothing in the clear means anything.
-            State::ExpectTls => return self.gone(Reason::PlaintextInjection),
-            _ => {}
+    fn element(&mut self, cx: &mut Cx<'_>, state: State, element: &Element) -> Step<Self> {
+        match state {
+            State::Doubt(mut doubt) => match doubt.hear(element) {
+                Some(reason) => Err(self.in_words(reason)),
+                None => Ok(Next::Negotiate(State::Doubt(doubt))),
+            },
+            state => self.step(cx, state, element),
         }
-        match (self.wire.feed(bytes), &self.state) {
-            (Ok(()), _) => {}
-            (Err(reason), State::Closing(_)) => return self.gone(reason),
-            (Err(reason), _) => return self.fail(now, reason),
-        }
-        // After `<proceed/>` the next byte belongs to TLS.
-        while !matches!(self.state, State::ExpectTls | State::Closed) {
-            match self.wire.next_event() {
-                Ok(Some(event)) => self.event(now, event),
-                Ok(None) => return,
-                Err(reason) => return self.fail(now, reason),
+    }
+
+    fn secured(&mut self, cx: &mut Cx<'_>, (): ()) -> Step<Self> {
+        cx.judge(&self.pair)?;
+        let fallback = cx
+            .allowed(&self.pair, None)?
+            .methods()
+            .contains(Method::TlsDialback);
+        match cx.security.fault() {
+            // Nothing but EXTERNAL is allowed, and the certificate rules it out.
+            Some(fault) if !fallback => Err(Reason::Certificate(fault.clone())),
+            _ => {
+                self.send_header(cx);
+                Ok(Next::Negotiate(State::ExpectHeader(Channel {
+                    is_secured: true,
+                    ..Channel::default()
+                })))
             }
         }
     }
 
-    fn event(&mut self, now: Now, event: Event) {
-        let outcome = match event {
-            Event::Close => return self.closed_by_peer(now),
-            // What comes after our closing tag is read for the other one's sake only.
-            _ if matches!(self.state, State::Closing(_)) => return,
-            event if matches!(self.state, State::Doubt(_)) => self.hear(&event),
-            Event::Header(header) => self.header(now, &header),
-            Event::Excess(excess) => return self.fail(now, Reason::Xml(excess.fault)),
-            Event::Element(element) => match peer_error(&element) {
-                Some(reason) => Err(self.in_words(reason)),
-                None => self.element(now, &element),
-            },
-        };
-        if let Err(reason) = outcome {
-            self.begin_closing(now, reason);
+    fn element_beside(
+        &mut self,
+        cx: &mut Cx<'_>,
+        _: (&mut (), &mut Established),
+        element: &Element,
+    ) -> Result<(), Reason> {
+        cx.wire.ignore(steps::unexpected(element));
+        Ok(())
+    }
+
+    fn judge_again(&mut self, cx: &mut Cx<'_>, _: Option<&mut State>) -> Result<(), Reason> {
+        // The method is judged when something is established.
+        match cx.allowed(&self.pair, None) {
+            Ok(_) => Ok(()),
+            Err(reason) => Err(Reason::PolicyChanged(Box::new(reason))),
         }
     }
 
-    /// What comes behind a header that is not right.
-    fn hear(&mut self, event: &Event) -> Result<(), Reason> {
-        match &mut self.state {
-            State::Doubt(doubt) => match doubt.hear(event) {
-                Some(reason) => Err(self.in_words(reason)),
-                None => Ok(()),
-            },
-            _ => Ok(()),
+    /// There is no stream before there is a connection.
+    fn can_speak(&self, state: &State) -> bool {
+        !matches!(state, State::Connecting)
+    }
+
+    fn peer_error(&self, state: &State, element: &Element) -> Option<Reason> {
+        match state {
+            // It listens to more than that.
+            State::Doubt(_) => None,
+            _ => peer_error(element).map(|reason| self.in_words(reason)),
         }
     }
 
-    /// What an error of the partner's means to whoever runs this edge.
-    fn in_words(&self, reason: Reason) -> Reason {
-        match reason {
-            // RFC 6120 §4.9.3.6: `to` is not served there. Later in a stream's life it would be
-            // host-gone (RFC 6120 §4.9.3.5).
-            Reason::PeerError {
-                condition: Condition::HostUnknown,
-                ..
-            } if !self.is_done => Reason::NotServed {
-                domain: self.pair.remote.clone(),
-                address: self.place.map(|place| place.address),
-            },
-            reason => reason,
+    fn due(&self, state: &State, establishment: Instant) -> Instant {
+        match state {
+            State::Doubt(doubt) => doubt.due().min(establishment),
+            State::ExpectHeader(channel) if channel.is_without_header() => self.header_due,
+            _ => establishment,
         }
     }
 
-    /// The way ends where it began, or at a server that answers in the name of one of our domains.
-    fn leads_back(&self, answers_as: Option<Domain>) -> Reason {
-        Reason::LeadsBack {
-            domain: self.pair.remote.clone(),
-            address: self.place.map(|place| place.address),
-            answers_as,
-        }
+    /// What the partner still owes until something is established, or the question answered.
+    fn overdue(&self, state: Option<&State>) -> Reason {
+        Reason::EstablishmentTimeout(match state {
+            None => "the end of the TLS handshake",
+            Some(State::Connecting) => "the connection",
+            Some(State::ExpectHeader(channel)) if channel.is_without_header() => {
+                return Reason::HeaderTimeout;
+            }
+            Some(State::ExpectHeader(channel)) if channel.proven.is_some() => {
+                "the stream header after SASL"
+            }
+            Some(State::ExpectHeader(_)) => "the stream header after TLS",
+            // What was wrong with the one that came is told in its place.
+            Some(State::Doubt(_)) => "the stream header",
+            Some(State::ExpectFeatures(_)) => "the stream features",
+            Some(State::ExpectProceed) => "the answer to <starttls/>",
+            Some(State::ExpectSasl(..)) => "the answer to SASL EXTERNAL",
+            Some(State::ExpectDialback(..)) => "the answer to our dialback key",
+            Some(State::ExpectAnswer(_)) => "the word on a dialback key",
+        })
     }
 
-    fn send_header(&mut self, channel: Channel) {
+    fn send_header(&mut self, cx: &mut Cx<'_>) {
         // RFC 6120 §4.7.1: the receiving side looks us up by `from`.
         header::send(
-            &mut self.wire,
+            cx.wire,
             &[
                 ("from", self.pair.local.written()),
                 ("to", self.pair.remote.written()),
@@ -243,249 +268,30 @@ impl Outbound {
                 ("xml:lang", "en"),
             ],
         );
-        self.state = State::ExpectHeader(channel);
     }
 
-    fn open(&mut self, now: Now, proof: Authenticated<Pair>) -> Result<(), Reason> {
-        let Some(method) = proof.method() else {
-            return Err(Reason::NotAuthorized);
+    fn weighed(&self, state: Option<&State>, reason: Reason) -> Reason {
+        self.weigh(state, reason)
+    }
+
+    fn close(&mut self, cx: &mut Cx<'_>, reason: Reason) -> Closing {
+        let asks = matches!(self.purpose, Purpose::Ask(_));
+        let grace = if self.give_up(cx.wire, &reason) || asks {
+            Timing::SHORT_GRACE
+        } else {
+            Timing::CLOSE_GRACE
         };
-        // The rules may have changed while the stream was negotiated.
-        let until = self.admitted(now, method)?;
-        self.wire.record(Record::Authenticated {
-            pair: (*proof).clone(),
-            method,
-        });
-        self.is_done = true;
-        self.wire.push(Output::Authenticated(proof));
-        // No stanza comes on a stream of ours (RFC 6120 §4.5): nothing too large is worth an answer.
-        self.wire.proven(Limits {
-            overrun: 1,
-            ..self.context.limits(self.context.max_stanza_bytes)
-        });
-        self.state = State::Open(Open::new(method, until, now));
-        Ok(())
+        Closing::begin_within(grace, cx.wire, cx.now, reason)
     }
 
-    /// Whether the rules in force admit the stream by the facts it has shown; until when its
-    /// certificate proves it, in Unix time, where it does.
-    fn admitted(&self, now: Now, method: Method) -> Result<Option<u64>, Reason> {
-        let partner = self.partner(Some(method))?;
-        match &self.tls {
-            Some(facts) if method == Method::SaslExternal => {
-                let report = self.report(now, partner, facts);
-                report.verdict.map_err(Reason::Certificate)?;
-                Ok(Some(report.until))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn report(&self, now: Now, partner: &Partner, facts: &TlsFacts) -> CertReport {
-        let anchors = partner.anchors.as_ref().unwrap_or(&self.context.anchors);
-        judge(
-            &facts.chain,
-            &self.pair.remote,
-            anchors,
-            &partner.pins,
-            now.wall,
-        )
-    }
-
-    fn tls_up(&mut self, now: Now, facts: TlsFacts) -> Result<(), Reason> {
-        let version = facts.version;
-        self.tls = Some(facts);
-        let partner = self.partner(None)?;
-        let fallback = partner.methods().contains(Method::TlsDialback);
-        let Some(mut report) = self.tls.as_ref().map(|it| self.report(now, partner, it)) else {
-            return Err(Reason::TlsMissing);
-        };
-        let fault = report.verdict.clone().err();
-        self.wire.record(Record::Secured {
-            pair: self.pair.clone(),
-            version,
-            fault: fault.clone(),
-            shown: report.shown.take().map(Box::new),
-        });
-        if let Some(fault) = report.unpinned.take().map(Box::new) {
-            let pair = self.pair.clone();
-            self.wire.record(Record::NotPinned { pair, fault });
-        }
-        match fault {
-            // Nothing but EXTERNAL is allowed, and the certificate rules it out.
-            Some(fault) if !fallback => Err(Reason::Certificate(fault)),
-            _ => {
-                self.send_header(Channel {
-                    encryption: Encryption::Tls(Box::new(report)),
-                    ..Channel::default()
-                });
-                Ok(())
-            }
-        }
-    }
-
-    /// A reload: what the new rules would not admit, by the facts it was admitted on, ends here.
-    fn judge_again(&self, now: Now) -> Result<(), Reason> {
-        let outcome = match &self.state {
-            State::Closing(_) | State::Closed => Ok(()),
-            State::Open(open) => self.admitted(now, open.method).map(drop),
-            // The method is judged when the stream opens.
-            _ => self.partner(None).map(|_| ()),
-        };
-        outcome.map_err(|reason| Reason::PolicyChanged(Box::new(reason)))
-    }
-
-    fn tick(&mut self, now: Now) {
-        // A timer that was set for an earlier deadline changes nothing.
-        if self.deadline().is_none_or(|due| due > now.monotonic) {
-            return;
-        }
-        let is_without_header = self.is_without_header();
-        match &mut self.state {
-            State::Closing(_) => self.gone(Reason::PeerClosed),
-            State::Open(open) => match open.due(now, &self.context.timing) {
-                Due::Expired(since) => self.fail(now, Reason::CertificateExpired(since)),
-                Due::Nothing => {}
-                Due::PingTimeout => self.fail(now, Reason::PingTimeout),
-                Due::Idle => self.fail(now, Reason::Idle),
-                Due::Ping => self.ping(now.monotonic + Timing::PING_ANSWER),
-            },
-            _ if is_without_header => self.fail(now, Reason::HeaderTimeout),
-            _ => self.fail(now, Reason::EstablishmentTimeout(self.waiting_for())),
-        }
-    }
-
-    /// What the partner still owes until the stream is open, or the question answered.
-    fn waiting_for(&self) -> &'static str {
-        match &self.state {
-            State::Connecting => "the connection",
-            State::ExpectHeader(channel) if channel.proven.is_some() => {
-                "the stream header after SASL"
-            }
-            State::ExpectHeader(channel) if channel.encryption.report().is_some() => {
-                "the stream header after TLS"
-            }
-            // What was wrong with the one that came is told in its place.
-            State::ExpectHeader(_) | State::Doubt(_) => "the stream header",
-            State::ExpectFeatures(_) => "the stream features",
-            State::ExpectProceed => "the answer to <starttls/>",
-            State::ExpectTls => "the end of the TLS handshake",
-            State::ExpectSasl(..) => "the answer to SASL EXTERNAL",
-            State::ExpectDialback(..) => "the answer to our dialback key",
-            State::ExpectAnswer(_) => "the word on a dialback key",
-            State::Open(_) | State::Closing(_) | State::Closed => "the closing tag",
-        }
-    }
-
-    /// Asks whether the partner lives; the stream ends without an answer by `due`.
-    fn ping(&mut self, due: Instant) {
-        let State::Open(open) = &mut self.state else {
-            return;
-        };
-        let id = self.ids.next_id();
-        let ping = open.ping(&self.pair, id.clone(), due);
-        self.wire.send(&ping);
-        self.wire.push(Output::Pinged(id));
-    }
-
-    /// The partner may have restarted. Where it does not answer pings, nothing can be found out.
-    fn probe(&mut self, now: Instant) {
-        let keeps_alive = self.keeps_alive();
-        let due = now + Timing::PROBE_ANSWER;
-        if let State::Open(open) = &mut self.state
-            && keeps_alive
-            && open.probe(now, due)
-        {
-            self.ping(due);
-        }
-    }
-
-    fn is_without_header(&self) -> bool {
-        self.tls.is_none() && matches!(&self.state, State::ExpectHeader(it) if it.proven.is_none())
-    }
-
-    fn keeps_alive(&self) -> bool {
-        self.partner(None).is_ok_and(|partner| partner.keep_alive)
-    }
-
-    fn partner(&self, method: Option<Method>) -> Result<&Arc<Partner>, Reason> {
-        let facts = Facts {
-            method,
-            tls: self.tls.as_ref().map(|facts| facts.version),
-            ..Facts::of_pair(&self.pair.local, &self.pair.remote)
-        };
-        match evaluate(facts, &self.context.rules) {
-            Decision::Allow(partner) => Ok(partner),
-            Decision::Refuse(reason) => Err(reason),
-        }
+    fn gone(&mut self, wire: &mut Wire, reason: &Reason) {
+        self.give_up(wire, reason);
     }
 }
 
-impl Machine for Outbound {
-    fn handle(&mut self, now: Now, input: Input<'_>) {
-        match input {
-            Input::Connected => {
-                let is_own = self.place.is_some_and(|place| place.is_own);
-                match self.state {
-                    // We have nothing to say to ourselves.
-                    State::Connecting if is_own => self.gone(self.leads_back(None)),
-                    State::Connecting => self.send_header(Channel::default()),
-                    _ => {}
-                }
-            }
-            Input::Bytes(bytes) => self.read(now, bytes),
-            Input::Eof => self.gone(Reason::PeerClosed),
-            Input::TlsUp(facts) => {
-                if matches!(self.state, State::ExpectTls)
-                    && let Err(reason) = self.tls_up(now, facts)
-                {
-                    self.begin_closing(now, reason);
-                }
-            }
-            Input::Tick => self.tick(now),
-            Input::Deliver(stanza) => {
-                if let State::Open(open) = &mut self.state {
-                    open.last_stanza = now.monotonic;
-                    self.wire
-                        .send_with(|bytes| bytes.extend_from_slice(stanza.bytes()));
-                }
-            }
-            Input::Pong(id) => {
-                if let State::Open(open) = &mut self.state
-                    && open.pong(id, now.monotonic)
-                {
-                    self.wire.record(Record::Reached(Milestone::Pong));
-                }
-            }
-            Input::Probe => self.probe(now.monotonic),
-            Input::Context(context) => {
-                self.context = context;
-                if let Err(reason) = self.judge_again(now) {
-                    self.fail(now, reason);
-                }
-            }
-            Input::End(reason) if reason.has(Mark::Cut) => self.gone(reason),
-            Input::End(reason) => self.fail(now, reason),
-            Input::Answer(_) | Input::Held(_) => {}
-        }
-    }
-
-    fn poll_output(&mut self) -> Option<Output> {
-        self.wire.poll_output()
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        match &self.state {
-            State::Open(open) => Some(open.deadline(&self.context.timing, self.keeps_alive())),
-            State::Closing(closing) => Some(closing.deadline()),
-            State::Closed => None,
-            State::Doubt(doubt) => Some(doubt.due().min(self.establishment)),
-            _ if self.is_without_header() => Some(self.header_due),
-            _ => Some(self.establishment),
-        }
-    }
-
-    fn is_open(&self) -> bool {
-        matches!(self.state, State::Open(_))
+impl Channel {
+    /// Whether the partner has said nothing yet.
+    fn is_without_header(&self) -> bool {
+        !self.is_secured && self.proven.is_none()
     }
 }

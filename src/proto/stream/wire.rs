@@ -1,6 +1,7 @@
 //! What all machines share: a reader, our own header, and the one ordered queue of outputs.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use super::{Output, Record, Unproven};
 use crate::proto::policy::Reason;
@@ -9,7 +10,7 @@ use crate::proto::xml::{Element, Event, Limits, Reader, StreamKind};
 
 /// One side of a stream: what is read and what is to be done.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub struct Wire {
     stream_kind: StreamKind,
     limits: Limits,
     new_reader: fn(StreamKind, Limits) -> Reader,
@@ -19,6 +20,8 @@ pub(super) struct Wire {
     header_sent: bool,
     /// How many bytes may still be read while nothing is proven; `None` once something is.
     allowance: Option<usize>,
+    /// Since when something is there that is not yet whole.
+    unfinished_since: Option<Instant>,
     /// How often something came that changed nothing.
     ignored: u8,
 }
@@ -49,6 +52,7 @@ impl Wire {
             allowance: Some(unproven.bytes),
             outputs: VecDeque::new(),
             header_sent: false,
+            unfinished_since: None,
             ignored: 0,
         }
     }
@@ -77,13 +81,25 @@ impl Wire {
         self.allowance.is_none()
     }
 
-    pub(super) fn next_event(&mut self) -> Result<Option<Event>, Reason> {
-        self.reader.next().map_err(Reason::Xml)
+    /// The next thing that is whole.
+    pub(super) fn next_event(&mut self, now: Instant) -> Result<Option<Event>, Reason> {
+        let event = self.reader.next().map_err(Reason::Xml)?;
+        if event.is_some() {
+            self.unfinished_since = None;
+        } else if !self.reader.is_drained() {
+            self.unfinished_since.get_or_insert(now);
+        }
+        Ok(event)
     }
 
-    /// Whether something was begun that is not yet whole.
-    pub(super) fn is_unfinished(&self) -> bool {
-        !self.reader.is_drained()
+    /// Since when something is there that was begun and is not yet whole.
+    pub(super) fn unfinished_since(&self) -> Option<Instant> {
+        self.unfinished_since
+    }
+
+    /// For so long nothing was read, and it was not the other side's fault.
+    pub(super) fn held(&mut self, time: Duration) {
+        self.unfinished_since = self.unfinished_since.map(|since| since + time);
     }
 
     /// Whether a stanza waits to be acted on. Reading goes on when it has been taken: a tree is many

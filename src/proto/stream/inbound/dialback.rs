@@ -2,79 +2,88 @@
 //! authoritative server for `<db:verify/>` (XEP-0220 §2.1.2, §2.2).
 
 use super::super::{Output, Record};
-use super::Cx;
 use super::negotiating::Negotiating;
-use crate::proto::auth::Pair;
 use crate::proto::auth::dialback::{Answer, Claim, Message, Question, Verdict, answer, read};
+use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::policy::Reason;
+use crate::proto::stream::negotiation::Cx;
 use crate::proto::xml::Element;
+
+/// The pairs that are proven on the stream already.
+type Proven<'a> = &'a [Authenticated<Pair>];
 
 /// A dialback element came.
 pub(super) fn element(
     stream: &mut Negotiating,
     cx: &mut Cx<'_>,
+    proven: Proven<'_>,
     element: &Element,
 ) -> Result<(), Reason> {
     match read(element)? {
-        Message::Request(claim) => request(stream, cx, claim),
-        Message::Question(claim, id) => question(stream, cx, &claim, &id),
+        Message::Request(claim) => request(stream, cx, proven, claim),
+        Message::Question(claim, id) => question(stream, cx, proven, &claim, &id),
         // XEP-0220 §3.1: we ask on streams of our own, so no answer is expected here.
         Message::Result(..) | Message::Answer(..) => {
             let name = format!("db:{} with a type", element.name());
             cx.wire.ignore(Reason::UnexpectedElement(name));
-            stream.dialback_failed()
+            stream.dialback_failed(proven)
         }
     }
 }
 
-/// The authoritative server answered, or could not be asked.
+/// The authoritative server answered, or could not be asked: the pair, if it is proven.
 pub(super) fn answered(
     stream: &mut Negotiating,
     cx: &mut Cx<'_>,
+    proven: Proven<'_>,
     said: &Answer,
-) -> Result<(), Reason> {
-    let method = stream.dialback_method();
+) -> Result<Option<Authenticated<Pair>>, Reason> {
+    let method = cx.security.dialback_method();
     let Some(outcome) = stream.pending.close(said, method) else {
         let name = "answer to a question that is not open".to_owned();
         cx.wire.ignore(Reason::UnexpectedElement(name));
-        return Ok(());
+        return Ok(None);
     };
     let pair = &said.question().pair;
     match outcome {
         // The rules may have changed while the answer was on its way.
-        Ok(proof) => match cx.allowed(pair, Some(method), stream.tls_version()) {
+        Ok(proof) => match cx.allowed(pair, Some(method)) {
             Ok(_) => {
                 reply(cx, pair, &Verdict::Valid);
-                stream.admit(cx, proof);
-                Ok(())
+                return Ok(Some(proof));
             }
-            Err(reason) => refuse(stream, cx, pair, reason),
+            Err(reason) => refuse(stream, cx, proven, (pair, reason))?,
         },
         Err(Verdict::Error(condition)) => {
-            failed(stream, cx, pair, Reason::DialbackRefused(condition.clone()));
+            failed(cx, pair, Reason::DialbackRefused(condition.clone()));
             reply(cx, pair, &Verdict::Error(passed_on(&condition).to_owned()));
-            stream.dialback_failed()
+            stream.dialback_failed(proven)?;
         }
         Err(_) => {
-            failed(stream, cx, pair, Reason::DialbackInvalid);
+            failed(cx, pair, Reason::DialbackInvalid);
             // XEP-0220 §2.2.1: the end of the stream, unless there are other valid pairs on it.
-            if stream.proven.is_empty() {
+            if proven.is_empty() {
                 reply(cx, pair, &Verdict::Invalid);
                 return Err(Reason::DialbackInvalid);
             }
             reply(cx, pair, &Verdict::Error("forbidden".to_owned()));
-            Ok(())
         }
     }
+    Ok(None)
 }
 
 /// `<db:result/>`: policy first; only then is anybody asked (open-ended dialling is an attack).
-fn request(stream: &mut Negotiating, cx: &mut Cx<'_>, claim: Claim) -> Result<(), Reason> {
+fn request(
+    stream: &mut Negotiating,
+    cx: &mut Cx<'_>,
+    proven: Proven<'_>,
+    claim: Claim,
+) -> Result<(), Reason> {
     let pair = Pair {
         local: claim.to,
         remote: claim.from,
     };
-    if stream.proven.iter().any(|proven| **proven == pair) {
+    if proven.iter().any(|proven| **proven == pair) {
         reply(cx, &pair, &Verdict::Valid);
         return Ok(());
     }
@@ -85,10 +94,10 @@ fn request(stream: &mut Negotiating, cx: &mut Cx<'_>, claim: Claim) -> Result<()
     };
     let limit = cx.context.pairs_per_stream;
     let outcome = cx
-        .allowed(&pair, Some(stream.dialback_method()), stream.tls_version())
+        .allowed(&pair, Some(cx.security.dialback_method()))
         .and_then(|_| {
             // What is asked may be proven, so it counts as well.
-            if stream.proven.len() + stream.pending.len() >= limit {
+            if proven.len() + stream.pending.len() >= limit {
                 return Err(Reason::TooManyPairs(limit));
             }
             stream.pending.open(question.clone())
@@ -98,7 +107,7 @@ fn request(stream: &mut Negotiating, cx: &mut Cx<'_>, claim: Claim) -> Result<()
             cx.wire.push(Output::Ask(question));
             Ok(())
         }
-        Err(reason) => refuse(stream, cx, &pair, reason),
+        Err(reason) => refuse(stream, cx, proven, (&pair, reason)),
     }
 }
 
@@ -106,6 +115,7 @@ fn request(stream: &mut Negotiating, cx: &mut Cx<'_>, claim: Claim) -> Result<()
 fn question(
     stream: &mut Negotiating,
     cx: &mut Cx<'_>,
+    proven: Proven<'_>,
     claim: &Claim,
     id: &str,
 ) -> Result<(), Reason> {
@@ -114,7 +124,7 @@ fn question(
         remote: claim.from.clone(),
     };
     let Pair { local, remote } = &pair;
-    let verdict = match cx.allowed(&pair, Some(stream.dialback_method()), stream.tls_version()) {
+    let verdict = match cx.allowed(&pair, Some(cx.security.dialback_method())) {
         Ok(_) => {
             let valid = cx.context.dialback.verify(remote, local, id, &claim.key);
             let pair = pair.clone();
@@ -126,8 +136,8 @@ fn question(
             }
         }
         Err(reason) => {
-            let verdict = Verdict::Error(condition(stream, &reason).to_owned());
-            failed(stream, cx, &pair, reason);
+            let verdict = Verdict::Error(condition(cx, &reason).to_owned());
+            failed(cx, &pair, reason);
             verdict
         }
     };
@@ -135,7 +145,7 @@ fn question(
         .send(&answer("verify", local, remote, Some(id), &verdict));
     match verdict {
         Verdict::Valid => Ok(()),
-        _ => stream.dialback_failed(),
+        _ => stream.dialback_failed(proven),
     }
 }
 
@@ -148,30 +158,32 @@ fn reply(cx: &mut Cx<'_>, pair: &Pair, verdict: &Verdict) {
 fn refuse(
     stream: &mut Negotiating,
     cx: &mut Cx<'_>,
-    pair: &Pair,
-    reason: Reason,
+    proven: Proven<'_>,
+    (pair, reason): (&Pair, Reason),
 ) -> Result<(), Reason> {
-    let verdict = Verdict::Error(condition(stream, &reason).to_owned());
-    failed(stream, cx, pair, reason);
+    let verdict = Verdict::Error(condition(cx, &reason).to_owned());
+    failed(cx, pair, reason);
     reply(cx, pair, &verdict);
-    stream.dialback_failed()
+    stream.dialback_failed(proven)
 }
 
-fn failed(stream: &Negotiating, cx: &mut Cx<'_>, pair: &Pair, reason: Reason) {
+fn failed(cx: &mut Cx<'_>, pair: &Pair, reason: Reason) {
     cx.wire.record(Record::MethodFailed {
         pair: pair.clone(),
-        method: stream.dialback_method(),
+        method: cx.security.dialback_method(),
         reason,
     });
 }
 
 /// The dialback error that says a refusal of ours (the table of XEP-0220 §2.5).
-fn condition(stream: &Negotiating, reason: &Reason) -> &'static str {
+fn condition(cx: &Cx<'_>, reason: &Reason) -> &'static str {
     match reason {
         Reason::UnknownLocalDomain(_) => "item-not-found",
         Reason::TooManyPending | Reason::TooManyPairs(_) => "resource-constraint",
         // A certificate is wanted; in the clear, TLS is wanted first.
-        Reason::MethodNotAllowed(_) if stream.dialback_method().is_encrypted() => "not-authorized",
+        Reason::MethodNotAllowed(_) if cx.security.dialback_method().is_encrypted() => {
+            "not-authorized"
+        }
         _ => "policy-violation",
     }
 }

@@ -1,32 +1,36 @@
 //! Before each header of a partner's: in the clear, after TLS, after EXTERNAL.
 
-use super::super::close::{one_line, peer_error};
+use super::super::close::one_line;
 use super::super::features::Offer;
 use super::super::wire::Wire;
 use super::super::{Output, Record, header};
-use super::admission::Secured;
 use super::negotiating::Negotiating;
-use super::{Cx, State};
-use crate::proto::auth::chain::TlsFacts;
-use crate::proto::auth::{Authenticated, Pair};
+use super::{Receiving, State};
+use crate::proto::auth::Pair;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Negotiation, Partner, Reason, Rules};
+use crate::proto::stream::established::Established;
+use crate::proto::stream::negotiation::{Cx, Next, Step};
 use crate::proto::xml::{Element, Header, Ns, StreamKind};
 
 /// The next thing must be a header.
 #[derive(Debug, Default)]
-pub(super) struct ExpectHeader {
-    pub(super) tls: Option<Secured>,
-    /// Whom the header before this one named.
-    pub(super) before: Option<Pair>,
-    pub(super) proven: Vec<Authenticated<Pair>>,
-    /// Whether the header before this one named nobody.
-    pub(super) after_nobody: bool,
+pub struct ExpectHeader {
+    /// What the header before this one has led to, if there was one.
+    pub(super) before: Option<Before>,
+}
+
+/// Whom a header named, and what came of it.
+#[derive(Debug)]
+pub(super) enum Before {
+    /// A pair; it carries stanzas from the next header on, if it was proven.
+    Pair(Pair, Option<Box<Established>>),
+    Nobody,
 }
 
 /// `<proceed/>` was sent.
 #[derive(Debug)]
-pub(super) struct ExpectTls {
+pub struct ExpectTls {
     /// `None` where the header named nobody.
     pub(super) pair: Option<Pair>,
 }
@@ -34,67 +38,50 @@ pub(super) struct ExpectTls {
 /// The header named one of our domains and none of its own: our certificate may be looked at, and
 /// nothing else is to be had.
 #[derive(Debug)]
-pub(super) struct Nameless {
+pub struct Nameless {
     pub(super) local: Domain,
 }
 
-/// What a header leads to.
-pub(super) enum Begun {
-    Negotiating(Box<Negotiating>),
-    Nameless(Nameless),
-}
-
-impl State {
-    pub(super) fn tls_up(self, cx: &mut Cx<'_>, facts: TlsFacts) -> Result<Self, Reason> {
-        let Self::ExpectTls(ExpectTls { pair }) = self else {
-            return Ok(self);
+impl ExpectTls {
+    pub(super) fn secured(self, cx: &mut Cx<'_>) -> Step<Receiving> {
+        let before = match self.pair {
+            Some(pair) => {
+                cx.judge(&pair)?;
+                Before::Pair(pair, None)
+            }
+            None => {
+                cx.security.forget_chain();
+                Before::Nobody
+            }
         };
-        let Some(pair) = pair else {
-            return Ok(Self::ExpectHeader(Box::new(ExpectHeader {
-                after_nobody: true,
-                ..ExpectHeader::default()
-            })));
-        };
-        let mut tls = Secured::judge(cx, &pair, facts)?;
-        cx.wire.record(Record::Secured {
-            pair: pair.clone(),
-            version: tls.facts.version,
-            fault: tls.report.verdict.clone().err(),
-            shown: tls.report.shown.take().map(Box::new),
-        });
-        if let Some(fault) = tls.report.unpinned.take().map(Box::new) {
-            let pair = pair.clone();
-            cx.wire.record(Record::NotPinned { pair, fault });
-        }
-        Ok(Self::ExpectHeader(Box::new(ExpectHeader {
-            tls: Some(tls),
-            before: Some(pair),
-            ..ExpectHeader::default()
-        })))
+        Ok(Next::Negotiate(State::ExpectHeader(Box::new(
+            ExpectHeader {
+                before: Some(before),
+            },
+        ))))
     }
 }
 
 impl ExpectHeader {
     /// Which of the headers of a connection is due.
     pub(super) fn waiting_for(&self) -> &'static str {
-        if !self.proven.is_empty() {
-            "the stream header after SASL"
-        } else if self.before.is_some() || self.after_nobody {
-            "the stream header after TLS"
-        } else {
-            "the stream header"
+        match &self.before {
+            Some(Before::Pair(_, Some(_))) => "the stream header after SASL",
+            Some(Before::Pair(_, None) | Before::Nobody) => "the stream header after TLS",
+            None => "the stream header",
         }
     }
 
     pub(super) fn header(
-        mut self: Box<Self>,
+        self,
         cx: &mut Cx<'_>,
+        claimed: &mut Claimed,
         header: &Header,
-    ) -> Result<Begun, Reason> {
-        cx.claimed.note(header);
-        if self.before.is_none() && !self.after_nobody {
+    ) -> Step<Receiving> {
+        claimed.note(header);
+        if self.before.is_none() {
             cx.wire.record(Record::Claimed {
-                local: cx.claimed.local.clone(),
+                local: claimed.local.clone(),
                 remote: header.attribute("from").map(one_line),
             });
         }
@@ -103,94 +90,94 @@ impl ExpectHeader {
         // RFC 6120 §4.7.1, §4.7.2: between servers both addresses are required.
         let local = header::domain(header, "to")?.ok_or(Reason::HeaderAddress("to"))?;
         let Some(remote) = header::domain(header, "from")? else {
-            return self.nameless(cx, local).map(Begun::Nameless);
+            return nameless(cx, claimed, local);
         };
-        if self.after_nobody {
-            return Err(Reason::HeaderChanged("from"));
-        }
         let pair = Pair { local, remote };
-        if let Some(before) = &self.before {
-            if before.local != pair.local {
-                return Err(Reason::HeaderChanged("to"));
-            }
-            if before.remote != pair.remote {
-                return Err(Reason::HeaderChanged("from"));
-            }
-        }
-        let tls = self.tls.as_ref().map(|tls| tls.facts.version);
-        let partner = cx.allowed(&pair, None, tls)?;
-        let offer = self.offer(partner)?;
-        if self.before.is_none() {
+        let is_first = self.before.is_none();
+        let established = self.same(&pair)?;
+        // TLS may have been there before it was known whose it should be.
+        cx.judge(&pair)?;
+        let partner = cx.allowed(&pair, None)?;
+        let offer = offer(cx, partner, established.is_some())?;
+        if is_first {
             cx.wire.push(Output::Claimed(pair.clone()));
         }
         let stream_id = cx.ids.next_id();
-        cx.claimed
-            .send_header(cx.wire, &cx.context.rules, &stream_id);
+        claimed.send_header(cx.wire, &cx.context.rules, &stream_id);
         cx.wire.send(&offer.to_element());
-        Ok(Begun::Negotiating(Box::new(Negotiating::new(
-            pair,
-            stream_id,
-            offer,
-            self.tls.take(),
-            std::mem::take(&mut self.proven),
-            cx.now.monotonic,
-        ))))
+        let negotiating = Box::new(Negotiating::new(pair, stream_id, offer));
+        Ok(match established {
+            Some(mut established) => {
+                established.begin(cx.now.monotonic);
+                Next::Establish(established, negotiating)
+            }
+            None => Next::Negotiate(State::Negotiating(negotiating)),
+        })
     }
 
-    /// A header without `from`, as monitors of certificates send it. RFC 6120 §4.7.1 requires one
-    /// between servers, so it leads to STARTTLS and no further: under TLS it is refused.
-    fn nameless(&self, cx: &mut Cx<'_>, local: Domain) -> Result<Nameless, Reason> {
-        if self.before.is_some() || self.after_nobody {
-            return Err(Reason::HeaderAddress("from"));
-        }
-        if !cx.context.rules.is_local(&local) {
-            return Err(Reason::UnknownLocalDomain(local.to_string()));
-        }
-        cx.wire.push(Output::ClaimedNobody);
-        let offer = Offer {
-            starttls: true,
-            starttls_required: true,
-            ..Offer::default()
-        };
-        let stream_id = cx.ids.next_id();
-        cx.claimed
-            .send_header(cx.wire, &cx.context.rules, &stream_id);
-        cx.wire.send(&offer.to_element());
-        Ok(Nameless { local })
-    }
-
-    /// What policy and the certificate leave to offer.
-    fn offer(&self, partner: &Partner) -> Result<Offer, Reason> {
-        let methods = partner.methods();
-        let Some(tls) = &self.tls else {
-            let dialback = methods.contains(Method::TcpDialback);
-            return Ok(Offer {
-                starttls: partner.tls != Negotiation::NotSupported,
-                starttls_required: !dialback,
-                external: false,
-                dialback,
-            });
-        };
-        let dialback = methods.contains(Method::TlsDialback);
-        match &tls.report.verdict {
-            Err(fault) if !dialback => Err(Reason::Certificate(fault.clone())),
-            verdict => Ok(Offer {
-                // XEP-0178 §3, step 8: EXTERNAL is offered only to whom it would succeed for.
-                external: methods.contains(Method::SaslExternal)
-                    && verdict.is_ok()
-                    && self.proven.is_empty(),
-                dialback,
-                ..Offer::default()
-            }),
+    /// Whether the header names whom the one before it named; what was established by then.
+    fn same(self, pair: &Pair) -> Result<Option<Box<Established>>, Reason> {
+        match self.before {
+            None => Ok(None),
+            Some(Before::Nobody) => Err(Reason::HeaderChanged("from")),
+            Some(Before::Pair(before, _)) if before.local != pair.local => {
+                Err(Reason::HeaderChanged("to"))
+            }
+            Some(Before::Pair(before, _)) if before.remote != pair.remote => {
+                Err(Reason::HeaderChanged("from"))
+            }
+            Some(Before::Pair(_, established)) => Ok(established),
         }
     }
 }
 
+/// A header without `from`, as monitors of certificates send it. RFC 6120 §4.7.1 requires one
+/// between servers, so it leads to STARTTLS and no further: under TLS it is refused.
+fn nameless(cx: &mut Cx<'_>, claimed: &Claimed, local: Domain) -> Step<Receiving> {
+    if cx.security.version().is_some() {
+        return Err(Reason::HeaderAddress("from"));
+    }
+    if !cx.context.rules.is_local(&local) {
+        return Err(Reason::UnknownLocalDomain(local.to_string()));
+    }
+    cx.wire.push(Output::ClaimedNobody);
+    let offer = Offer {
+        starttls: true,
+        starttls_required: true,
+        ..Offer::default()
+    };
+    let stream_id = cx.ids.next_id();
+    claimed.send_header(cx.wire, &cx.context.rules, &stream_id);
+    cx.wire.send(&offer.to_element());
+    Ok(Next::Negotiate(State::Nameless(Nameless { local })))
+}
+
+/// What policy and the certificate leave to offer.
+fn offer(cx: &Cx<'_>, partner: &Partner, is_proven: bool) -> Result<Offer, Reason> {
+    let methods = partner.methods();
+    let Some(report) = cx.security.report() else {
+        let dialback = methods.contains(Method::TcpDialback);
+        return Ok(Offer {
+            starttls: partner.tls != Negotiation::NotSupported,
+            starttls_required: !dialback,
+            external: false,
+            dialback,
+        });
+    };
+    let dialback = methods.contains(Method::TlsDialback);
+    match &report.verdict {
+        Err(fault) if !dialback => Err(Reason::Certificate(fault.clone())),
+        verdict => Ok(Offer {
+            // XEP-0178 §3, step 8: EXTERNAL is offered only to whom it would succeed for.
+            external: methods.contains(Method::SaslExternal) && verdict.is_ok() && !is_proven,
+            dialback,
+            ..Offer::default()
+        }),
+    }
+}
+
 impl Nameless {
-    pub(super) fn element(self, cx: &mut Cx<'_>, element: &Element) -> Result<State, Reason> {
-        if let Some(reason) = peer_error(element) {
-            return Err(reason);
-        }
+    pub(super) fn element(self, cx: &mut Cx<'_>, element: &Element) -> Step<Receiving> {
         if !element.is(&Ns::TLS, "starttls") {
             // RFC 6120 §4.9.3.12: nothing was negotiated that would allow it.
             return Err(Reason::NotAuthorized);
@@ -202,7 +189,7 @@ impl Nameless {
             remote: self.local.clone(),
             local: self.local,
         });
-        Ok(State::ExpectTls(ExpectTls { pair: None }))
+        Ok(Next::Handshake(ExpectTls { pair: None }))
     }
 }
 

@@ -10,11 +10,11 @@ use super::super::close::{Said, peer_error};
 use super::super::features::Offered;
 use super::super::{Now, Timing};
 use crate::proto::policy::Reason;
-use crate::proto::xml::{Element, Event, Header, Ns};
+use crate::proto::xml::{Element, Header, Ns};
 
 /// An answer that comes to nothing; why is not settled before the next event.
 #[derive(Debug)]
-pub(super) struct Doubt {
+pub struct Doubt {
     fault: Reason,
     due: Instant,
     is_for_servers: bool,
@@ -38,20 +38,17 @@ impl Doubt {
         self.due
     }
 
-    /// Takes what came next; the reason, where it is settled.
-    pub(super) fn hear(&mut self, event: &Event) -> Option<Reason> {
-        match (event, &mut self.said) {
-            (Event::Element(part), Some(said)) => {
-                said.note(part);
-                None
-            }
-            (Event::Element(element), None) => Some(match any_error(element) {
-                Some(reason) => reason,
-                None if !self.is_for_servers && is_for_clients(element) => Reason::ClientPort,
-                None => self.reason(),
-            }),
-            _ => Some(self.reason()),
+    /// Takes the element that came next; the reason, where it is settled.
+    pub(super) fn hear(&mut self, element: &Element) -> Option<Reason> {
+        if let Some(said) = &mut self.said {
+            said.note(element);
+            return None;
         }
+        Some(match any_error(element) {
+            Some(reason) => reason,
+            None if !self.is_for_servers && is_for_clients(element) => Reason::ClientPort,
+            None => self.reason(),
+        })
     }
 
     /// The reason, if nothing more comes.

@@ -1,75 +1,27 @@
 //! How a stream of ours ends: who is told what, and what the end means.
 
-use super::{Channel, Outbound, Purpose, State};
+use super::{Initiating, State};
+use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
-use crate::proto::stream::close::Closing;
-use crate::proto::stream::{Now, Output, Timing};
-use crate::proto::xml::writer::write_close;
-use crate::proto::xml::{Fault, Ns};
+use crate::proto::stream::Output;
+use crate::proto::stream::wire::Wire;
+use crate::proto::xml::{Condition, Fault, Ns};
 
-impl Outbound {
-    /// Ends the stream.
-    pub(super) fn fail(&mut self, now: Now, reason: Reason) {
-        match self.state {
-            // What closes already closes for its first reason. If nothing can be read any more, the
-            // grace is still the other side's, to read why.
-            State::Closing(_) | State::Closed => {}
-            // There is no stream yet, or no XML can be written while TLS is being set up.
-            State::Connecting | State::ExpectTls => self.gone(reason),
-            _ => self.begin_closing(now, reason),
-        }
-    }
-
-    pub(super) fn begin_closing(&mut self, now: Now, reason: Reason) {
-        let reason = self.weighed(reason);
-        // After TLS our header of the new document may not have left yet.
-        if !self.wire.header_sent() {
-            self.send_header(Channel::default());
-        }
-        let asks = matches!(self.purpose, Purpose::Ask(_));
-        let grace = if self.give_up(&reason) || asks {
-            Timing::SHORT_GRACE
-        } else {
-            Timing::CLOSE_GRACE
-        };
-        let closing = Closing::begin_within(grace, &mut self.wire, now, reason);
-        self.wire.allow(self.context.unproven.bytes);
-        self.state = State::Closing(closing);
-    }
-
-    pub(super) fn closed_by_peer(&mut self, now: Now) {
-        match self.state {
-            State::Closing(_) => {}
-            State::Doubt(_) => self.begin_closing(now, Reason::PeerClosed),
-            _ => self.wire.send_with(write_close),
-        }
-        self.gone(Reason::PeerClosed);
-    }
-
-    /// Tells that the stream will not open, if it is so; the next place need not wait for its end.
-    fn give_up(&mut self, reason: &Reason) -> bool {
+impl Initiating {
+    /// Tells that nothing will be established; the next place need not wait for the end of this.
+    pub(super) fn give_up(&mut self, wire: &mut Wire, reason: &Reason) -> bool {
         if !self.is_done && !self.has_failed {
             self.has_failed = true;
-            self.wire.push(Output::GaveUp(reason.clone()));
+            wire.push(Output::GaveUp(reason.clone()));
         }
         !self.is_done
     }
 
-    pub(super) fn gone(&mut self, reason: Reason) {
-        let reason = self.weighed(reason);
-        self.give_up(&reason);
-        match std::mem::replace(&mut self.state, State::Closed) {
-            State::Closing(closing) => closing.end(&mut self.wire),
-            State::Closed => {}
-            _ => self.wire.push(Output::Close(reason)),
-        }
-    }
-
     /// Where the connection ends, or cannot be read any more: what was seen before it says more.
-    fn weighed(&self, reason: Reason) -> Reason {
-        match (&self.state, reason) {
+    pub(super) fn weigh(&self, state: Option<&State>, reason: Reason) -> Reason {
+        match (state, reason) {
             (
-                State::Doubt(doubt),
+                Some(State::Doubt(doubt)),
                 Reason::PeerClosed
                 | Reason::Transport(_)
                 | Reason::Xml(_)
@@ -82,6 +34,31 @@ impl Outbound {
                 Reason::ClientPort
             }
             (_, reason) => reason,
+        }
+    }
+
+    /// What an error of the partner's means to whoever runs this edge.
+    pub(super) fn in_words(&self, reason: Reason) -> Reason {
+        match reason {
+            // RFC 6120 §4.9.3.6: `to` is not served there. Later in a stream's life it would be
+            // host-gone (RFC 6120 §4.9.3.5).
+            Reason::PeerError {
+                condition: Condition::HostUnknown,
+                ..
+            } if !self.is_done => Reason::NotServed {
+                domain: self.pair.remote.clone(),
+                address: self.place.map(|place| place.address),
+            },
+            reason => reason,
+        }
+    }
+
+    /// The way ends where it began, or at a server that answers in the name of one of our domains.
+    pub(super) fn leads_back(&self, answers_as: Option<Domain>) -> Reason {
+        Reason::LeadsBack {
+            domain: self.pair.remote.clone(),
+            address: self.place.map(|place| place.address),
+            answers_as,
         }
     }
 }

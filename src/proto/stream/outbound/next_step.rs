@@ -4,23 +4,6 @@ use super::super::features::Offered;
 use crate::proto::auth::chain::CertReport;
 use crate::proto::policy::{Method, Negotiation, Partner, Reason};
 
-/// How far the stream is encrypted.
-#[derive(Debug, Default)]
-pub(super) enum Encryption {
-    #[default]
-    Clear,
-    Tls(Box<CertReport>),
-}
-
-impl Encryption {
-    pub(super) fn report(&self) -> Option<&CertReport> {
-        match self {
-            Self::Clear => None,
-            Self::Tls(report) => Some(report),
-        }
-    }
-}
-
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -31,11 +14,12 @@ pub(super) enum Step {
     Ask,
 }
 
-/// The strongest step that policy, the partner's offer and its certificate leave.
+/// The strongest step that policy, the partner's offer and its certificate leave; without a report there
+/// is no TLS.
 pub(super) fn next_step(
     partner: &Partner,
     asking: bool,
-    encryption: &Encryption,
+    report: Option<&CertReport>,
     offered: Offered,
     try_external: bool,
 ) -> Result<Step, Reason> {
@@ -47,7 +31,7 @@ pub(super) fn next_step(
             Step::Dialback(method)
         }
     };
-    let Some(report) = encryption.report() else {
+    let Some(report) = report else {
         return match partner.tls {
             // RFC 6120 §5.4.2: TLS before everything else.
             Negotiation::Required | Negotiation::Optional if offered.starttls => Ok(Step::StartTls),

@@ -1,0 +1,230 @@
+//! The one machine for traffic: what a stream does once something is proven on it.
+//!
+//! ```text
+//!                    ┌──────────────────── Established ────────────────────┐
+//!   element, excess ─┤► read ─► whose? (Inward) ─► Stanza or Refused       │
+//!   Deliver ─────────┤► write ─► to whom? (Outward) ─► Send                │
+//!   Tick ────────────┤► Watch: expired, no pong, unfinished, idle, or ping │
+//!   a further proof ─┤► one more pair                                      │
+//!   reload ──────────┤► every pair, the chain and the limits, judged again │
+//!                    └─────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Every stanza that is read passes `read` or `refused`, every stanza that is written passes `write`.
+
+mod reading;
+mod watch;
+
+use std::time::{Duration, Instant};
+
+use self::watch::Watch;
+use super::directions::{Directions, Inward, Outward};
+use super::machine::{Input, Output};
+use super::negotiation::Cx;
+use super::record::{Milestone, Record};
+use super::security::Security;
+use super::timing::Timing;
+use super::wire::Wire;
+use crate::proto::auth::{Authenticated, Pair};
+use crate::proto::policy::Reason;
+
+/// A stream that carries stanzas.
+#[derive(Debug)]
+pub struct Established {
+    directions: Directions,
+    watch: Watch,
+    /// Since when malformed addresses are counted, and how many there were.
+    bad_addresses: Option<(Instant, u8)>,
+}
+
+impl Established {
+    /// A partner has proven a pair on its stream.
+    pub(super) fn from_partner(cx: &mut Cx<'_>, proof: Authenticated<Pair>) -> Box<Self> {
+        Directions::tell(cx, &proof);
+        Self::new(cx, Directions::from_partner(proof))
+    }
+
+    /// A partner has let us prove a pair on a stream of ours, if the rules still admit it.
+    pub(super) fn to_partner(
+        cx: &mut Cx<'_>,
+        proof: Authenticated<Pair>,
+    ) -> Result<Box<Self>, Reason> {
+        let directions = Directions::to_partner(proof.clone());
+        // The rules may have changed while the stream was negotiated.
+        admitted(cx, &directions)?;
+        Directions::tell(cx, &proof);
+        Ok(Self::new(cx, directions))
+    }
+
+    /// Limits, and clocks that begin now, by what was proven.
+    pub(super) fn new(cx: &mut Cx<'_>, directions: Directions) -> Box<Self> {
+        cx.wire.proven(directions.limits(cx.context));
+        Box::new(Self {
+            watch: Watch::new(cx.now.monotonic, keeps_alive(cx, &directions)),
+            directions,
+            bad_addresses: None,
+        })
+    }
+
+    /// The traffic begins now: something more was negotiated after the proof.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.watch.stanza(now);
+    }
+
+    /// The pairs whose stanzas are taken.
+    pub(super) fn pairs(&self) -> &[Authenticated<Pair>] {
+        match &self.directions.inward {
+            Inward::Partners(pairs) => pairs,
+            Inward::Nobody | Inward::Gateway(_) => &[],
+        }
+    }
+
+    /// Whether stanzas are taken here at all.
+    pub(super) fn takes_stanzas(&self) -> bool {
+        !matches!(self.directions.inward, Inward::Nobody)
+    }
+
+    /// One more pair is proven.
+    pub(super) fn admit(&mut self, cx: &mut Cx<'_>, proof: Authenticated<Pair>) {
+        self.watch.stanza(cx.now.monotonic);
+        Directions::tell(cx, &proof);
+        match &mut self.directions.inward {
+            Inward::Partners(pairs) => pairs.push(proof),
+            inward => *inward = Inward::Partners(vec![proof]),
+        }
+        cx.wire.proven(self.directions.limits(cx.context));
+    }
+
+    /// Acts on what the shell wants of the traffic.
+    pub(super) fn handle(&mut self, cx: &mut Cx<'_>, input: &Input<'_>) {
+        let now = cx.now.monotonic;
+        match (input, &self.directions.outward) {
+            (Input::Deliver(_), Outward::Nobody) => {}
+            (Input::Deliver(stanza), Outward::Partner(_) | Outward::Gateway) => {
+                self.watch.stanza(now);
+                Self::write(cx, |wire| {
+                    wire.send_with(|bytes| bytes.extend_from_slice(stanza.bytes()));
+                });
+            }
+            (Input::Pong(id), _) if self.watch.pong(id, now) => {
+                cx.wire.record(Record::Reached(Milestone::Pong));
+            }
+            (Input::Probe, _) if self.watch.probe(now, now + Timing::PROBE_ANSWER) => {
+                self.ping(cx, now + Timing::PROBE_ANSWER);
+            }
+            _ => {}
+        }
+    }
+
+    /// For so long the shell has not read: it is not the fault of whoever sends.
+    pub(super) fn held(&mut self, time: Duration) {
+        if self.takes_stanzas() {
+            self.watch.held(time);
+        }
+    }
+
+    /// When [`tick`](Self::tick) has something to do. A link may be silent as long as it likes.
+    pub(super) fn deadline(
+        &self,
+        timing: &Timing,
+        security: &Security,
+        wire: &Wire,
+    ) -> Option<Instant> {
+        if matches!(self.directions.inward, Inward::Gateway(_)) {
+            return None;
+        }
+        let proven_until = security
+            .expiry()
+            .filter(|_| self.directions.by_certificate())
+            .map(|expiry| expiry.deadline());
+        let unfinished = self.unfinished_due(timing, wire);
+        let others = [proven_until, unfinished].into_iter().flatten();
+        Some(others.fold(self.watch.deadline(timing), Instant::min))
+    }
+
+    /// Acts on a deadline that has come; an error is the end of the stream.
+    pub(super) fn tick(&mut self, cx: &mut Cx<'_>) -> Result<(), Reason> {
+        let now = cx.now.monotonic;
+        let timing = &cx.context.timing;
+        // RFC 6120 §13.7.2.3: a certificate that has expired proves nothing any more.
+        if self.directions.by_certificate()
+            && let Some(expiry) = cx.security.expiry_mut()
+            && expiry.deadline() <= now
+            && let Some(since) = expiry.look(cx.now)
+        {
+            return Err(Reason::CertificateExpired(since));
+        }
+        let is_stuck = self
+            .unfinished_due(timing, cx.wire)
+            .is_some_and(|due| due <= now);
+        if is_stuck {
+            return Err(Reason::StanzaUnfinished);
+        }
+        if self.watch.tick(now, timing)? {
+            self.ping(cx, now + Timing::PING_ANSWER);
+        }
+        Ok(())
+    }
+
+    /// A reload: what the new rules would not admit, by the facts it was admitted on, ends here.
+    pub(super) fn judge_again(&mut self, cx: &mut Cx<'_>) -> Result<(), Reason> {
+        if let Inward::Gateway(domain) = &self.directions.inward
+            && !cx.context.rules.is_local(domain)
+        {
+            return Err(Reason::UnknownLocalDomain(domain.to_string()));
+        }
+        admitted(cx, &self.directions).map_err(|reason| Reason::PolicyChanged(Box::new(reason)))?;
+        self.watch.keeps_alive(keeps_alive(cx, &self.directions));
+        cx.wire.proven(self.directions.limits(cx.context));
+        Ok(())
+    }
+
+    /// Writes one stanza, whoever made it.
+    fn write(cx: &mut Cx<'_>, stanza: impl FnOnce(&mut Wire)) {
+        stanza(cx.wire);
+    }
+
+    /// Asks whether the partner lives; the stream ends without an answer by `due`.
+    fn ping(&mut self, cx: &mut Cx<'_>, due: Instant) {
+        let Outward::Partner(pair) = &self.directions.outward else {
+            return;
+        };
+        let id = cx.ids.next_id();
+        let ping = self.watch.ping(pair, id.clone(), due);
+        Self::write(cx, |wire| wire.send(&ping));
+        cx.wire.push(Output::Pinged(id));
+    }
+
+    /// When a stanza that was begun must be whole: whoever has proven a pair may send much, but
+    /// not keep it here in pieces.
+    fn unfinished_due(&self, timing: &Timing, wire: &Wire) -> Option<Instant> {
+        match self.directions.inward {
+            Inward::Partners(_) => Some(wire.unfinished_since()? + timing.establishment),
+            Inward::Nobody | Inward::Gateway(_) => None,
+        }
+    }
+}
+
+/// Whether the rules in force admit every pair, by the method and the chain that proved it.
+fn admitted(cx: &mut Cx<'_>, directions: &Directions) -> Result<(), Reason> {
+    for pair in directions.pairs() {
+        cx.allowed(pair, pair.method())?;
+    }
+    if directions.by_certificate() {
+        cx.judge_again()?;
+        if let Some(fault) = cx.security.fault() {
+            return Err(Reason::Certificate(fault.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the partner's server is asked, now and then, whether it lives.
+fn keeps_alive(cx: &Cx<'_>, directions: &Directions) -> bool {
+    match &directions.outward {
+        Outward::Partner(pair) => cx
+            .allowed(pair, None)
+            .is_ok_and(|partner| partner.keep_alive),
+        Outward::Nobody | Outward::Gateway => false,
+    }
+}

@@ -1,0 +1,146 @@
+//! What an established stream does with each stanza that comes, and with what is none.
+
+use std::time::{Duration, Instant};
+
+use super::Established;
+use crate::proto::policy::Reason;
+use crate::proto::stanza::{
+    Refusal, excess_from_gateway, excess_from_partner, from_gateway, from_partner,
+};
+use crate::proto::stream::Output;
+use crate::proto::stream::directions::Inward;
+use crate::proto::stream::negotiation::Cx;
+use crate::proto::xml::{Element, Excess, Ns};
+
+/// So many stanzas with malformed addresses in one minute end the stream.
+const MAX_BAD_ADDRESSES: u8 = 50;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Whether our closing tag is sent already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    Open,
+    Late,
+}
+
+impl Established {
+    /// Takes a stanza; gives back what is none.
+    pub(in crate::proto::stream) fn element(
+        &mut self,
+        cx: &mut Cx<'_>,
+        element: Element,
+    ) -> Result<Option<Element>, Reason> {
+        if self.is_stanza(&element) {
+            self.read(cx, element, When::Open).map(|()| None)
+        } else {
+            Ok(Some(element))
+        }
+    }
+
+    /// Takes what came after our closing tag: only stanzas still count.
+    pub(in crate::proto::stream) fn late_element(
+        &mut self,
+        cx: &mut Cx<'_>,
+        element: Element,
+    ) -> Result<(), Reason> {
+        if self.is_stanza(&element) {
+            return self.read(cx, element, When::Late);
+        }
+        cx.wire.push(Output::Pace);
+        Ok(())
+    }
+
+    /// A stanza that is not kept, because it exceeds a limit: refused alone.
+    pub(in crate::proto::stream) fn excess(
+        &mut self,
+        cx: &mut Cx<'_>,
+        excess: Excess,
+    ) -> Result<(), Reason> {
+        self.read_excess(cx, excess, When::Open)
+    }
+
+    /// The same, after our closing tag.
+    pub(in crate::proto::stream) fn late_excess(
+        &mut self,
+        cx: &mut Cx<'_>,
+        excess: Excess,
+    ) -> Result<(), Reason> {
+        self.read_excess(cx, excess, When::Late)
+    }
+
+    /// XEP-0114 knows nothing but stanzas, so whatever comes on a link is judged as one.
+    fn is_stanza(&self, element: &Element) -> bool {
+        matches!(self.directions.inward, Inward::Gateway(_)) || *element.ns() == Ns::CONTENT
+    }
+
+    fn read(&mut self, cx: &mut Cx<'_>, element: Element, when: When) -> Result<(), Reason> {
+        self.watch.stanza(cx.now.monotonic);
+        let outcome = match &self.directions.inward {
+            // RFC 6120 §4.5: the stream is one-way; nothing was proven for the other direction.
+            Inward::Nobody => return Err(Reason::NotAuthorized),
+            Inward::Partners(pairs) => from_partner(element, pairs),
+            Inward::Gateway(domain) => from_gateway(element, domain, &cx.context.rules),
+        };
+        match outcome {
+            Ok(stanza) => cx.wire.push(Output::Stanza(stanza)),
+            Err(refusal) => self.refused(cx, refusal, when)?,
+        }
+        Ok(())
+    }
+
+    fn read_excess(&mut self, cx: &mut Cx<'_>, excess: Excess, when: When) -> Result<(), Reason> {
+        self.watch.stanza(cx.now.monotonic);
+        let refusal = match &self.directions.inward {
+            Inward::Nobody => return Err(Reason::Xml(excess.fault)),
+            Inward::Partners(pairs) => excess_from_partner(excess, pairs),
+            Inward::Gateway(domain) => excess_from_gateway(excess, domain),
+        };
+        self.refused(cx, refusal, when)
+    }
+
+    fn refused(&mut self, cx: &mut Cx<'_>, refusal: Refusal, when: When) -> Result<(), Reason> {
+        let (reason, pair, users, mut answer) = match refusal {
+            Refusal::Stream(reason) => return Err(reason),
+            Refusal::Stanza {
+                reason,
+                pair,
+                users,
+                answer,
+            } => (reason, pair, users, answer),
+        };
+        match &self.directions.inward {
+            // The sender is at the other end of this very link: behind our closing tag the shell has
+            // to find another way to it.
+            Inward::Gateway(_) if when == When::Open => {
+                if let Some(answer) = answer.take() {
+                    Self::write(cx, |wire| wire.send(&answer.element));
+                }
+            }
+            Inward::Partners(_) if matches!(reason, Reason::MalformedAddress { .. }) => {
+                self.bad_address(cx.now.monotonic)?;
+            }
+            _ => {}
+        }
+        cx.wire.push(Output::Refused {
+            reason,
+            pair,
+            users,
+            answer,
+        });
+        Ok(())
+    }
+
+    /// Counts a malformed address: a server that makes one in each stanza is broken, or hostile.
+    fn bad_address(&mut self, now: Instant) -> Result<(), Reason> {
+        match &mut self.bad_addresses {
+            Some((since, count)) if now.saturating_duration_since(*since) < MINUTE => {
+                *count += 1;
+                if *count >= MAX_BAD_ADDRESSES {
+                    return Err(Reason::TooManyBadAddresses);
+                }
+            }
+            window => *window = Some((now, 1)),
+        }
+        Ok(())
+    }
+}

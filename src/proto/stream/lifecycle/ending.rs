@@ -1,0 +1,87 @@
+//! How a stream ends (RFC 6120 §4.4): by a fault, by the other side, or with the connection.
+
+use std::mem::replace;
+
+use super::{Phase, Stream};
+use crate::proto::codes::Mark;
+use crate::proto::policy::Reason;
+use crate::proto::stream::established::Established;
+use crate::proto::stream::negotiation::Negotiation;
+use crate::proto::stream::{Now, Output};
+use crate::proto::xml::writer::write_close;
+
+impl<N: Negotiation> Stream<N> {
+    /// Ends the stream.
+    pub(super) fn fail(&mut self, now: Now, reason: Reason) {
+        let (negotiation, phase, _) = self.parts(now);
+        match phase {
+            // What closes already closes for its first reason. If nothing can be read any more, the
+            // grace is still the other side's, to read why.
+            Phase::Closing(..) | Phase::Closed => {}
+            // No XML can be written while TLS is being set up.
+            Phase::Handshake(_) => self.gone(reason),
+            Phase::Negotiating(state) if !negotiation.can_speak(state) => self.gone(reason),
+            Phase::Negotiating(_) => self.begin_closing(now, reason, None),
+            Phase::Established(..) => {
+                let phase = replace(phase, Phase::Closed);
+                let late = match phase {
+                    // The other side has done nothing wrong.
+                    Phase::Established(open, _) if reason.has(Mark::TakesTheRest) => Some(open),
+                    _ => None,
+                };
+                let late = late.filter(|established| established.takes_stanzas());
+                self.begin_closing(now, reason, late);
+            }
+        }
+    }
+
+    pub(super) fn begin_closing(
+        &mut self,
+        now: Now,
+        reason: Reason,
+        late: Option<Box<Established>>,
+    ) {
+        let reason = self.weighed(reason);
+        let (negotiation, phase, mut cx) = self.parts(now);
+        // RFC 6120 §4.9.1.2: an error is sent inside a stream, so our header goes first.
+        if !cx.wire.header_sent() {
+            negotiation.send_header(&mut cx);
+        }
+        let closing = negotiation.close(&mut cx, reason);
+        if late.is_none() {
+            cx.wire.allow(cx.context.unproven.bytes);
+        }
+        *phase = Phase::Closing(closing, late);
+    }
+
+    pub(super) fn closed_by_peer(&mut self, now: Now) {
+        if !matches!(self.phase, Phase::Closing(..)) {
+            match self.weighed(Reason::PeerClosed) {
+                // RFC 6120 §4.4: a closing tag is answered with one.
+                Reason::PeerClosed => self.wire.send_with(write_close),
+                reason => self.begin_closing(now, reason, None),
+            }
+        }
+        self.gone(Reason::PeerClosed);
+    }
+
+    /// The connection is over, or as good as that.
+    pub(super) fn gone(&mut self, reason: Reason) {
+        let reason = self.weighed(reason);
+        self.negotiation.gone(&mut self.wire, &reason);
+        match replace(&mut self.phase, Phase::Closed) {
+            Phase::Closing(closing, _) => closing.end(&mut self.wire),
+            Phase::Closed => {}
+            _ => self.wire.push(Output::Close(reason)),
+        }
+    }
+
+    /// What the end means, by what was seen before it.
+    fn weighed(&self, reason: Reason) -> Reason {
+        let state = match &self.phase {
+            Phase::Negotiating(state) => Some(state),
+            _ => None,
+        };
+        self.negotiation.weighed(state, reason)
+    }
+}

@@ -1,0 +1,123 @@
+//! What the shell and a machine say to each other: [`Input`] in, ordered [`Output`] out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::context::{Context, Now};
+use super::record::Record;
+use crate::proto::auth::chain::TlsFacts;
+use crate::proto::auth::dialback::{Answer, Question};
+use crate::proto::auth::{Authenticated, Pair};
+use crate::proto::jid::Domain;
+use crate::proto::policy::Reason;
+use crate::proto::stanza::{Addressed, Stanza, Users, Validated, Written};
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// The connection is there; the initiating side speaks first.
+    Connected,
+    /// Bytes were read.
+    Bytes(&'a [u8]),
+    /// The other side will send no more.
+    Eof,
+    /// The handshake that [`Output::StartTls`] asked for succeeded.
+    TlsUp(TlsFacts),
+    /// The time that [`Machine::deadline`] named has come.
+    Tick,
+    /// The authoritative server's answer to an [`Output::Ask`].
+    Answer(Answer),
+    /// For so long the shell has not read, because what was read before had to wait: time that is
+    /// not the other side's fault.
+    Held(Duration),
+    /// A stanza to be written to the other side.
+    Deliver(&'a Validated<Written>),
+    /// The answer to a ping came, on whichever stream: the id of the iq.
+    Pong(&'a str),
+    /// The other side may be gone: find out now.
+    Probe,
+    /// New rules, after a reload.
+    Context(Arc<Context>),
+    /// The shell wants the stream ended.
+    End(Reason),
+}
+
+/// What to do, in order.
+#[derive(Debug)]
+pub enum Output {
+    /// Write these bytes.
+    Send(Vec<u8>),
+    /// Write everything before this, then start TLS: as server with the certificate of `local`,
+    /// as client towards `remote`.
+    StartTls {
+        /// Whose certificate to present.
+        local: Domain,
+        /// The name to ask for (SNI).
+        remote: Domain,
+    },
+    /// The header claims this pair, and policy would admit it: from here on it may cost much, so
+    /// this is where a limit on strangers ends the stream.
+    Claimed(Pair),
+    /// As `Claimed`, of a header that names one of our domains and no domain of its own.
+    ClaimedNobody,
+    /// Ask the authoritative server of `question.pair.remote`, and come back with an answer.
+    Ask(Question),
+    /// A ping with this id is sent: its answer comes on a stream of the partner's.
+    Pinged(String),
+    /// A stream that we open will not do what it was opened for. What is left is its end.
+    GaveUp(Reason),
+    /// What the authoritative server said, on a stream that was opened to ask.
+    Answered(Answer),
+    /// From here on the stream may carry this pair.
+    Authenticated(Authenticated<Pair>),
+    /// From here on the link carries this domain.
+    LinkUp(Authenticated<Domain>),
+    /// A stanza from the other side, its addresses and form checked; policy comes next.
+    Stanza(Addressed),
+    /// A stanza from the other side was refused; the answer, if any, goes back to it.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// Between whom, as far as the stanza says so.
+        pair: Option<Box<Pair>>,
+        /// Between which users, likewise.
+        users: Box<Users>,
+        /// The stanza error for the sender.
+        answer: Option<Box<Validated<Stanza>>>,
+    },
+    /// An element that is no stanza was answered or ignored on a proven stream. It counts as one
+    /// stanza in the partner's rate; what came behind it waits until it is paid for.
+    Pace,
+    /// Something that the operator should be able to read.
+    Record(Record),
+    /// Write everything before this, then send no more: FIN, and `close_notify` under TLS before it.
+    /// What the other side still says is read, so that it can read what was written.
+    ShutWrite,
+    /// Write everything before this, then close the connection.
+    Close(Reason),
+}
+
+/// A stream's side of the conversation, without its socket.
+pub trait Machine {
+    /// Takes an input. Drain [`poll_output`](Self::poll_output) and ask for the
+    /// [`deadline`](Self::deadline) anew after each call.
+    fn handle(&mut self, now: Now, input: Input<'_>);
+
+    /// The next output, in order.
+    #[must_use]
+    fn poll_output(&mut self) -> Option<Output>;
+
+    /// When [`Input::Tick`] is due, if ever.
+    #[must_use]
+    fn deadline(&self) -> Option<Instant>;
+
+    /// The domain that the other side asked to serve, proven or not: of a gateway only.
+    #[must_use]
+    fn asked(&self) -> Option<&Domain> {
+        None
+    }
+
+    /// Whether [`Input::Deliver`] is welcome now.
+    #[must_use]
+    fn is_open(&self) -> bool;
+}

@@ -1,0 +1,180 @@
+//! What protects a stream, and what the partner's certificate is worth by the rules in force.
+//!
+//! TLS may be up before it is known whose certificate it should be. So the facts belong to the stream,
+//! and the chain is judged as soon as the pair is known.
+
+use std::mem::take;
+use std::sync::Arc;
+
+use super::context::{Context, Now};
+use super::expiry::Expiry;
+use super::negotiation::Cx;
+use super::record::Record;
+use crate::proto::auth::Pair;
+use crate::proto::auth::cert_fault::CertFault;
+use crate::proto::auth::chain::{CertReport, TlsFacts, TlsVersion, judge};
+use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
+
+/// What protects a stream.
+#[derive(Debug, Default)]
+pub(super) enum Security {
+    /// Nothing.
+    #[default]
+    Clear,
+    /// TLS, and it is not known whose certificate the other side's should be.
+    Unjudged(TlsFacts),
+    /// TLS, and the chain was judged.
+    Judged(Box<Judged>),
+}
+
+/// TLS as it came up, and the verdict on the partner's chain.
+#[derive(Debug)]
+pub(super) struct Judged {
+    /// Whose certificate it should be.
+    pair: Pair,
+    /// With the chain where it is good, because the next reload may bring other trust anchors.
+    facts: TlsFacts,
+    report: CertReport,
+    /// Until when a good certificate proves anything.
+    expiry: Option<Expiry>,
+}
+
+impl Security {
+    /// The version of TLS, if it is up.
+    pub(super) fn version(&self) -> Option<TlsVersion> {
+        match self {
+            Self::Clear => None,
+            Self::Unjudged(facts) => Some(facts.version),
+            Self::Judged(judged) => Some(judged.facts.version),
+        }
+    }
+
+    /// What the chain is worth, if it was judged.
+    pub(super) fn report(&self) -> Option<&CertReport> {
+        match self {
+            Self::Clear | Self::Unjudged(_) => None,
+            Self::Judged(judged) => Some(&judged.report),
+        }
+    }
+
+    /// What is wrong with the chain, if it was judged and is not good.
+    pub(super) fn fault(&self) -> Option<&CertFault> {
+        self.report()?.verdict.as_ref().err()
+    }
+
+    /// The method that dialback on this stream is.
+    pub(super) fn dialback_method(&self) -> Method {
+        match self {
+            Self::Clear => Method::TcpDialback,
+            Self::Unjudged(_) | Self::Judged(_) => Method::TlsDialback,
+        }
+    }
+
+    /// Until when a good certificate proves anything.
+    pub(super) fn expiry(&self) -> Option<&Expiry> {
+        match self {
+            Self::Clear | Self::Unjudged(_) => None,
+            Self::Judged(judged) => judged.expiry.as_ref(),
+        }
+    }
+
+    /// The same, to be looked at.
+    pub(super) fn expiry_mut(&mut self) -> Option<&mut Expiry> {
+        match self {
+            Self::Clear | Self::Unjudged(_) => None,
+            Self::Judged(judged) => judged.expiry.as_mut(),
+        }
+    }
+
+    /// Nobody will be named whose certificate it could be: what proves nothing is not kept.
+    pub(super) fn forget_chain(&mut self) {
+        if let Self::Unjudged(facts) = self {
+            facts.chain = Vec::new();
+        }
+    }
+}
+
+impl Judged {
+    /// Judges the partner's chain by the authorities that policy names for it.
+    fn new(
+        (context, partner, now): (&Context, &Partner, Now),
+        pair: Pair,
+        mut facts: TlsFacts,
+    ) -> Self {
+        let anchors = partner.anchors.as_ref().unwrap_or(&context.anchors);
+        let mut report = judge(&facts.chain, &pair.remote, anchors, &partner.pins, now.wall);
+        if report.verdict.is_err() {
+            // What proves nothing is not kept: a stranger may send much of it.
+            facts.chain = Vec::new();
+            report.certificate = None;
+        }
+        let is_good = report.verdict.is_ok();
+        Self {
+            expiry: is_good.then(|| Expiry::new(report.until, now)),
+            pair,
+            facts,
+            report,
+        }
+    }
+}
+
+impl<'a> Cx<'a> {
+    /// Asks policy about a pair on this stream, and about a method as far as there is one.
+    pub(super) fn allowed(
+        &self,
+        pair: &Pair,
+        method: Option<Method>,
+    ) -> Result<&'a Arc<Partner>, Reason> {
+        let facts = Facts {
+            method,
+            tls: self.security.version(),
+            ..Facts::of_pair(&pair.local, &pair.remote)
+        };
+        match evaluate(facts, &self.context.rules) {
+            Decision::Allow(partner) => Ok(partner),
+            Decision::Refuse(reason) => Err(reason),
+        }
+    }
+
+    /// Judges the partner's chain, if TLS is up and that was not done before.
+    pub(super) fn judge(&mut self, pair: &Pair) -> Result<(), Reason> {
+        if !matches!(self.security, Security::Unjudged(_)) {
+            return Ok(());
+        }
+        let partner = self.allowed(pair, None)?;
+        let Security::Unjudged(facts) = take(self.security) else {
+            return Ok(());
+        };
+        let mut judged = Judged::new((self.context, partner, self.now), pair.clone(), facts);
+        self.wire.record(Record::Secured {
+            pair: pair.clone(),
+            version: judged.facts.version,
+            fault: judged.report.verdict.clone().err(),
+            shown: judged.report.shown.take().map(Box::new),
+        });
+        if let Some(fault) = judged.report.unpinned.take().map(Box::new) {
+            let pair = pair.clone();
+            self.wire.record(Record::NotPinned { pair, fault });
+        }
+        *self.security = Security::Judged(Box::new(judged));
+        Ok(())
+    }
+
+    /// Judges a chain that was good by the rules in force now.
+    pub(super) fn judge_again(&mut self) -> Result<(), Reason> {
+        match take(self.security) {
+            Security::Judged(before) if before.report.verdict.is_ok() => {
+                let Judged { pair, facts, .. } = *before;
+                // Policy is asked about the version, too.
+                *self.security = Security::Unjudged(facts);
+                let partner = self.allowed(&pair, None)?;
+                if let Security::Unjudged(facts) = take(self.security) {
+                    let judged = Judged::new((self.context, partner, self.now), pair, facts);
+                    *self.security = Security::Judged(Box::new(judged));
+                }
+            }
+            other => *self.security = other,
+        }
+        Ok(())
+    }
+}
