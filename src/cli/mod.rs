@@ -1,9 +1,14 @@
 //! The command line: one file a subcommand.
 
+mod certificate;
 mod check;
 mod contacts;
 mod demo;
+mod dns;
 mod explain;
+mod hosts;
+mod partner_sheet;
+mod report;
 mod run;
 
 use std::io::Write as _;
@@ -32,6 +37,12 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(exit as u8)
+}
+
+/// The command line as clap knows it: what the documents show is held against it.
+#[must_use]
+pub fn definition() -> clap::Command {
+    <Arguments as clap::CommandFactory>::command()
 }
 
 /// The exit statuses of all subcommands; numbers as in BSD's `sysexits.h`.
@@ -82,18 +93,21 @@ Examples:
 Exit status:
    0  it went well
   64  the command line is wrong
-  69  the contacts, or a partner, cannot be reached
+  69  the contacts, a partner or a name server cannot be reached
   70  a step of the demo came out wrong
   71  a port or a resource cannot be had; this may pass
   73  the state directory cannot be written; this may pass
   76  the fault is on the partner's side
-  78  the configuration is refused";
+  78  the configuration is refused, or else something must be changed here";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
     Check(check::Arguments),
     Explain(explain::Arguments),
+    Dns(dns::Arguments),
+    Certificate(certificate::Arguments),
+    PartnerSheet(partner_sheet::Arguments),
     Contacts(contacts::Arguments),
     Demo(demo::Arguments),
 }
@@ -104,6 +118,9 @@ impl Arguments {
             Command::Run(arguments) => run::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
             Command::Explain(arguments) => explain::run(&arguments),
+            Command::Dns(arguments) => dns::run(&arguments),
+            Command::Certificate(arguments) => certificate::run(&arguments),
+            Command::PartnerSheet(arguments) => partner_sheet::run(&arguments),
             Command::Contacts(arguments) => contacts::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
         }

@@ -1,38 +1,79 @@
 //! Judges the edge's own certificates: dates, purpose, key, and the names they must carry.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore};
 
 use super::files;
 use super::key_kind;
-use super::problem::{Place, Problem};
+use super::problem::{Findings, Place, Problem};
 use super::reader::{Item, Section};
 use crate::proto::auth::certificate::{CertFacts, utc};
 use crate::proto::auth::identity::Names;
 use crate::proto::auth::pin::Pin;
 use crate::proto::jid::Domain;
 
+/// What a section says of its certificate.
+pub(super) struct Read {
+    /// The file of `certificate-chain`.
+    pub(super) chain: Option<PathBuf>,
+    /// The file of `private-key`.
+    pub(super) key: Option<PathBuf>,
+    /// Both, if they are sound, and where the chain is named.
+    pub(super) certified: Option<(Arc<CertifiedKey>, Place)>,
+}
+
 /// Reads `certificate-chain` and `private-key` of a section and checks all but the names.
-pub(super) fn read(section: &Section<'_>, now: UnixTime) -> Option<(Arc<CertifiedKey>, Place)> {
+pub(super) fn read(section: &Section<'_>, now: UnixTime) -> Read {
     let chain = section.required_text("certificate-chain", "tls/fullchain.pem");
     let key = section.required_text("private-key", "tls/privkey.pem");
+    let place = |item: &Item<String>| (section.resolve(&item.value), item.place.clone());
+    let (chain, key) = (chain.as_ref().map(place), key.as_ref().map(place));
     let findings = section.findings;
-    let certificates = chain.as_ref().and_then(|chain| {
-        let path = section.resolve(&chain.value);
-        let certificates = files::certificates(&path, &chain.place, findings)?;
-        check_leaf(&certificates, &path, &chain.place, section, now).then_some(certificates)
-    });
+    let certificates = chain
+        .as_ref()
+        .and_then(|(path, place)| certificates(path, place, findings, now));
     let private = key
         .as_ref()
-        .and_then(|key| files::private_key(&section.resolve(&key.value), &key.place, findings));
-    let (chain, key) = (chain?, key?);
-    let (certificates, private) = (certificates?, private?);
+        .and_then(|(path, place)| files::private_key(path, place, findings));
+    let certified = match (certificates, private, &chain, &key) {
+        (Some(certificates), Some(private), Some((_, chain)), Some((_, key))) => {
+            certified(certificates, private, (chain, key), findings)
+                .map(|certified| (certified, chain.clone()))
+        }
+        _ => None,
+    };
+    Read {
+        chain: chain.map(|(path, _)| path),
+        key: key.map(|(path, _)| path),
+        certified,
+    }
+}
+
+/// The certificates of a file, of which the first is a server's that is valid now. Faults of its dates
+/// and purpose are found, and do not keep it from being looked at further.
+pub(super) fn certificates(
+    path: &Path,
+    place: &Place,
+    findings: &Findings,
+    now: UnixTime,
+) -> Option<Vec<CertificateDer<'static>>> {
+    let certificates = files::certificates(path, place, findings)?;
+    check_leaf(&certificates, path, place, findings, now).then_some(certificates)
+}
+
+/// The chain with its key, if the key is of use and belongs to it.
+pub(super) fn certified(
+    certificates: Vec<CertificateDer<'static>>,
+    private: PrivateKeyDer<'static>,
+    (chain, key): (&Place, &Place),
+    findings: &Findings,
+) -> Option<Arc<CertifiedKey>> {
     let kind = key_kind::describe(&private);
     let Ok(private) = aws_lc_rs::default_provider()
         .key_provider
@@ -44,7 +85,7 @@ pub(super) fn read(section: &Section<'_>, now: UnixTime) -> Option<(Arc<Certifie
         };
         findings.add(Problem::error(
             "unusable-key",
-            &key.place,
+            key,
             message,
             "use an ECDSA P-256 or P-384 key, an Ed25519 key, or RSA of 2048 to 8192 bits",
         ));
@@ -53,12 +94,10 @@ pub(super) fn read(section: &Section<'_>, now: UnixTime) -> Option<(Arc<Certifie
     let certified = CertifiedKey::new(certificates, private);
     match certified.keys_match() {
         Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {
-            return Some((Arc::new(certified), chain.place));
+            return Some(Arc::new(certified));
         }
-        Err(Error::InconsistentKeys(_)) => {
-            findings.add(mismatch(&certified, &key.place, &chain.place));
-        }
-        Err(error) => findings.add(unusable(&error, &chain.place)),
+        Err(Error::InconsistentKeys(_)) => findings.add(mismatch(&certified, key, chain)),
+        Err(error) => findings.add(unusable(&error, chain)),
     }
     None
 }
@@ -117,19 +156,16 @@ fn unusable(error: &Error, chain: &Place) -> Problem {
     Problem::error("bad-certificate", chain, message, hint)
 }
 
-/// Reports the domains that a certificate does not name.
+/// Reports the domains that the first certificate of a chain does not name.
 pub(super) fn check_names(
-    section: &Section<'_>,
-    certified: &CertifiedKey,
+    findings: &Findings,
+    chain: &[CertificateDer<'_>],
     place: &Place,
     domains: &[Domain],
 ) {
-    let names = certified
-        .end_entity_cert()
-        .map(Names::of)
-        .unwrap_or_default();
+    let names = chain.first().map(Names::of).unwrap_or_default();
     for domain in domains.iter().filter(|domain| !names.covers(domain)) {
-        section.findings.add(
+        findings.add(
             Problem::error(
                 "certificate-lacks-domain",
                 place,
@@ -182,14 +218,14 @@ pub(super) fn root_store(section: &Section<'_>, file: &Item<String>) -> Option<A
 const SOON: Duration = Duration::from_secs(30 * 86400);
 
 /// Checks dates and purpose of the first certificate; says whether it can be read at all.
-fn check_leaf(
+pub(super) fn check_leaf(
     chain: &[CertificateDer<'static>],
     path: &Path,
     place: &Place,
-    section: &Section<'_>,
+    findings: &Findings,
     now: UnixTime,
 ) -> bool {
-    let add = |problem| section.findings.add(problem);
+    let add = |problem| findings.add(problem);
     let Some(leaf) = chain.first().and_then(CertFacts::of) else {
         add(Problem::error(
             "bad-certificate",

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use rustls::pki_types::UnixTime;
 use toml::de::DeTable;
 
-use super::model::Config;
+use super::model::{Config, NamedCertificate};
 use super::problem::{Findings, Place, Problem, Severity, Source};
 use super::reader::Section;
 use super::state::State;
 use super::{Examination, access, admission, files, gateway, identity, partners, sections};
 use crate::ops::logging::Format;
+use crate::proto::auth::chain::Anchors;
 use crate::proto::policy::Terms;
 
 /// Reads and checks everything.
@@ -23,6 +24,8 @@ pub(super) fn examine(path: &Path, now: UnixTime) -> Examination {
         partners,
         log_format,
         state,
+        certificates,
+        anchors,
     } = read(path, now, &findings);
     let (problems, files) = findings.into_sorted(path);
     let refused = problems
@@ -33,6 +36,8 @@ pub(super) fn examine(path: &Path, now: UnixTime) -> Examination {
         partners,
         problems,
         log_format,
+        certificates,
+        anchors,
         state,
         files,
     }
@@ -45,6 +50,8 @@ struct Read {
     partners: Vec<partners::PartnerSummary>,
     log_format: Format,
     state: Option<State>,
+    certificates: Option<Vec<NamedCertificate>>,
+    anchors: Option<Arc<Anchors>>,
 }
 
 fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
@@ -68,8 +75,10 @@ fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
     };
     let root = Section::root(&source, findings, &table);
 
+    let mark = findings.len();
     root.require("domains", "[\"contoso.example\"]");
     let locals = sections::domains(&root).unwrap_or_default();
+    let are_sound = !findings.has_error_since(mark);
     let named = root.text("state-directory");
     let state_directory = named.as_ref().map_or_else(
         || PathBuf::from("/var/lib/xmpp-edge"),
@@ -88,7 +97,12 @@ fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
     let partners_place = partners_file.map_or_else(|| root.place(), |text| text.place);
     let s2s = sections::s2s(&root);
     let (admission, unproven) = admission::admission(&root);
-    let (tls, identities) = identity::read(&root, &locals, now);
+    let identity::Read {
+        tls,
+        identities,
+        certificates,
+        anchors,
+    } = identity::read(&root, &locals, now);
     let mut defaults = Terms {
         connection_limit: s2s.partner_connection_limit,
         max_stanza_bytes: s2s.max_stanza_bytes,
@@ -135,6 +149,8 @@ fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
         partners: partners.summaries,
         log_format,
         state: Some(state),
+        certificates: certificates.filter(|_| are_sound),
+        anchors,
     }
 }
 

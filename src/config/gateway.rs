@@ -114,7 +114,7 @@ fn read_tls(tls: &Section<'_>, gateway: &Section<'_>, now: UnixTime) -> Option<G
         ));
         return None;
     }
-    let certified = certificate::read(tls, now);
+    let certified = certificate::read(tls, now).certified;
     let client_anchors = tls
         .required_text("client-trust-anchors", "tls/internal-ca.pem")
         .and_then(|file| certificate::root_store(tls, &file));

@@ -8,7 +8,7 @@ use rustls::sign::CertifiedKey;
 
 use super::certificate;
 use super::files;
-use super::model::{Identities, Tls};
+use super::model::{Identities, NamedCertificate, Tls};
 use super::problem::{Place, Problem};
 use super::reader::{Item, Section};
 use super::terms::TLS_VERSIONS;
@@ -17,14 +17,40 @@ use crate::proto::auth::certificate::{CertFacts, utc};
 use crate::proto::auth::chain::{Anchors, TlsVersion};
 use crate::proto::jid::Domain;
 
+/// What both sections say.
+#[derive(Default)]
+pub(super) struct Read {
+    pub(super) tls: Option<Tls>,
+    pub(super) identities: Option<Identities>,
+    /// Each certificate that is named; `None` where it cannot be told for which domains.
+    pub(super) certificates: Option<Vec<NamedCertificate>>,
+    /// Whom we trust, also where the certificates are not sound.
+    pub(super) anchors: Option<Arc<Anchors>>,
+}
+
 /// Reads both sections. The certificate of `[tls]` answers for all domains without an identity.
-pub(super) fn read(
-    root: &Section<'_>,
-    locals: &[Item<Domain>],
-    now: UnixTime,
-) -> (Option<Tls>, Option<Identities>) {
-    let (others, mut shown) = identities(root, locals, now);
+pub(super) fn read(root: &Section<'_>, locals: &[Item<Domain>], now: UnixTime) -> Read {
+    let Claimed {
+        claims: others,
+        mut shown,
+        named,
+        are_sound,
+    } = identities(root, locals, now);
+    let rest: Vec<_> = locals
+        .iter()
+        .map(|local| local.value.clone())
+        .filter(|local| !others.contains_key(local))
+        .collect();
     let section = root.section("tls");
+    let certificates = |chain, key| {
+        let own = NamedCertificate {
+            section: "[tls]",
+            domains: rest.clone(),
+            chain,
+            key,
+        };
+        are_sound.then(|| std::iter::once(own).chain(named).collect())
+    };
     if !section.is_present() {
         root.findings.add(Problem::error(
             "missing-section",
@@ -32,16 +58,15 @@ pub(super) fn read(
             "the section [tls] is missing",
             "add [tls] with certificate-chain and private-key",
         ));
-        return (None, None);
+        return Read {
+            certificates: certificates(None, None),
+            ..Read::default()
+        };
     }
-    let certified = certificate::read(&section, now);
+    let own = certificate::read(&section, now);
+    let certified = own.certified;
     if let Some((certified, place)) = &certified {
-        let rest: Vec<_> = locals
-            .iter()
-            .map(|local| local.value.clone())
-            .filter(|local| !others.contains_key(local))
-            .collect();
-        certificate::check_names(&section, certified, place, &rest);
+        certificate::check_names(section.findings, &certified.cert, place, &rest);
     }
     let minimum_version = section
         .choice("minimum-version", &TLS_VERSIONS)
@@ -54,10 +79,10 @@ pub(super) fn read(
     shown.extend(certified.clone());
     if let Some(anchors) = &anchors {
         for (certified, place) in &shown {
-            trust::judge(&section, certified, place, anchors, now);
+            trust::judge(section.findings, &certified.cert, place, anchors, now);
         }
     }
-    let tls = anchors.map(|anchors| Tls {
+    let tls = anchors.clone().map(|anchors| Tls {
         anchors,
         minimum_version,
     });
@@ -68,7 +93,12 @@ pub(super) fn read(
             .filter_map(|(domain, (certified, _))| Some((domain, certified?)))
             .collect(),
     });
-    (tls, identities)
+    Read {
+        tls,
+        identities,
+        certificates: certificates(own.chain, own.key),
+        anchors,
+    }
 }
 
 /// The system's authorities, or those of a PEM file, in which each certificate must be sound.
@@ -137,13 +167,30 @@ type Claims = HashMap<Domain, (Option<Arc<CertifiedKey>>, Place)>;
 /// A certificate that partners will see, and where its chain is named.
 type Shown = (Arc<CertifiedKey>, Place);
 
-fn identities(root: &Section<'_>, locals: &[Item<Domain>], now: UnixTime) -> (Claims, Vec<Shown>) {
+/// What the sections `[[identity]]` say.
+struct Claimed {
+    claims: Claims,
+    shown: Vec<Shown>,
+    named: Vec<NamedCertificate>,
+    /// Whether each names domains, of ours, and no other section's.
+    are_sound: bool,
+}
+
+fn identities(root: &Section<'_>, locals: &[Item<Domain>], now: UnixTime) -> Claimed {
     let mut claims = Claims::new();
     let mut shown = Vec::new();
+    let mut named = Vec::new();
+    let mut are_sound = true;
     for section in root.sections("identity") {
+        let mark = root.findings.len();
         section.require("domains", "[\"eu.contoso.example\"]");
         let domains = super::sections::domains(&section).unwrap_or_default();
-        let certified = certificate::read(&section, now);
+        are_sound &= !root.findings.has_error_since(mark);
+        let certificate::Read {
+            chain,
+            key,
+            certified,
+        } = certificate::read(&section, now);
         let mut own = Vec::new();
         for domain in domains {
             if !locals.iter().any(|local| local.value == domain.value) {
@@ -153,6 +200,7 @@ fn identities(root: &Section<'_>, locals: &[Item<Domain>], now: UnixTime) -> (Cl
                     format!("{} is not a local domain", domain.value),
                     "list it under `domains` at the top of the file, or remove it here",
                 ));
+                are_sound = false;
                 continue;
             }
             let claim = (
@@ -162,6 +210,7 @@ fn identities(root: &Section<'_>, locals: &[Item<Domain>], now: UnixTime) -> (Cl
                 domain.place.clone(),
             );
             if let Some((_, first)) = claims.insert(domain.value.clone(), claim) {
+                are_sound = false;
                 root.findings.add(
                     Problem::error(
                         "identity-overlap",
@@ -175,10 +224,21 @@ fn identities(root: &Section<'_>, locals: &[Item<Domain>], now: UnixTime) -> (Cl
             own.push(domain.value);
         }
         if let Some((certified, place)) = &certified {
-            certificate::check_names(&section, certified, place, &own);
+            certificate::check_names(section.findings, &certified.cert, place, &own);
         }
         section.finish();
         shown.extend(certified);
+        named.push(NamedCertificate {
+            section: "[[identity]]",
+            domains: own,
+            chain,
+            key,
+        });
     }
-    (claims, shown)
+    Claimed {
+        claims,
+        shown,
+        named,
+        are_sound,
+    }
 }

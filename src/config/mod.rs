@@ -14,6 +14,7 @@ mod encoding;
 mod files;
 mod gateway;
 mod identity;
+mod inspect;
 mod key_kind;
 mod model;
 mod partners;
@@ -31,12 +32,17 @@ mod trust;
 mod value;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustls::pki_types::UnixTime;
 
 use crate::ops::logging::Format;
+use crate::proto::auth::chain::Anchors;
 
-pub use model::{Config, Dns, Gateway, GatewayTls, Identities, Log, S2s, Tls, Transport};
+pub use inspect::Inspection;
+pub use model::{
+    Config, Dns, Gateway, GatewayTls, Identities, Log, NamedCertificate, S2s, Tls, Transport,
+};
 pub use partners::{PartnerSummary, ROOM_LABELS};
 pub use problem::{Place, Problem, Problems, Severity, Source};
 pub use rights::User;
@@ -62,6 +68,11 @@ pub struct Examination {
     pub problems: Vec<Problem>,
     /// The form of the log, as far as it could be read: in it errors are told.
     pub log_format: Format,
+    /// Each certificate that partners see, that of `[tls]` first; known as soon as the local domains
+    /// are, even where no such file is there yet.
+    pub certificates: Option<Vec<NamedCertificate>>,
+    /// The authorities of `[tls]`, if they could be read.
+    pub anchors: Option<Arc<Anchors>>,
     state: Option<state::State>,
     /// The files that were read, and where each is named.
     files: Vec<(PathBuf, Place)>,

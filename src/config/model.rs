@@ -107,6 +107,19 @@ impl Identities {
     }
 }
 
+/// A certificate that the configuration names, and what it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedCertificate {
+    /// The section that names it, in its brackets.
+    pub section: &'static str,
+    /// The local domains that it must name.
+    pub domains: Vec<Domain>,
+    /// The file of `certificate-chain`.
+    pub chain: Option<PathBuf>,
+    /// The file of `private-key`.
+    pub key: Option<PathBuf>,
+}
+
 /// How names are resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dns {

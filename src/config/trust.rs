@@ -1,11 +1,9 @@
 //! Judges the edge's own chain as a partner will, who most likely trusts the same authorities.
 //! A forgotten intermediate certificate shows nowhere else than at the partners.
 
-use rustls::pki_types::UnixTime;
-use rustls::sign::CertifiedKey;
+use rustls::pki_types::{CertificateDer, UnixTime};
 
-use super::problem::{Place, Problem};
-use super::reader::Section;
+use super::problem::{Findings, Place, Problem};
 use crate::proto::auth::cert_fault::CertFault;
 use crate::proto::auth::certificate::utc;
 use crate::proto::auth::chain::{self, Anchors};
@@ -15,24 +13,34 @@ use crate::proto::jid::Domain;
 /// Warns where the chain does not lead to a trusted authority. It is a warning and no more: the
 /// partners may trust an authority that this host does not know.
 pub(super) fn judge(
-    section: &Section<'_>,
-    certified: &CertifiedKey,
+    findings: &Findings,
+    chain: &[CertificateDer<'_>],
     place: &Place,
     anchors: &Anchors,
     now: UnixTime,
 ) {
-    // Names are checked by themselves, and are what is judged last, so any will do.
-    let Ok(any) = Domain::parse("domain.invalid") else {
-        return;
-    };
-    let Err(fault) = chain::judge(&certified.cert, &any, anchors, &Pins::default(), now).verdict
-    else {
-        return;
-    };
-    if let Some((message, hint)) = words(&fault) {
+    let words = fault(chain, anchors, now).as_ref().and_then(words);
+    if let Some((message, hint)) = words {
         let problem = Problem::warning("certificate-not-trusted", place, message, hint);
-        section.findings.add(problem);
+        findings.add(problem);
     }
+}
+
+/// What is wrong with the chain, whatever it names.
+pub(super) fn fault(
+    chain: &[CertificateDer<'_>],
+    anchors: &Anchors,
+    now: UnixTime,
+) -> Option<CertFault> {
+    // Names are checked by themselves, and are what is judged last, so any will do.
+    let any = Domain::parse("domain.invalid").ok()?;
+    let judged = chain::judge(chain, &any, anchors, &Pins::default(), now);
+    let fault = judged.verdict.err()?;
+    let is_about_names = matches!(
+        fault,
+        CertFault::WrongName { .. } | CertFault::UnconstrainedName { .. }
+    );
+    (!is_about_names).then_some(fault)
 }
 
 /// `None` for the faults that the other checks report.

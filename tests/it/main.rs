@@ -8,22 +8,27 @@
     reason = "a test fails by panicking, in its helpers too, and no peer fills its queues"
 )]
 
+mod certificate;
 mod check;
 mod contacts;
 mod conversations;
 mod daemon;
 mod demo;
+mod dns;
 mod docs;
 mod explain;
 mod federation;
+mod help;
 mod hostile;
 mod lab;
+mod partner_sheet;
 mod partners_guide;
 #[path = "../pki/mod.rs"]
 mod pki;
 mod proven;
 mod purity;
 mod reasons;
+mod schemas;
 mod security;
 mod spellings;
 mod strangers;

@@ -98,8 +98,16 @@ impl DnsResolver {
     /// # Errors
     /// [`LookupFault`]; an empty answer is [`LookupFault::NoRecords`].
     pub async fn srv(&self, domain: &Domain) -> Result<Vec<Srv>, LookupFault> {
+        self.srv_at(&service(domain.as_str())).await
+    }
+
+    /// The same for the name of any service, such as `_xmpps-server._tcp.contoso.example`.
+    ///
+    /// # Errors
+    /// As [`DnsResolver::srv`].
+    pub async fn srv_at(&self, service: &str) -> Result<Vec<Srv>, LookupFault> {
         let follow = async {
-            let begin = absolute(&service(domain.as_str()))?;
+            let begin = absolute(service)?;
             let mut seen = BTreeSet::new();
             let mut name = begin.clone();
             loop {
@@ -187,6 +195,25 @@ impl DnsResolver {
             }
         })
         .await
+    }
+
+    /// What a host is an alias of (CNAME), where it is one.
+    ///
+    /// # Errors
+    /// [`LookupFault`]; that it is no alias is [`LookupFault::NoRecords`].
+    pub async fn alias(&self, host: &str) -> Result<String, LookupFault> {
+        let name = absolute(host)?;
+        let found = self.lookup(&name, RecordType::CNAME, |record| match &record.data {
+            RData::CNAME(alias) if record.name == name => Some(text(&alias.0)),
+            _ => None,
+        });
+        first(found.await?)
+    }
+
+    /// Which name servers are asked.
+    #[must_use]
+    pub fn servers(&self) -> &Servers {
+        &self.servers
     }
 
     async fn lookup<T>(
