@@ -131,9 +131,12 @@ impl Arguments {
 #[derive(Args, Debug)]
 struct ConfigFile {
     /// The configuration; paths in it start at its directory
-    #[arg(long, value_name = "FILE", default_value = "/etc/xmpp-edge/edge.toml")]
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
     config: PathBuf,
 }
+
+/// Where the configuration is, unless the command line says otherwise.
+const CONFIG: &str = "/etc/xmpp-edge/edge.toml";
 
 /// Writes data to standard output. A reader that has gone away is no error of ours.
 fn print(text: &str) {

@@ -182,6 +182,11 @@ fn every_difference_is_named() {
             host("10/0:edge1.contoso.example=93.184.215.14"),
             vec![],
         ),
+        (
+            good.replace("5269 edge1", "5269 EDGE1"),
+            host("Edge1.contoso.example=93.184.215.14"),
+            vec![],
+        ),
         (HOST.to_owned(), vec![], vec![("missing-record", service)]),
         (
             HOST.to_owned(),

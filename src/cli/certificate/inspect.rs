@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::shown::Shown;
 use crate::cli::report::{Form, Format, json, refuse};
-use crate::cli::{Exit, check, complain, print};
+use crate::cli::{CONFIG, Exit, check, complain, print};
 use crate::config::{Config, Examination, Inspection, NamedCertificate, Problem, Severity};
 use crate::proto::auth::identity::Names;
 use crate::proto::jid::Domain;
@@ -127,7 +127,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 
 /// Every certificate of the configuration.
 fn configured(config: Option<&Path>, now: UnixTime) -> Result<Vec<Looked>, Exit> {
-    let config = config.unwrap_or(Path::new("/etc/xmpp-edge/edge.toml"));
+    let config = config.unwrap_or_else(|| Path::new(CONFIG));
     let (examination, certificates) = examine(config, now)?;
     let mut looked = Vec::new();
     for NamedCertificate {

@@ -49,9 +49,13 @@ impl Published {
             asked.spawn(async move {
                 let direct = direct_service(&domain);
                 let (srv, direct) = tokio::join!(resolver.srv(&domain), resolver.srv_at(&direct));
-                let records = |found: Vec<(u32, SrvRecord)>| {
-                    found.into_iter().map(|(_, record)| record).collect()
+                // RFC 4343 §3: names are compared without regard to case.
+                let record = |(_, record): (u32, SrvRecord)| SrvRecord {
+                    target: record.target.to_ascii_lowercase(),
+                    ..record
                 };
+                let records =
+                    |found: Vec<(u32, SrvRecord)>| found.into_iter().map(record).collect();
                 let published = PublishedDomain {
                     srv: none_is_empty(srv.map(records)),
                     direct: direct.map(records).unwrap_or_default(),
