@@ -17,7 +17,7 @@ use crate::lab::{EDGE, Lab, PARTNERS};
 use crate::schemas;
 
 /// Serves a piece of a zone file, for `example.`, as long as the tests run.
-fn serve(text: &str) -> SocketAddr {
+pub(crate) fn serve(text: &str) -> SocketAddr {
     let (_, sets) = Parser::new(text.to_owned(), None, Some(Name::root()))
         .parse()
         .unwrap();
