@@ -112,3 +112,32 @@ fn both(
     addresses.extend(v6?);
     Ok(addresses)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::io::resolve::fake::Zone;
+
+    #[tokio::test]
+    async fn hosts_are_one_in_whatever_case_they_are_published() {
+        let zone = Zone::default()
+            .srv("contoso.example", 10, 5269, "EDGE1.Contoso.example")
+            .host("edge1.contoso.example", &["93.184.215.14"]);
+        let server = zone.serve().await;
+        let domain = Domain::parse("contoso.example").unwrap();
+        let plan = Plan {
+            domains: vec![domain.clone()],
+            hosts: Vec::new(),
+            are_named: false,
+            port: 5269,
+            ports: vec![5269],
+            ttl: 60,
+        };
+        let resolver = DnsResolver::new(&[server.address]).unwrap();
+        let published = Published::ask(&resolver, &plan).await;
+        let records = published.domains[&domain].srv.as_ref().unwrap();
+        assert_eq!(records[0].target, "edge1.contoso.example");
+        let hosts: Vec<_> = published.hosts.keys().collect();
+        assert_eq!(hosts, ["edge1.contoso.example"]);
+    }
+}
