@@ -22,6 +22,7 @@
 //! | standing | what is known of a partner's domain under one configuration: entry, counters, budget, share |
 //! | pair | a local domain and a partner's domain that want to talk; two users are a user pair |
 //! | stream | one XML stream with a partner's server; it may be proven for several pairs |
+//! | direction | inward: stanzas are taken from a stream; outward: they are written on it; each has a proof of its own |
 //! | link | one XEP-0114 stream with a gateway, for one local domain |
 //! | session | the task that owns a connection: socket, machine, driver |
 //! | claim | what a peer says it is, before anything shows it |

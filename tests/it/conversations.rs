@@ -2,6 +2,7 @@
 
 mod answers;
 mod compare;
+mod direct_tls;
 mod headers;
 mod lab;
 mod pairs;

@@ -7,35 +7,37 @@
 //!         stanzas, answers, rules             stanzas, records, close
 //! ```
 //!
-//! A machine is a [`lifecycle::Stream`] of one of three negotiations: [`Inbound`] receives a partner's
+//! A machine is a `lifecycle::Stream` of one of three negotiations: [`Inbound`] receives a partner's
 //! stream, [`Outbound`] opens one, [`Component`] receives a gateway's link.
 //!
 //! ```text
-//!                 ┌── next state ──┐    ┌── stanzas, pings, one more pair ──┐
-//!                 ▼                │    ▼                                   │
-//!   new ────► Negotiating ─────────┴► Established ──────────────────────────┘
-//!               │    ▲   the step that proves       │
-//!   <proceed/>  ▼    │ TLS up                       │ any fault, idle, expired, shutdown
-//!             Handshake                             ▼
-//!               └─────────── any fault ──────► Closing ── its </stream:stream>, or the grace is over ──► Closed
+//!                   one more step               stanzas, pings, further pairs
+//!                       ┌──┐                            ┌──┐
+//!                       │  ▼                            │  ▼
+//!   connection ─► Negotiating ──── what proves ───► Established
+//!                   │     ▲                             │
+//!        <proceed/> ▼     │ TLS is up                   │
+//!                 Handshake                             │
+//!                   │                                   │
+//!   from each: any fault, idle, shutdown ──► Closing ◄──┘
+//!                                               └─ the other side closes, or the grace is over ─► Closed
+//!
+//!   A fault in Handshake leads to Closed at once: no XML can be written there.
 //! ```
 //!
 //! The lifecycle is written once: reading, the answer to a closing tag, errors and the header before
-//! them, the grace, the deadlines. What differs is a [`negotiation::Negotiation`]: which states it has,
+//! them, the grace, the deadlines. What differs is a `negotiation::Negotiation`: which states it has,
 //! what a header or element leads to in each, and what proves. Its last step returns an
-//! [`established::Established`], which is the same for all three: it takes stanzas, gives stanzas, pings,
-//! and ends what is idle. It carries stanzas in the [directions] that something was proven for, each
+//! `established::Established`, which is the same for all three: it takes stanzas, gives stanzas, pings,
+//! and ends what is idle. It carries stanzas in the `directions` that something was proven for, each
 //! by a proof of its own. Every stanza that is read or written passes it. A partner's stream may prove
 //! more pairs beside the traffic, by dialback.
 //!
-//! [Security] belongs to the stream, not to a state: the chain is judged as soon as it is known whose
+//! `Security` belongs to the stream, not to a state: the chain is judged as soon as it is known whose
 //! it should be, and where TLS is up before the header, that is when the header comes.
 //!
 //! The output is one queue, because order is the property that matters: `<proceed/>` leaves before
 //! TLS starts, and nothing read before it survives.
-//!
-//! [directions]: directions::Directions
-//! [Security]: security::Security
 
 mod close;
 mod component;
