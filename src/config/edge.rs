@@ -1,17 +1,14 @@
 //! `edge.toml` as a whole: from a path to the configuration and everything that is wrong with it.
 
-use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rustls::pki_types::UnixTime;
-use toml::de::DeTable;
 
 use super::model::{Config, NamedCertificate};
-use super::problem::{Findings, Place, Problem, Severity, Source};
+use super::problem::{Findings, Severity};
 use super::reader::Section;
 use super::state::State;
-use super::{Examination, access, admission, files, gateway, identity, partners, sections};
+use super::{Examination, access, admission, files, gateway, identity, partners, sections, syntax};
 use crate::ops::logging::Format;
 use crate::proto::auth::chain::Anchors;
 use crate::proto::policy::Terms;
@@ -59,7 +56,7 @@ fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
     let Some(source) = files::source(path, None, absent, findings) else {
         return Read::default();
     };
-    let Some(table) = parse(&source, findings) else {
+    let Some(table) = syntax::parse(&source, findings) else {
         // What the partner file says can be judged without this one.
         let file = path.with_file_name("partners.toml");
         let partners = if file.is_file() {
@@ -152,48 +149,4 @@ fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
         certificates: certificates.filter(|_| are_sound),
         anchors,
     }
-}
-
-/// Parses a file; `None` and a finding if it is not TOML. Only the first fault of syntax is told:
-/// those after it are mostly its echo.
-pub(super) fn parse<'s>(source: &'s Arc<Source>, findings: &Findings) -> Option<DeTable<'s>> {
-    let error = match DeTable::parse(&source.text) {
-        Ok(table) => return Some(table.into_inner()),
-        Err(error) => error,
-    };
-    let place = Place {
-        source: Arc::clone(source),
-        span: visible(error.span().unwrap_or_default(), &source.text),
-    };
-    let message = error.message().replace('\n', ", ");
-    let problem = if message.starts_with("duplicate key") {
-        Problem::error(
-            "duplicate-key",
-            &place,
-            "this key or section stands here for the second time",
-            "remove one of the two; repeated sections are written [[partner]]",
-        )
-    } else {
-        Problem::error(
-            "syntax",
-            &place,
-            format!("this is not TOML: {message}"),
-            "look here and at the line before: texts stand in quotes, and each [ and \" is closed",
-        )
-    };
-    findings.add(problem);
-    None
-}
-
-/// A span with something to point at: what is missing is shown at the character before.
-fn visible(span: Range<usize>, text: &str) -> Range<usize> {
-    if !span.is_empty() {
-        return span;
-    }
-    let before = text.get(..span.start).unwrap_or_default();
-    let start = before
-        .char_indices()
-        .next_back()
-        .map_or(0, |(start, _)| start);
-    start..span.end
 }

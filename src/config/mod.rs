@@ -27,6 +27,7 @@ mod rights;
 mod secret;
 mod sections;
 mod state;
+mod syntax;
 mod terms;
 mod trust;
 mod value;

@@ -7,10 +7,10 @@ use rustls::pki_types::UnixTime;
 use super::advice::Combination;
 use super::problem::{Findings, Place, Problem};
 use super::reader::{Item, Section};
-use super::{edge, files, identity, pins, sections, terms, value};
+use super::{files, identity, pins, sections, syntax, terms, value};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{
-    Claim, DomainPattern, Methods, Partner, PartnerType, Rules, RulesError, Terms,
+    DomainPattern, EntryClaim, Methods, Partner, PartnerType, Rules, RulesError, Terms,
 };
 
 /// What `check` shows of a partner, and of `[default-partner]` by that name.
@@ -57,7 +57,7 @@ pub(super) fn read(
     let Some(source) = files::source(path, place, absent, findings) else {
         return nothing;
     };
-    let Some(table) = edge::parse(&source, findings) else {
+    let Some(table) = syntax::parse(&source, findings) else {
         return nothing;
     };
     let root = Section::root(&source, findings, &table);
@@ -248,13 +248,13 @@ fn clash(
     locals: &[Item<Domain>],
     root: &Section<'_>,
 ) -> Problem {
-    let about = |claim: &Claim| {
+    let about = |claim: &EntryClaim| {
         entries
             .get(claim.partner)
             .map(|entry| entry.partner.primary.clone())
     };
     // One entry may write a domain twice: `nth` tells the two apart.
-    let place = |claim: &Claim, nth: usize| {
+    let place = |claim: &EntryClaim, nth: usize| {
         let entry = entries.get(claim.partner);
         let mut same = entry
             .into_iter()

@@ -98,3 +98,13 @@ fn push_clean(to: &mut String, text: &str) {
         }
     }
 }
+
+/// The time of day, as it stands in every line.
+pub(super) fn now() -> String {
+    let mut text = String::new();
+    // Writing to a String does not fail.
+    SystemTime
+        .format_time(&mut Writer::new(&mut text))
+        .unwrap_or_default();
+    text
+}

@@ -23,7 +23,7 @@ pub const CERTIFICATES_BYTES: usize = MOST * 1200;
 
 /// What was seen of each entry, and what of it is not in the file yet.
 #[derive(Default)]
-pub(super) struct Remembered(Mutex<Memory>);
+pub(super) struct CertificateMemory(Mutex<Memory>);
 
 #[derive(Default)]
 struct Memory {
@@ -31,7 +31,7 @@ struct Memory {
     unsaved: BTreeSet<String>,
 }
 
-impl Remembered {
+impl CertificateMemory {
     pub(super) fn new(histories: HashMap<String, History>) -> Self {
         Self(Mutex::new(Memory {
             histories,
@@ -107,9 +107,9 @@ impl Memory {
     }
 }
 
-impl fmt::Debug for Remembered {
+impl fmt::Debug for CertificateMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Remembered(..)")
+        f.write_str("CertificateMemory(..)")
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn entries_are_bounded_and_the_oldest_is_forgotten() {
-        let remembered = Remembered::default();
+        let remembered = CertificateMemory::default();
         let shown = Shown {
             issuer: [1; 32],
             issuer_name: "CN=one".to_owned(),

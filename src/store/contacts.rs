@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::certificates::Remembered;
+use super::certificates::CertificateMemory;
 use super::contact::{Contact, Known, Limits};
 use super::directory::Directory;
 use super::disk::{Disk, Plain};
@@ -132,7 +132,7 @@ impl Contacts {
         let path = directory.contacts();
         let loaded = file::open(&directory, &disk, on_damage)?;
         let known = Arc::new(RwLock::new(loaded.contacts.into_iter().collect()));
-        let remembered = Arc::new(Remembered::new(loaded.certificates));
+        let remembered = Arc::new(CertificateMemory::new(loaded.certificates));
         let (changes, queue) = mpsc::channel(BATCH);
         let per_account = Arc::new(AtomicUsize::new(usize::MAX));
         let writer = Writer {
@@ -215,7 +215,7 @@ impl fmt::Debug for Certificates {
 
 struct Shared {
     known: Arc<RwLock<Known>>,
-    remembered: Arc<Remembered>,
+    remembered: Arc<CertificateMemory>,
     per_account: Arc<AtomicUsize>,
     changes: Option<mpsc::Sender<Wish>>,
     thread: Option<JoinHandle<()>>,

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::certificates::{Entries, Remembered};
+use super::certificates::{CertificateMemory, Entries};
 use super::contact::{Contact, Known, Limits};
 use super::directory::Directory;
 use super::disk::Disk;
@@ -39,7 +39,7 @@ pub(super) struct Writer<D> {
     /// `None` after a fault: redb then wants to be opened again.
     pub(super) store: Option<Store>,
     pub(super) known: Arc<RwLock<Known>>,
-    pub(super) remembered: Arc<Remembered>,
+    pub(super) remembered: Arc<CertificateMemory>,
     pub(super) limits: Limits,
     /// How many contacts each local account may have.
     pub(super) per_account: Arc<AtomicUsize>,

@@ -1,5 +1,7 @@
 //! The shape of `src`: arrows between modules run one way, and the core is pure.
 
+mod circles;
+
 use std::collections::BTreeSet;
 
 use crate::tree;
@@ -19,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// The folders and files of `net`, and which of the others each may use: only such as stand below it.
 const NET: &[&str] = &[
-    "daemon", "bounds", "drained", "contacts", "accept", "session", "edge", "relay", "live",
+    "lab", "daemon", "bounds", "drained", "contacts", "accept", "session", "edge", "relay", "live",
     "guard", "io",
 ];
 
@@ -147,6 +149,35 @@ fn no_queue_is_without_a_bound() {
         let code = code(&file.text);
         for word in UNBOUNDED.iter().filter(|word| code.contains(**word)) {
             faults.push(format!("{}: {word}", file.path));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// With a clock of their own, timers and deadlines would part in the fault laboratory.
+#[test]
+fn the_shell_asks_one_clock_and_one_chance() {
+    let mut faults = Vec::new();
+    for file in tree::files("src/net", "rs") {
+        let is_test = file.path.contains("/tests") || file.path.contains("/lab");
+        if is_test
+            || ["clock.rs", "chance.rs"]
+                .iter()
+                .any(|name| file.path.ends_with(name))
+        {
+            continue;
+        }
+        let code = code(&file.text);
+        let product = code.split("#[cfg(test)]\nmod tests").next().unwrap();
+        for (at, word) in product.match_indices("Instant::now") {
+            if !product[..at].ends_with("tokio::time::")
+                && !product.contains("use tokio::time::{Instant")
+            {
+                faults.push(format!("{}: {word}", file.path));
+            }
+        }
+        if product.contains("getrandom::fill") {
+            faults.push(format!("{}: getrandom", file.path));
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));

@@ -1,11 +1,9 @@
 //! A decision in the form of the log, without the formatter: for the lines that the log writes of
 //! its own accord. No filter leaves them out, and they can be written while something panics.
 
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-
 use super::journal::Entry;
 use crate::ops::events::{Line, TARGET};
+use crate::ops::text::now;
 
 /// The three forms of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,14 +53,4 @@ impl Form {
             }
         }
     }
-}
-
-/// The time of day, as it stands in every line.
-pub(super) fn now() -> String {
-    let mut text = String::new();
-    // Writing to a String does not fail.
-    SystemTime
-        .format_time(&mut Writer::new(&mut text))
-        .unwrap_or_default();
-    text
 }

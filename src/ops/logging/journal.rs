@@ -16,10 +16,9 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::form::now;
 use super::queue::Lines;
 use crate::ops::events::TARGET;
-use crate::ops::text::in_words;
+use crate::ops::text::{in_words, now};
 
 /// Where the journal receives.
 pub(super) const PATH: &str = "/run/systemd/journal/socket";

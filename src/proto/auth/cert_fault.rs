@@ -1,7 +1,6 @@
 //! What can be wrong with a certificate, in words that say who must mend it.
 
-use super::certificate::utc;
-use super::chain::{MOST_CANDIDATES, MOST_SENT};
+use super::certificate::{MOST_CANDIDATES, MOST_SENT, utc};
 use super::identity::Names;
 use crate::proto::codes::Code;
 use crate::proto::jid::Domain;

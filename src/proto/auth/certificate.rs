@@ -12,6 +12,14 @@ use x509_cert::name::Name;
 
 use super::identity::{Names, printable};
 
+/// How many certificates may be sent above the partner's own. More are not read.
+///
+/// RFC 6120 §13.7.2: what is needed are the certificate and the intermediate ones, which are one to
+/// three in use.
+pub const MOST_SENT: usize = 16;
+/// How many of them may be candidates: certificates that an issuer's name leads to.
+pub const MOST_CANDIDATES: usize = 8;
+
 /// What stands in a certificate. Nothing here is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertFacts {

@@ -15,14 +15,13 @@ use std::fmt;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
+pub use super::certificate::{MOST_CANDIDATES, MOST_SENT};
 pub use anchors::Anchors;
-pub(in crate::proto::auth) use path::PathCert;
-pub use select::{MOST_CANDIDATES, MOST_SENT};
 
 use super::cert_fault::CertFault;
 use super::certificate::CertFacts;
 use super::continuity::Shown;
-use super::pin::Pins;
+use super::pin::{PathCert, Pins};
 use crate::proto::jid::Domain;
 use algorithms::BELIEVED;
 use faults::{chain_fault, malformed, own_faults};

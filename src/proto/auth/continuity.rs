@@ -7,8 +7,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::certificate::CertFacts;
-use super::chain::PathCert;
-use super::pin::Pin;
+use super::pin::{PathCert, Pin};
 
 /// What of a good chain is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,13 +20,13 @@ const MAX_ID: usize = 1024;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
     /// `<db:result>`: let me send as `from` to `to`, here is my key.
-    Request(Claim),
+    Request(PresentedKey),
     /// `<db:verify>`: is this key, for that stream, one of yours?
-    Question(Claim, StreamId),
+    Question(PresentedKey, StreamId),
     /// `<db:result type='…'>`: the receiving server's last word.
-    Result(Verdict, Claim),
+    Result(Verdict, PresentedKey),
     /// `<db:verify type='…'>`: the authoritative server's answer.
-    Answer(Verdict, Claim, StreamId),
+    Answer(Verdict, PresentedKey, StreamId),
 }
 
 /// The stream id that a dialback key is bound to.
@@ -34,7 +34,7 @@ pub type StreamId = String;
 
 /// Two domains and a key (empty in answers).
 #[derive(Clone, PartialEq, Eq)]
-pub struct Claim {
+pub struct PresentedKey {
     /// The domain that the element comes from.
     pub from: Domain,
     /// The domain that it goes to.
@@ -109,9 +109,9 @@ impl Answer {
 }
 
 /// Whoever has the key may send in the name of `from`: it is not for anybody's eyes.
-impl fmt::Debug for Claim {
+impl fmt::Debug for PresentedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Claim")
+        f.debug_struct("PresentedKey")
             .field("from", &self.from)
             .field("to", &self.to)
             .finish_non_exhaustive()
@@ -196,7 +196,7 @@ impl Requested {
     pub fn close(
         self,
         verdict: &Verdict,
-        claim: &Claim,
+        claim: &PresentedKey,
     ) -> Result<Authenticated<Pair>, Result<Self, Reason>> {
         if claim.from != self.pair.remote || claim.to != self.pair.local {
             return Err(Ok(self));
@@ -222,7 +222,7 @@ pub fn read(element: &Element) -> Result<Message, Reason> {
             .and_then(|text| Domain::parse(text).ok())
             .ok_or(Reason::ImproperAddressing(name))
     };
-    let claim = Claim {
+    let claim = PresentedKey {
         from: domain("from")?,
         to: domain("to")?,
         key: element.text().trim().to_owned(),

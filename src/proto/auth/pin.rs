@@ -7,7 +7,6 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
 use super::cert_fault::CertFault;
-use super::chain::PathCert;
 
 /// The SHA-256 digest of a certificate's SubjectPublicKeyInfo: it names the key, and stays the same
 /// when the certificate is renewed for it.
@@ -38,6 +37,15 @@ impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sha256:{}", STANDARD.encode(self.0))
     }
+}
+
+/// One certificate on the way, or the anchor at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PathCert {
+    /// The subject, fit for a log line.
+    pub(super) subject: String,
+    /// The digest of its key.
+    pub(super) key: Pin,
 }
 
 /// What one partner is to be recognised by.

@@ -28,7 +28,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use self::familiar::{Familiar, Standing};
+use self::familiar::{Acquaintance, Familiar};
 use self::tally::{Exceeded, Stranger, Tally};
 use super::Reason;
 use crate::proto::codes::Code;
@@ -62,18 +62,18 @@ pub struct Party<'a> {
 pub struct Visit {
     address: IpAddr,
     /// What was known of the address when it came.
-    standing: Standing,
-    claim: Option<Claim>,
+    standing: Acquaintance,
+    claim: Option<Claimant>,
     authenticated: bool,
 }
 
 #[derive(Debug)]
-struct Claim {
+struct Claimant {
     /// `None` where the header names nobody.
     partner: Option<Domain>,
     is_listed: bool,
     /// What is known of that partner at this address.
-    standing: Standing,
+    standing: Acquaintance,
     /// Whether the attempt is charged no more.
     is_vouched: bool,
     has_asked: bool,
@@ -94,11 +94,11 @@ struct Held {
 }
 
 impl Held {
-    fn of(&mut self, standing: Standing) -> &mut usize {
+    fn of(&mut self, standing: Acquaintance) -> &mut usize {
         match standing {
-            Standing::Stranger => &mut self.strangers,
-            Standing::Acquainted => &mut self.acquainted,
-            Standing::Listed => &mut self.listed,
+            Acquaintance::Stranger => &mut self.strangers,
+            Acquaintance::Acquainted => &mut self.acquainted,
+            Acquaintance::Listed => &mut self.listed,
         }
     }
 
@@ -107,19 +107,19 @@ impl Held {
     }
 
     /// Whether there is a place left, of so many.
-    fn has_room(&self, standing: Standing, limit: usize) -> bool {
+    fn has_room(&self, standing: Acquaintance, limit: usize) -> bool {
         if limit == 0 {
             return true;
         }
         // Of a single place nothing can be kept.
         let reserve = if limit == 1 { 0 } else { limit.div_ceil(10) };
         let (held, may_hold) = match standing {
-            Standing::Stranger => (self.strangers, limit - reserve),
-            Standing::Acquainted => (
+            Acquaintance::Stranger => (self.strangers, limit - reserve),
+            Acquaintance::Acquainted => (
                 self.strangers + self.acquainted,
                 limit - reserve.div_ceil(2),
             ),
-            Standing::Listed => (0, limit),
+            Acquaintance::Listed => (0, limit),
         };
         held < may_hold && self.all() < limit
     }
@@ -192,11 +192,11 @@ impl Admission {
         }
         let is_listed = party.is_some_and(|party| party.is_listed);
         let knows = |party: &Party<'_>| self.familiar.knows(party.partner, visit.address, now);
-        let claim = Claim {
+        let claim = Claimant {
             standing: match party.filter(knows) {
-                None => Standing::Stranger,
-                Some(party) if party.is_listed => Standing::Listed,
-                Some(_) => Standing::Acquainted,
+                None => Acquaintance::Stranger,
+                Some(party) if party.is_listed => Acquaintance::Listed,
+                Some(_) => Acquaintance::Acquainted,
             },
             is_listed,
             partner: party.map(|party| party.partner.clone()),
@@ -331,13 +331,13 @@ impl Visit {
     /// Whether it claims to be a partner from where that partner has proven itself lately.
     #[must_use]
     pub fn is_familiar(&self) -> bool {
-        self.claim.as_ref().is_some_and(Claim::is_familiar)
+        self.claim.as_ref().is_some_and(Claimant::is_familiar)
     }
 }
 
-impl Claim {
+impl Claimant {
     fn is_familiar(&self) -> bool {
-        self.standing != Standing::Stranger
+        self.standing != Acquaintance::Stranger
     }
 
     fn stranger(&self, address: IpAddr) -> Stranger<'_> {

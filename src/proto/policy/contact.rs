@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::PairDigest;
-use crate::proto::jid::BareJid;
+use super::user_pair::PairDigest;
 use crate::proto::stanza::{Kind, Stanza};
+
+pub use super::user_pair::UserPair;
 
 /// What an outbound stanza says about a contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +43,6 @@ pub enum Change {
     /// The local user has nothing to do with the contact any more.
     Remove,
 }
-
-/// A local user and a remote one.
-pub type UserPair = (BareJid, BareJid);
 
 /// Tells when a contact ends: when the last of its two halves is taken back.
 ///
@@ -126,6 +124,7 @@ impl Halves {
 mod tests {
     use super::Subscription::{Subscribe, Subscribed, Unsubscribe, Unsubscribed};
     use super::*;
+    use crate::proto::jid::BareJid;
 
     #[test]
     fn a_contact_lasts_as_long_as_either_half() {

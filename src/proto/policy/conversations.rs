@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::recent::{PairDigest, Recent};
+use super::recent::Recent;
+use super::user_pair::PairDigest;
 use crate::proto::jid::Domain;
 
 /// The conversations that the side which may open them has opened. Each stays open for a day after

@@ -17,6 +17,7 @@ mod recent;
 mod rules;
 mod sent;
 mod terms;
+mod user_pair;
 
 pub use access::Access;
 pub use admission::{Admission, AdmissionLimits, Network, Party, Rates, Visit};
@@ -27,10 +28,10 @@ pub use direction::{Direction, Initiative};
 pub use method::{Method, Methods, Negotiation};
 pub use partner::{DomainPattern, HostPort, Partner};
 pub use reason::Reason;
-pub use recent::PairDigest;
-pub use rules::{Claim, Rules, RulesError};
+pub use rules::{EntryClaim, Rules, RulesError};
 pub use sent::Sent;
 pub use terms::{Kinds, PartnerType, Payload, Terms};
+pub use user_pair::PairDigest;
 
 use std::sync::Arc;
 

@@ -4,36 +4,8 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest as _, Sha256};
-
-use super::contact::UserPair;
+use super::user_pair::PairDigest;
 use crate::proto::jid::Domain;
-
-/// What stands for some texts, such as the addresses of two users: 16 bytes, however long they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PairDigest([u8; 16]);
-
-impl PairDigest {
-    /// Of a local and a remote user. Nobody can find two pairs that have the same.
-    #[must_use]
-    pub fn of((local, remote): &UserPair) -> Self {
-        Self::of_texts(&[local.as_str(), remote.as_str()])
-    }
-
-    /// Of several texts, in this order.
-    #[must_use]
-    pub fn of_texts(texts: &[&str]) -> Self {
-        let mut digest = Sha256::new();
-        for text in texts {
-            digest.update(text);
-            // No text of XML has this character in it.
-            digest.update([0]);
-        }
-        let mut short = [0; 16];
-        short.copy_from_slice(digest.finalize().first_chunk::<16>().unwrap_or(&[0; 16]));
-        Self(short)
-    }
-}
 
 /// When each of some things was last heard of; by the partner's account, so that the partner that has
 /// most is the first to lose some, and of its things those of the local user who has most.

@@ -173,7 +173,7 @@ impl Rules {
     fn add(&mut self, partner: Partner, errors: &mut Vec<RulesError>) {
         let index = self.partners.len();
         for pattern in partner.patterns() {
-            let claim = Claim {
+            let claim = EntryClaim {
                 partner: index,
                 pattern,
             };
@@ -188,7 +188,7 @@ impl Rules {
                 DomainPattern::Subdomains(parent) => (&mut self.wildcard, parent),
             };
             if let Some(first) = table.insert(domain.clone(), index) {
-                let first = Claim {
+                let first = EntryClaim {
                     partner: first,
                     pattern: claim.pattern.clone(),
                 };
@@ -221,11 +221,11 @@ impl Rules {
                     continue;
                 }
                 let mut claims = [
-                    Claim {
+                    EntryClaim {
                         partner: named,
                         pattern: pattern.clone(),
                     },
-                    Claim {
+                    EntryClaim {
                         partner: *covering,
                         pattern: DomainPattern::Subdomains(parent.clone()),
                     },
@@ -240,7 +240,7 @@ impl Rules {
 
 /// One domain or wildcard of one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
+pub struct EntryClaim {
     /// The entry, by its index.
     pub partner: usize,
     /// What it covers.
@@ -253,14 +253,14 @@ pub enum RulesError {
     /// Two claims cover one domain.
     Overlap {
         /// The claim that came first.
-        first: Claim,
+        first: EntryClaim,
         /// The one that covers it again (may be of the same entry).
-        second: Claim,
+        second: EntryClaim,
     },
     /// A claim covers one of our own domains.
     IsLocal {
         /// The claim.
-        claim: Claim,
+        claim: EntryClaim,
         /// Our domain.
         domain: Domain,
     },

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::recent::{PairDigest, Recent};
+use super::recent::Recent;
+use super::user_pair::PairDigest;
 use crate::proto::jid::{Domain, Jid};
 use crate::proto::stanza::{Kind, Stanza};
 

@@ -9,13 +9,15 @@
 mod bounce;
 mod permit;
 mod validate;
+mod validated;
 mod written;
 
 pub use bounce::{bounce, refuse};
-pub use permit::{Refused, Remembered, Validated, permit, permit_under};
+pub use permit::{Refused, Remembered, permit, permit_under};
 pub use validate::{
     Addressed, Refusal, excess_from_gateway, excess_from_partner, from_gateway, from_partner,
 };
+pub use validated::Validated;
 pub use written::Written;
 
 use crate::proto::jid::Jid;

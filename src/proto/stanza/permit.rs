@@ -1,32 +1,11 @@
 //! The only way to a [`Validated`] stanza: policy, and what policy takes off or puts on.
 
-use std::ops::Deref;
-
-use super::{Addressed, Kind, Stanza, Written, bounce, refuse};
+use super::{Addressed, Kind, Stanza, Validated, Written, bounce, refuse};
 use crate::proto::codes::Mark;
 use crate::proto::policy::{
     Decision, Direction, Facts, Partner, Reason, Rules, StanzaFacts, evaluate, evaluate_stanza,
 };
 use crate::proto::xml::{Element, Ns, StreamKind, writer};
-
-/// A value that has passed every check; what is relayed is always one of these.
-#[derive(Clone, Debug)]
-pub struct Validated<T>(T);
-
-impl<T> Validated<T> {
-    /// Claims that the value has been checked. `grep assertion` finds every such claim.
-    pub(super) fn assertion(value: T) -> Self {
-        Self(value)
-    }
-}
-
-impl<T> Deref for Validated<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
 
 /// What is remembered about the local and the remote user of a stanza.
 #[derive(Clone, Copy, Debug, Default)]

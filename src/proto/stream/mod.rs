@@ -64,7 +64,7 @@ pub use features::Offered;
 pub use id::IdSource;
 pub use inbound::Inbound;
 pub use machine::{Input, Machine, Output};
-pub use outbound::{Outbound, Place, Purpose};
+pub use outbound::{Endpoint, Outbound, Purpose};
 pub use record::{Milestone, Record};
 pub use timing::Timing;
 

@@ -49,7 +49,7 @@ pub enum Purpose {
 
 /// Where a stream of ours leads to, as the shell knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Endpoint {
     /// The address that was connected to.
     pub address: SocketAddr,
     /// Whether one of our own listeners is there.
@@ -63,7 +63,7 @@ pub struct Initiating {
     purpose: Purpose,
     /// Cleared where the partner is known to end the stream when it refuses EXTERNAL.
     try_external: bool,
-    place: Option<Place>,
+    place: Option<Endpoint>,
     /// When the first stream header of the other side is due.
     header_due: Instant,
     /// Whether something is established, or the question was answered.
@@ -126,7 +126,7 @@ impl Outbound {
 
     /// The same, and it is known where the stream leads to.
     #[must_use]
-    pub fn at(mut self, place: Place) -> Self {
+    pub fn at(mut self, place: Endpoint) -> Self {
         self.negotiation.place = Some(place);
         self
     }

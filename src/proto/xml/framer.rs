@@ -33,7 +33,7 @@ pub(super) enum Token {
 #[derive(Clone, Debug)]
 pub(super) struct Framer {
     limits: Limits,
-    place: Place,
+    phase: Phase,
     state: State,
     /// Bytes of the current frame so far.
     size: usize,
@@ -57,7 +57,7 @@ pub(super) struct Framer {
 
 /// Where in the document the scan is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Phase {
     /// Nothing of the document has been seen.
     Start,
     /// As `Start`, but another document came before on the same connection.
@@ -126,7 +126,7 @@ impl Framer {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
-            place: Place::Start,
+            phase: Phase::Start,
             state: State::Between,
             size: 0,
             depth: 0,
@@ -152,12 +152,12 @@ impl Framer {
     /// A new document begins with the next byte that is not whitespace.
     pub(super) fn restart(&mut self) {
         *self = Self::new(self.limits);
-        self.place = Place::Restart;
+        self.phase = Phase::Restart;
     }
 
     /// Whether the end tag of the stream has been seen.
     pub(super) fn is_closed(&self) -> bool {
-        self.place == Place::Closed
+        self.phase == Phase::Closed
     }
 
     /// The limit that the current frame exceeds, where the stream can be read on, once for a frame:
@@ -187,8 +187,8 @@ impl Framer {
         }
         // XML 1.0 §2.8: nothing, not even whitespace, may precede the declaration. After a restart
         // it still belongs to the document before, where it is allowed (RFC 6120 §11.7).
-        if skipped > 0 && self.place == Place::Start {
-            self.place = Place::Prolog;
+        if skipped > 0 && self.phase == Phase::Start {
+            self.phase = Phase::Prolog;
         }
         match found.and_then(|at| bytes.get(at)) {
             Some(byte) if self.is_foreign(*byte) => Ok(skipped),
@@ -199,8 +199,8 @@ impl Framer {
 
     /// Scans on in a frame; returns how many bytes belong to it, and what it is if it is whole.
     pub(super) fn scan(&mut self, bytes: &[u8]) -> Result<(usize, Option<Token>), Fault> {
-        let limit = match self.place {
-            Place::Stream | Place::Closed => self.element_bytes(),
+        let limit = match self.phase {
+            Phase::Stream | Phase::Closed => self.element_bytes(),
             _ => self.limits.header_bytes,
         };
         let room = limit.saturating_sub(self.size);
@@ -238,14 +238,14 @@ impl Framer {
 
     /// The frame has as many bytes as it may have, and is not whole.
     fn too_big(&mut self, limit: usize) -> Result<(), Fault> {
-        match self.place {
+        match self.phase {
             // Only of an element whose start tag is known can one say whose it is.
-            Place::Stream if self.depth > 0 => self.exceeds(
+            Phase::Stream if self.depth > 0 => self.exceeds(
                 self.size + 1,
                 self.limits.element_bytes,
                 Fault::ElementTooBig,
             ),
-            Place::Stream | Place::Closed => Err(Fault::ElementTooBig(limit)),
+            Phase::Stream | Phase::Closed => Err(Fault::ElementTooBig(limit)),
             _ => Err(Fault::HeaderTooBig(limit)),
         }
     }
@@ -354,7 +354,7 @@ impl Framer {
 
             (State::Question(matched), _) => self.question(matched, byte)?,
             (State::Declaration { question: true }, b'>') => {
-                self.place = Place::Prolog;
+                self.phase = Phase::Prolog;
                 return Ok(Some(Token::Declaration));
             }
             // XML 1.0 §2.8: none of its parts contains one of these.
@@ -398,23 +398,23 @@ impl Framer {
 
     /// What is wrong with a byte that stands where only markup or whitespace may.
     fn outside(&self, byte: u8) -> Fault {
-        match (self.place, byte) {
+        match (self.phase, byte) {
             // RFC 6120 §11.6: no byte order mark; 0xEF begins that of UTF-8.
-            (Place::Start | Place::Restart, 0xef) => Fault::ByteOrderMark,
-            (Place::Start | Place::Restart, 0xfe | 0xff | 0) => Fault::Utf16,
-            (Place::Start, TLS_HANDSHAKE) => Fault::TlsHello,
-            (Place::Stream, _) => Fault::TextBetweenElements,
-            (Place::Closed, _) => Fault::DataAfterClose,
+            (Phase::Start | Phase::Restart, 0xef) => Fault::ByteOrderMark,
+            (Phase::Start | Phase::Restart, 0xfe | 0xff | 0) => Fault::Utf16,
+            (Phase::Start, TLS_HANDSHAKE) => Fault::TlsHello,
+            (Phase::Stream, _) => Fault::TextBetweenElements,
+            (Phase::Closed, _) => Fault::DataAfterClose,
             _ => Fault::TextBeforeHeader,
         }
     }
 
     fn is_at_start(&self) -> bool {
-        matches!(self.place, Place::Start | Place::Restart)
+        matches!(self.phase, Phase::Start | Phase::Restart)
     }
 
     fn open_start_tag(&mut self) -> Result<(), Fault> {
-        if self.place != Place::Stream {
+        if self.phase != Phase::Stream {
             return Ok(());
         }
         self.elements += 1;

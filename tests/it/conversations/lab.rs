@@ -16,7 +16,7 @@ use xmpp_edge::proto::jid::Domain;
 use xmpp_edge::proto::policy::{DomainPattern, Negotiation, Partner, Rules};
 use xmpp_edge::proto::stanza::{Remembered, Stanza, Validated, from_gateway, permit};
 use xmpp_edge::proto::stream::{
-    Context, IdSource, Input, Machine, Now, Outbound, Output, Place, Purpose, Timing, Unproven,
+    Context, Endpoint, IdSource, Input, Machine, Now, Outbound, Output, Purpose, Timing, Unproven,
 };
 use xmpp_edge::proto::xml::{Element, Event, Limits, Reader, StreamKind};
 
@@ -51,8 +51,8 @@ pub(crate) fn at(seconds: u64) -> Now {
 }
 
 /// Where streams of ours lead to.
-pub(crate) fn place() -> Place {
-    Place {
+pub(crate) fn place() -> Endpoint {
+    Endpoint {
         address: "192.0.2.7:5269".parse().unwrap(),
         is_own: false,
     }

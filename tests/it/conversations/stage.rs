@@ -11,7 +11,7 @@ use xmpp_edge::proto::auth::dialback::Question;
 use xmpp_edge::proto::auth::handshake::LinkSecret;
 use xmpp_edge::proto::policy::Reason;
 use xmpp_edge::proto::stream::{
-    Component, Context, Inbound, Input, Machine, Outbound, Output, Place, Purpose, Record,
+    Component, Context, Endpoint, Inbound, Input, Machine, Outbound, Output, Purpose, Record,
 };
 use xmpp_edge::proto::xml::{Element, StreamKind};
 
@@ -86,7 +86,7 @@ impl<'s> Stage<'s> {
                 let context = Arc::clone(&context);
                 let machine =
                     Outbound::new(context, lab::ids(), pair.clone(), purpose, external, now);
-                let machine = machine.at(Place {
+                let machine = machine.at(Endpoint {
                     is_own: script.fact("place") == Some("own"),
                     ..lab::place()
                 });

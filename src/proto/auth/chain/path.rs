@@ -7,16 +7,7 @@ use x509_cert::name::Name;
 
 use crate::proto::auth::certificate::CertFacts;
 use crate::proto::auth::identity::printable;
-use crate::proto::auth::pin::Pin;
-
-/// One certificate on the way, or the anchor at its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::proto::auth) struct PathCert {
-    /// The subject, fit for a log line.
-    pub(in crate::proto::auth) subject: String,
-    /// The digest of its key.
-    pub(in crate::proto::auth) key: Pin,
-}
+use crate::proto::auth::pin::{PathCert, Pin};
 
 /// The whole way: the partner's own certificate first, the anchor last.
 pub(super) fn certificates(leaf: &CertFacts, path: &VerifiedPath<'_>) -> Vec<PathCert> {

@@ -8,15 +8,8 @@
 use rustls::pki_types::CertificateDer;
 
 use crate::proto::auth::cert_fault::CertFault;
-use crate::proto::auth::certificate::CertFacts;
+use crate::proto::auth::certificate::{CertFacts, MOST_CANDIDATES, MOST_SENT};
 
-/// How many certificates may be sent above the partner's own. More are not read.
-///
-/// RFC 6120 §13.7.2: what is needed are the certificate and the intermediate ones, which are one to
-/// three in use.
-pub const MOST_SENT: usize = 16;
-/// How many of them may be candidates: certificates that an issuer's name leads to.
-pub const MOST_CANDIDATES: usize = 8;
 /// How many authorities, a root that was sent included, a path may have. Public ones have one to three.
 pub(super) const MOST_ON_PATH: usize = 5;
 /// How many paths are tried. A second one is needed where an authority is cross-signed.

@@ -9,7 +9,7 @@ use crate::proto::jid::Domain;
 
 /// What is known of where somebody comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Acquaintance {
     /// Nothing.
     Stranger,
     /// A domain that no entry lists has proven itself there. Anybody can see to that.
@@ -65,17 +65,17 @@ impl Familiar {
     }
 
     /// What is known of an address, whoever may come from there.
-    pub(super) fn standing(&self, address: IpAddr, now: Instant) -> Standing {
+    pub(super) fn standing(&self, address: IpAddr, now: Instant) -> Acquaintance {
         let has = |share: &Share| {
             let seen = share.addresses.get(&address);
             seen.is_some_and(|seen| now < seen.last + LIFETIME)
         };
         if has(&self.listed) {
-            Standing::Listed
+            Acquaintance::Listed
         } else if has(&self.others) {
-            Standing::Acquainted
+            Acquaintance::Acquainted
         } else {
-            Standing::Stranger
+            Acquaintance::Stranger
         }
     }
 
@@ -199,10 +199,10 @@ mod tests {
         learn(&mut familiar, 1, false, 2, now);
         learn(&mut familiar, 2, true, 2, now);
         for (last, later, want) in [
-            (1, Duration::ZERO, Standing::Acquainted),
-            (2, Duration::ZERO, Standing::Listed),
-            (3, Duration::ZERO, Standing::Stranger),
-            (2, LIFETIME, Standing::Stranger),
+            (1, Duration::ZERO, Acquaintance::Acquainted),
+            (2, Duration::ZERO, Acquaintance::Listed),
+            (3, Duration::ZERO, Acquaintance::Stranger),
+            (2, LIFETIME, Acquaintance::Stranger),
         ] {
             let standing = familiar.standing(address(last), now + later);
             assert_eq!(standing, want, "{last} {later:?}");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::familiar::Standing;
+use super::familiar::Acquaintance;
 use super::limits::Rates;
 use super::network::Network;
 use crate::proto::jid::Domain;
@@ -16,7 +16,7 @@ pub(super) struct Stranger<'a> {
     /// Whom it poses as; `None` where that partner is known to be at this address.
     pub(super) posing_as: Option<&'a Domain>,
     /// Whether whom it claims to be is known to be at this address.
-    pub(super) standing: Standing,
+    pub(super) standing: Acquaintance,
     /// Whether an entry of its own lists whom it claims to be.
     pub(super) is_listed: bool,
 }
@@ -64,7 +64,7 @@ enum Crowd {
 }
 
 /// In whose accounts it is charged, which one, and the limit that holds for it.
-type Charge = (Standing, Account, Exceeded);
+type Charge = (Acquaintance, Account, Exceeded);
 
 impl Tally {
     /// What it takes in memory at most, in bytes: an address or a name each.
@@ -110,11 +110,11 @@ impl Tally {
         }
     }
 
-    fn of(&mut self, standing: Standing) -> &mut Accounts {
+    fn of(&mut self, standing: Acquaintance) -> &mut Accounts {
         match standing {
-            Standing::Stranger => &mut self.strangers,
-            Standing::Acquainted => &mut self.acquainted,
-            Standing::Listed => &mut self.listed,
+            Acquaintance::Stranger => &mut self.strangers,
+            Acquaintance::Acquainted => &mut self.acquainted,
+            Acquaintance::Listed => &mut self.listed,
         }
     }
 
@@ -141,7 +141,7 @@ impl Tally {
         account: Account,
         exceeded: Exceeded,
         stranger: &Stranger<'_>,
-    ) -> Option<(Standing, Account)> {
+    ) -> Option<(Acquaintance, Account)> {
         let mut has_room = |standing, most| {
             let accounts = self.of(standing);
             accounts.len() < most || accounts.contains_key(&account)
@@ -149,27 +149,27 @@ impl Tally {
         match stranger.standing {
             // A partner that is listed is not kept out for want of room: it has few addresses that are
             // known, and so few accounts.
-            Standing::Listed => {
-                return has_room(Standing::Listed, MOST_KNOWN)
-                    .then_some((Standing::Listed, account));
+            Acquaintance::Listed => {
+                return has_room(Acquaintance::Listed, MOST_KNOWN)
+                    .then_some((Acquaintance::Listed, account));
             }
-            Standing::Acquainted if has_room(Standing::Acquainted, MOST_KNOWN) => {
-                return Some((Standing::Acquainted, account));
+            Acquaintance::Acquainted if has_room(Acquaintance::Acquainted, MOST_KNOWN) => {
+                return Some((Acquaintance::Acquainted, account));
             }
-            Standing::Acquainted | Standing::Stranger => {}
+            Acquaintance::Acquainted | Acquaintance::Stranger => {}
         }
         // There are only so many names of partners that are listed.
         let is_listed = stranger.is_listed && exceeded == Exceeded::Domain;
-        if is_listed || has_room(Standing::Stranger, MOST) {
-            return Some((Standing::Stranger, account));
+        if is_listed || has_room(Acquaintance::Stranger, MOST) {
+            return Some((Acquaintance::Stranger, account));
         }
         let crowd = match stranger.posing_as {
             Some(partner) if stranger.is_listed => Crowd::Posing(partner.clone()),
             Some(_) => Crowd::Unlisted,
-            None if stranger.standing == Standing::Acquainted => Crowd::Unlisted,
+            None if stranger.standing == Acquaintance::Acquainted => Crowd::Unlisted,
             None => Crowd::Nameless,
         };
-        Some((Standing::Stranger, Account::Others(exceeded, crowd)))
+        Some((Acquaintance::Stranger, Account::Others(exceeded, crowd)))
     }
 }
 
@@ -210,7 +210,7 @@ mod tests {
         Stranger {
             address: address.into(),
             posing_as,
-            standing: Standing::Stranger,
+            standing: Acquaintance::Stranger,
             is_listed: posing_as.is_some(),
         }
     }
@@ -309,7 +309,7 @@ mod tests {
     fn whoever_is_known_where_it_comes_from_is_never_charged_with_the_crowd() {
         let now = Instant::now();
         let mut tally = crowded(now);
-        for standing in [Standing::Acquainted, Standing::Listed] {
+        for standing in [Acquaintance::Acquainted, Acquaintance::Listed] {
             let known = Stranger {
                 standing,
                 ..stranger([10, 0, 1, 1], None)
@@ -324,7 +324,7 @@ mod tests {
         // However many are known, those who are listed pass.
         for number in 0..u32::try_from(2 * MOST_KNOWN).unwrap() {
             let known = Stranger {
-                standing: Standing::Listed,
+                standing: Acquaintance::Listed,
                 ..stranger((0x0B00_0000 | (number << 8)).to_be_bytes(), None)
             };
             assert_eq!(tally.charge(&known, LIMITS, now), Ok(()));

@@ -3,7 +3,9 @@
 
 use super::super::{Output, Record};
 use super::negotiating::Negotiating;
-use crate::proto::auth::dialback::{Answer, Claim, Message, Question, Verdict, answer, read};
+use crate::proto::auth::dialback::{
+    Answer, Message, PresentedKey, Question, Verdict, answer, read,
+};
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::policy::Reason;
 use crate::proto::stream::negotiation::Cx;
@@ -77,7 +79,7 @@ fn request(
     stream: &mut Negotiating,
     cx: &mut Cx<'_>,
     proven: Proven<'_>,
-    claim: Claim,
+    claim: PresentedKey,
 ) -> Result<(), Reason> {
     let pair = Pair {
         local: claim.to,
@@ -116,7 +118,7 @@ fn question(
     stream: &mut Negotiating,
     cx: &mut Cx<'_>,
     proven: Proven<'_>,
-    claim: &Claim,
+    claim: &PresentedKey,
     id: &str,
 ) -> Result<(), Reason> {
     let pair = Pair {

@@ -1,7 +1,7 @@
 //! Other protocols that come to a port of XMPP.
 
 use super::super::Fault;
-use super::{Framer, Place, State};
+use super::{Framer, Phase, State};
 
 /// How other protocols begin that come to a port of XMPP by mistake or to look for something.
 static FOREIGN: [(&[u8], Fault); 12] = [
@@ -27,7 +27,7 @@ pub(super) const TLS_HANDSHAKE: u8 = 0x16;
 impl Framer {
     /// Whether a byte may be the first of another protocol that is to be named.
     pub(super) fn is_foreign(&self, byte: u8) -> bool {
-        self.place == Place::Start && FOREIGN.iter().any(|(word, _)| word.first() == Some(&byte))
+        self.phase == Phase::Start && FOREIGN.iter().any(|(word, _)| word.first() == Some(&byte))
     }
 
     /// In the first word of another protocol: a few bytes more tell which.

@@ -3,7 +3,7 @@
 use super::super::chars::is_whitespace;
 use super::super::references::{resolve, unfinished};
 use super::super::{Fault, strict};
-use super::{CONTENT, Framer, Named, Place, State, Token};
+use super::{CONTENT, Framer, Named, Phase, State, Token};
 
 /// A reference is at most this long before it must have ended.
 const REFERENCE_BYTES: usize = 64;
@@ -132,8 +132,8 @@ impl Framer {
 
     /// At the end of a start tag.
     pub(super) fn start_tag(&mut self, empty: bool) -> Option<Token> {
-        if self.place != Place::Stream {
-            self.place = if empty { Place::Closed } else { Place::Stream };
+        if self.phase != Phase::Stream {
+            self.phase = if empty { Phase::Closed } else { Phase::Stream };
             return Some(Token::Header { empty });
         }
         self.state = CONTENT;
@@ -146,8 +146,8 @@ impl Framer {
     }
 
     pub(super) fn open_end_tag(&self) -> Result<State, Fault> {
-        match self.place {
-            Place::Stream => Ok(State::EndTag(0)),
+        match self.phase {
+            Phase::Stream => Ok(State::EndTag(0)),
             _ => Err(Fault::CloseBeforeHeader),
         }
     }
@@ -182,7 +182,7 @@ impl Framer {
     pub(super) fn end_tag(&mut self) -> Option<Token> {
         self.state = CONTENT;
         if self.depth == 0 {
-            self.place = Place::Closed;
+            self.phase = Phase::Closed;
             return Some(Token::Close);
         }
         self.names.end();
