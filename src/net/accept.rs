@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::net::edge::Edge;
+use crate::net::io::clock;
 use crate::net::io::connect::tune;
+use crate::net::io::transport::Transport;
 use crate::net::live::log_limiter::What;
 use crate::net::session::driver::WRITE_STALL;
 use crate::net::session::{gateway, inbound};
@@ -73,6 +75,7 @@ fn admit(edge: &Arc<Edge>, stream: TcpStream, address: SocketAddr, port: Port) {
         tracing::debug!(%error, %address, "a connection could not be set up");
         return;
     }
+    let stream = Transport::Clear(stream);
     match port {
         Port::Partners => {
             let settings = edge.settings.load();
@@ -105,7 +108,7 @@ fn turn_away(edge: &Edge, address: SocketAddr, reason: Reason) {
     let code = reason.code();
     edge.ledger.count(code);
     let what = What::new(Event::AdmissionRefused, &reason);
-    let now = Instant::now();
+    let now = clock::instant();
     if let Some(left_out) = edge
         .log_limiter
         .admit_stranger(None, address.ip(), what, now)

@@ -6,7 +6,7 @@ mod sockets;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -19,6 +19,7 @@ use crate::net::contacts;
 use crate::net::drained::Left;
 use crate::net::edge::{Edge, LinkSettings, Settings};
 use crate::net::guard::verifications::Verifications;
+use crate::net::io::clock;
 use crate::net::io::resolve::DnsResolver;
 use crate::net::io::tls::{Credential, LinkTls, TlsConfigs};
 use crate::net::live::registry::Kind;
@@ -158,7 +159,7 @@ impl Daemon {
     /// The same, but waits no longer than `sooner`.
     pub async fn drain_until(self, sooner: impl Future<Output = ()>) {
         Line::new(Event::Stopping).log();
-        let begin = Instant::now();
+        let begin = clock::instant();
         self.stop.send_replace(true);
         self.edge.hub.hurry();
         let cut = tokio::select! {
@@ -221,6 +222,21 @@ impl Daemon {
         };
         // What does not leave in this time is counted at the end.
         timeout(DRAIN / 3, empty).await.unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+impl Daemon {
+    /// Around an edge that has no listeners, and the tasks that run in it.
+    pub(in crate::net) fn around(edge: Arc<Edge>, tasks: Vec<JoinHandle<()>>) -> Self {
+        Self {
+            edge,
+            stop: watch::Sender::new(false),
+            tasks,
+            settled: std::array::from_fn(|_| ("", String::new())),
+            s2s: Vec::new(),
+            gateway: Vec::new(),
+        }
     }
 }
 
@@ -405,7 +421,7 @@ fn settled(config: &Config) -> Settled {
 }
 
 /// Bounces what waits too long for a gateway.
-async fn sweep(edge: Arc<Edge>) {
+pub(in crate::net) async fn sweep(edge: Arc<Edge>) {
     let mut tick = interval(SWEEP);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -12,6 +12,7 @@ use crate::net::guard::admission::Door;
 use crate::net::guard::handshakes::HandshakeLimiter;
 use crate::net::guard::places::{Limits, Places};
 use crate::net::guard::verifications::Verifications;
+use crate::net::io::chance;
 use crate::net::io::resolve::DnsResolver;
 use crate::net::io::tls::{LinkTls, TlsConfigs};
 use crate::net::live::log_limiter::LogLimiter;
@@ -57,6 +58,9 @@ pub struct Edge {
     pub context: watch::Sender<Arc<Context>>,
     /// What the shell needs besides, replaced whole on a reload.
     pub settings: ArcSwap<Settings>,
+    /// Where partners are found instead of on the network.
+    #[cfg(test)]
+    pub network: std::sync::OnceLock<Arc<dyn crate::net::io::transport::memory::Network>>,
 }
 
 /// The shell's own settings.
@@ -147,6 +151,8 @@ impl Edge {
             contacts,
             context: watch::Sender::new(context),
             settings: ArcSwap::from_pointee(settings),
+            #[cfg(test)]
+            network: std::sync::OnceLock::new(),
         };
         edge.hub.set_queue_bytes(edge.settings.load().queue_bytes);
         edge.hub.log_bodies(edge.settings.load().message_bodies);
@@ -217,15 +223,16 @@ fn of_dials(limits: DialLimits) -> Limits {
 /// When the operating system has none to give: then no stream may be named.
 pub fn fresh_ids() -> Result<IdSource, getrandom::Error> {
     let mut seed = [0; 32];
-    getrandom::fill(&mut seed)?;
+    chance::fill(&mut seed)?;
     Ok(IdSource::new(seed))
 }
 
 /// A number in 0..1, for spreading what would otherwise happen at once.
 #[must_use]
 pub fn jitter() -> f64 {
-    let random = getrandom::u32().unwrap_or_default();
-    f64::from(random) / f64::from(u32::MAX)
+    let mut random = [0; 4];
+    chance::fill(&mut random).unwrap_or_default();
+    f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub mod drained;
 pub mod edge;
 pub mod guard;
 pub mod io;
+#[cfg(test)]
+mod lab;
 pub mod live;
 pub mod relay;
 pub mod session;

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
+use crate::net::io::clock;
 use crate::proto::policy::{Admission, AdmissionLimits, Party, Reason, Visit};
 
 /// The count of all connections from outside.
@@ -27,7 +27,7 @@ impl Door {
         address: IpAddr,
         limits: &AdmissionLimits,
     ) -> Result<Admitted, Reason> {
-        let visit = self.with(|admission| admission.enter(address, limits, Instant::now()))?;
+        let visit = self.with(|admission| admission.enter(address, limits, clock::instant()))?;
         Ok(Admitted {
             door: Arc::clone(self),
             visit,
@@ -51,7 +51,7 @@ impl Admitted {
     ) -> Result<(), Reason> {
         let visit = &mut self.visit;
         self.door
-            .with(|admission| admission.claim(visit, party, limits, Instant::now()))
+            .with(|admission| admission.claim(visit, party, limits, clock::instant()))
     }
 
     /// The connection wants a dialback key to be asked about: see [`Admission::ask`].
@@ -61,7 +61,7 @@ impl Admitted {
     pub fn ask(&mut self, limits: &AdmissionLimits) -> Result<(), Reason> {
         let visit = &mut self.visit;
         self.door
-            .with(|admission| admission.ask(visit, limits, Instant::now()))
+            .with(|admission| admission.ask(visit, limits, clock::instant()))
     }
 
     /// The connection is no stranger's: see [`Admission::vouch`].
@@ -74,7 +74,7 @@ impl Admitted {
     pub fn prove(&mut self, partner: Option<Party<'_>>) {
         let visit = &mut self.visit;
         self.door
-            .with(|admission| admission.prove(visit, partner, Instant::now()));
+            .with(|admission| admission.prove(visit, partner, clock::instant()));
     }
 
     /// Where it comes from.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::net::guard::places::{Limits, NoPlace, Place, Places, Rank};
+use crate::net::io::clock;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Network;
 
@@ -110,7 +111,7 @@ impl Verifications {
     }
 
     fn ended(&self, partner: &Domain, network: Network, has_proven: bool) {
-        let now = Instant::now();
+        let now = clock::instant();
         let mut failed = lock(&self.failed);
         if has_proven {
             failed.partners.remove(partner);
@@ -122,7 +123,7 @@ impl Verifications {
     }
 
     fn rank(&self, network: &Network, partner: &Domain) -> Rank {
-        let now = Instant::now();
+        let now = clock::instant();
         let failed = lock(&self.failed);
         let last = failed
             .networks

@@ -8,13 +8,14 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream};
 
 pub use failure::{Attempt, AttemptFault, ConnectFailure, Family};
 
+use crate::net::io::clock;
 use crate::net::io::resolve::{DnsResolver, LookupFault};
 use crate::proto::discover::{Target, Via, special_use};
 use race::Race;
@@ -107,7 +108,7 @@ pub async fn connect(
     let attempt = move |address: SocketAddr| {
         let watch = watch.cloned();
         async move {
-            let begin = Instant::now();
+            let begin = clock::instant();
             if let Some(watch) = &watch {
                 watch.connecting(address);
             }

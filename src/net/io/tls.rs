@@ -19,7 +19,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, CommonState, ProtocolVersion, ServerConfig};
 
 pub use fault::TlsFault;
-pub use gateway::{LinkTls, Refused, check_names};
+pub use gateway::{LinkTls, RefusedCertificate, check_names};
 
 use crate::proto::auth::chain::{TlsFacts, TlsVersion};
 use crate::proto::jid::Domain;

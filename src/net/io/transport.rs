@@ -1,10 +1,13 @@
 //! A connection, in the clear or under TLS, that is read and written by one task.
 
+#[cfg(test)]
+pub mod memory;
 mod metered;
 
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -30,6 +33,9 @@ pub enum Transport {
     Tls(Box<TlsStream<Metered>>),
     /// Lost in a handshake that failed.
     Gone,
+    /// In the memory of a test.
+    #[cfg(test)]
+    Memory(memory::End),
 }
 
 /// What a connection did.
@@ -60,6 +66,15 @@ pub struct Wanted<'a> {
 pub const READ_BYTES: usize = 16 << 10;
 
 impl Transport {
+    /// The address of ours that it is from, where it is a connection in the clear.
+    #[must_use]
+    pub fn here(&self) -> Option<IpAddr> {
+        match self {
+            Self::Clear(stream) => Some(stream.local_addr().ok()?.ip()),
+            _ => None,
+        }
+    }
+
     /// Resolves with the first thing that happens; loses nothing if it is dropped.
     ///
     /// What is read goes to `sink` at once, so a quiet connection holds no buffer.
@@ -110,6 +125,8 @@ impl Transport {
         match self {
             Self::Clear(stream) => Pin::new(stream).poll_read(cx, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+            #[cfg(test)]
+            Self::Memory(end) => Pin::new(end).poll_read(cx, buffer),
             Self::Gone => Poll::Ready(gone()),
         }
     }
@@ -118,6 +135,8 @@ impl Transport {
         match self {
             Self::Clear(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            #[cfg(test)]
+            Self::Memory(end) => Pin::new(end).poll_write(cx, bytes),
             Self::Gone => Poll::Ready(gone()),
         }
     }
@@ -126,6 +145,8 @@ impl Transport {
         match self {
             Self::Clear(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(test)]
+            Self::Memory(end) => Pin::new(end).poll_flush(cx),
             Self::Gone => Poll::Ready(gone()),
         }
     }
@@ -135,6 +156,8 @@ impl Transport {
         match self {
             Self::Clear(stream) => stream.shutdown().await,
             Self::Tls(stream) => stream.shutdown().await,
+            #[cfg(test)]
+            Self::Memory(end) => end.shutdown().await,
             Self::Gone => gone(),
         }
     }
@@ -183,7 +206,7 @@ impl Transport {
     pub fn cipher(&self) -> String {
         let suite = match self {
             Self::Tls(stream) => stream.get_ref().1.negotiated_cipher_suite(),
-            Self::Clear(_) | Self::Gone => None,
+            _ => None,
         };
         let name = suite.and_then(|suite| suite.suite().as_str());
         // The library writes 1.3's as `TLS13_…`.
@@ -193,7 +216,7 @@ impl Transport {
     fn into_clear(self) -> Result<TcpStream, TlsFault> {
         match self {
             Self::Clear(stream) => Ok(stream),
-            Self::Tls(_) | Self::Gone => Err(TlsFault::Closed),
+            _ => Err(TlsFault::Closed),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 
+use crate::net::io::clock;
 use crate::net::io::connect::{AttemptFault, Family, Looked, Watch};
 use crate::net::io::resolve::LookupFault;
 use crate::proto::auth::cert_fault::CertFault;
@@ -162,7 +163,7 @@ impl Shown {
 impl Default for Trail {
     fn default() -> Self {
         Self {
-            begun: Instant::now(),
+            begun: clock::instant(),
             steps: Mutex::default(),
             count: watch::Sender::new(0),
         }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::net::io::clock;
 use crate::net::live::told::Told;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
@@ -117,7 +118,7 @@ impl Backoff {
         if let Some(failure) = failures.get_mut(domain) {
             failure.why = None;
             failure.pause = Duration::ZERO;
-            failure.until -= failure.until.saturating_duration_since(Instant::now());
+            failure.until -= failure.until.saturating_duration_since(clock::instant());
             if failure.broke.is_none() {
                 failures.remove(domain);
             }

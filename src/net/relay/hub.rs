@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
+use crate::net::io::clock;
 use crate::net::live::log_limiter::{Known, LogLimiter, What};
 use crate::net::live::mailbox::Mailbox;
 use crate::net::relay::backoff::Backoff;
@@ -107,7 +108,7 @@ impl Hub {
     #[must_use]
     pub fn standing(&self, remote: &Domain) -> Standing {
         self.partners
-            .standing(remote, &self.context.load(), Instant::now())
+            .standing(remote, &self.context.load(), clock::instant())
     }
 
     /// The way of a pair's stanzas to the gateway.
@@ -143,7 +144,7 @@ impl Hub {
     fn renew(&self, standing: &mut Standing, remote: &Domain) {
         let context = self.context.load();
         if !standing.is_of(&context) {
-            *standing = self.partners.standing(remote, &context, Instant::now());
+            *standing = self.partners.standing(remote, &context, clock::instant());
         }
     }
 
@@ -325,7 +326,7 @@ impl Hub {
     pub fn tell_of_absence(&self, local: &Domain, inbox: &Queue) {
         if inbox.is_newly_unattended() && !self.is_over.load(Relaxed) {
             let what = Event::GatewayAwaited;
-            let now = Instant::now();
+            let now = clock::instant();
             if let Some(left_out) = self.log_limiter.admit(Some(local), what, now) {
                 let line = Line::new(what).local(local);
                 line.and_left_out(left_out).log();
@@ -341,7 +342,7 @@ impl Hub {
             .cloned()
             .collect();
         for queue in absent {
-            for queued in queue.drain_older_than(Instant::now(), grace) {
+            for queued in queue.drain_older_than(clock::instant(), grace) {
                 self.bounce(queued, &Reason::NoGateway.into());
             }
         }
@@ -403,7 +404,7 @@ impl Hub {
     /// of the partner.
     fn admit(&self, what: What, pair: &Pair) -> (Option<u64>, Domain) {
         let known = self.known(&pair.remote);
-        let now = Instant::now();
+        let now = clock::instant();
         let line = self
             .log_limiter
             .admit_about(known.as_ref(), &pair.remote, what, now);

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use crate::net::io::clock;
 use crate::net::live::mailbox::Mailbox;
 use crate::net::live::told::Told;
 use crate::net::relay::backoff::Backoff;
@@ -84,7 +84,7 @@ impl PairQueues {
                 Err(back) => Err(not_queued(back)),
             };
         }
-        if let Some(why) = backoff.refusal(&pair.remote, Instant::now()) {
+        if let Some(why) = backoff.refusal(&pair.remote, clock::instant()) {
             return Err(Box::new((queued, why)));
         }
         if pairs.len() >= MAX_PAIRS {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use self::lanes::{Entry, Lanes};
+use crate::net::io::clock;
 use crate::net::relay::stock::{Held, Share, Stock};
 use crate::ops::counters::Accepted;
 use crate::proto::jid::Domain;
@@ -72,7 +73,7 @@ impl QueuedStanza {
             cost: stanza.cost(),
             stanza,
             accepted: None,
-            since: Instant::now(),
+            since: clock::instant(),
             share: None,
             held: None,
         }
@@ -298,7 +299,7 @@ impl Queue {
     /// Takes everything out: nobody will come for it.
     #[must_use]
     pub fn drain(&self) -> Vec<QueuedStanza> {
-        self.drain_older_than(Instant::now(), Duration::ZERO)
+        self.drain_older_than(clock::instant(), Duration::ZERO)
     }
 
     /// Takes out what has waited for at least `age`.
@@ -363,7 +364,7 @@ impl Queue {
 
     fn note_absence(&self, state: &mut State) {
         if state.consumers.is_empty() && state.lanes.waiting() > 0 && state.unattended.is_none() {
-            state.unattended = Some((Instant::now(), 0));
+            state.unattended = Some((clock::instant(), 0));
             self.untold.store(true, Relaxed);
         }
     }

@@ -18,6 +18,7 @@ use rustls::pki_types::UnixTime;
 use tokio::sync::{SemaphorePermit, watch};
 use tokio::time::{sleep_until, timeout, timeout_at};
 
+use crate::net::io::clock;
 use crate::net::io::tls::TlsFault;
 use crate::net::io::transport::{Progress, Transport, Wanted};
 use crate::net::live::mailbox::{Command, Incoming, Mailbox};
@@ -109,7 +110,7 @@ pub fn now() -> Now {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     Now {
-        monotonic: Instant::now(),
+        monotonic: clock::instant(),
         wall: UnixTime::since_unix_epoch(wall),
     }
 }
@@ -166,23 +167,23 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 
     /// Acts on all outputs; the reason, if the stream is over.
     async fn drain(&mut self) -> Result<Option<Reason>, Reason> {
-        let (mut held, mut begun) = (Duration::ZERO, Instant::now());
+        let (mut held, mut begun) = (Duration::ZERO, clock::instant());
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Send(bytes) => self.send_buffer.append(bytes),
                 Output::StartTls { local, remote } => {
                     self.start_tls(&local, &remote).await?;
-                    begun = Instant::now();
+                    begun = clock::instant();
                 }
                 Output::ShutWrite => {
                     self.shut_write().await;
-                    begun = Instant::now();
+                    begun = clock::instant();
                 }
                 Output::Pinged(id) => self.mailbox.1.await_pong(id),
                 Output::Close(reason) => return Ok(Some(reason)),
                 other => {
                     let acted = self.act(other, begun).await;
-                    let ended = Instant::now();
+                    let ended = clock::instant();
                     held += ended.duration_since(begun);
                     begun = ended;
                     if let Err(reason) = acted {
@@ -225,7 +226,11 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 
     /// Says the last word to a peer that has proven nothing; no longer than the machine waits for it.
     async fn shut_write(&mut self) {
-        let deadline = self.machine.deadline().unwrap_or_else(Instant::now).into();
+        let deadline = self
+            .machine
+            .deadline()
+            .unwrap_or_else(clock::instant)
+            .into();
         let last = async {
             self.write_all().await?;
             self.transport.shutdown().await
@@ -239,7 +244,11 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     }
 
     async fn start_tls(&mut self, local: &Domain, remote: &Domain) -> Result<(), Reason> {
-        let deadline = self.machine.deadline().unwrap_or_else(Instant::now).into();
+        let deadline = self
+            .machine
+            .deadline()
+            .unwrap_or_else(clock::instant)
+            .into();
         match timeout_at(deadline, self.write_all()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(failed(&TlsFault::of(&error))),

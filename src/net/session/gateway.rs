@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::net::edge::{Edge, fresh_ids};
 use crate::net::guard::admission::Admitted;
+use crate::net::io::clock;
 use crate::net::io::tls::{TlsFault, check_names};
 use crate::net::io::transport::Transport;
 use crate::net::live::log_limiter::What;
@@ -29,7 +29,7 @@ use crate::proto::stream::{Component, Output};
 use crate::proto::xml::Fault;
 
 /// Serves a connection that a gateway opened, to its end.
-pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admitted: Admitted) {
+pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admitted: Admitted) {
     let Ok(ids) = fresh_ids() else {
         edge.ledger.count(Code::NO_RANDOMNESS);
         return;
@@ -85,7 +85,7 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
         None => "no gateway is left for this domain".to_owned(),
     };
     let what = What::new(Event::LinkDown, &reason);
-    let now = Instant::now();
+    let now = clock::instant();
     if let Some(left_out) = edge.log_limiter.admit(Some(&domain), what, now) {
         line(Event::LinkDown)
             .local(&domain)
@@ -99,7 +99,7 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
 /// Writes that somebody was refused, unless too many were lately.
 fn refused(edge: &Edge, line: Line, from: SocketAddr, code: Code, detail: &dyn Display) {
     let what = What::coded(Event::LinkRefused, code);
-    let now = Instant::now();
+    let now = clock::instant();
     if let Some(left_out) = edge.log_limiter.admit_stranger(None, from.ip(), what, now) {
         line.reason(code).and_more(detail, left_out).log();
     }
@@ -127,9 +127,8 @@ fn in_words(reason: &Reason, is_plain: bool) -> String {
 }
 
 /// Mutual TLS before the first byte of XML, where the link has TLS.
-async fn secure(edge: &Edge, stream: TcpStream) -> Result<Transport, (Code, String)> {
+async fn secure(edge: &Edge, transport: Transport) -> Result<Transport, (Code, String)> {
     let settings = edge.settings.load_full();
-    let transport = Transport::Clear(stream);
     let Some(tls) = &settings.link.tls else {
         return Ok(transport);
     };
@@ -192,14 +191,16 @@ impl Serving {
         let detail = format_args!(
             "{} stanzas waited, for {} s; {} had waited for too long before",
             waited.waiting,
-            waited.since.elapsed().as_secs(),
+            clock::instant()
+                .saturating_duration_since(waited.since)
+                .as_secs(),
             waited.given_up
         );
         line.and_more(detail, left_out).log();
     }
 
     fn admit(&self, event: Event, domain: &Domain) -> Option<u64> {
-        let now = Instant::now();
+        let now = clock::instant();
         self.edge.log_limiter.admit(Some(domain), event, now)
     }
 
@@ -213,7 +214,7 @@ impl Serving {
         // What users inside get wrong, they may get wrong often, and about any number of domains.
         let what = What::new(Event::StanzaBounced, reason);
         let limiter = &self.edge.log_limiter;
-        let now = Instant::now();
+        let now = clock::instant();
         let known = pair.and_then(|pair| self.edge.hub.known(&pair.remote));
         let left_out = match (pair, &known) {
             (Some(pair), Some(_)) => limiter.admit_about(known.as_ref(), &pair.remote, what, now),

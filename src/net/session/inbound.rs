@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::net::TcpStream;
 use tokio::sync::SemaphorePermit;
 
 use crate::net::edge::{Edge, fresh_ids};
@@ -26,7 +25,7 @@ use crate::proto::policy::{Party, Reason};
 use crate::proto::stream::{Inbound, Output, Record};
 
 /// Serves a connection that a partner opened, to its end.
-pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admitted: Admitted) {
+pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admitted: Admitted) {
     let Ok(ids) = fresh_ids() else {
         edge.ledger.count(Code::NO_RANDOMNESS);
         return;
@@ -46,8 +45,7 @@ pub async fn serve(edge: Arc<Edge>, stream: TcpStream, address: SocketAddr, admi
         ways: Vec::new(),
     };
     let stall = side.edge.context().timing.establishment;
-    let driver =
-        Driver::new(Transport::Clear(stream), machine, side, mailbox, context).with_stall(stall);
+    let driver = Driver::new(stream, machine, side, mailbox, context).with_stall(stall);
     let ended = Box::pin(driver.run()).await;
     ended.side.stream_log.end(&ended.reason);
 }

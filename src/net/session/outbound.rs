@@ -19,7 +19,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout_at};
 
 use self::attempt::{Attempt, Outcome, Reached};
@@ -27,6 +26,7 @@ use self::dial_log::DialLog;
 use self::side::Dialling;
 use crate::net::edge::{Edge, Wanted, jitter};
 use crate::net::guard::places::{NoPlace, Rank};
+use crate::net::io::clock;
 use crate::net::io::connect::{ConnectSettings, Watch, connect};
 use crate::net::io::resolve::Found;
 use crate::net::live::log_limiter::Known;
@@ -63,7 +63,7 @@ async fn carry(edge: Arc<Edge>, wish: Wish) {
         if let Err(why) = carry_once(&edge, &pair, &queue, &user).await {
             // What was decided here says nothing about the partner, and may soon be decided otherwise.
             if !why.reason.has(Mark::OwnDecision) {
-                let now = Instant::now();
+                let now = clock::instant();
                 backoff.failed(&pair.remote, why.clone(), now, jitter(), epoch);
             }
             for queued in queue.drain() {
@@ -85,7 +85,7 @@ async fn carry_once(
 ) -> Result<(), Told> {
     let timing = edge.context().timing;
     // The end of a pause that is nearly over is waited for.
-    sleep(edge.hub.backoff.left(&pair.remote, Instant::now())).await;
+    sleep(edge.hub.backoff.left(&pair.remote, clock::instant())).await;
     let soon = tokio::time::Instant::now() + timing.establishment;
     let account = edge.hub.account_of(&pair.remote);
     let place = edge
@@ -104,7 +104,7 @@ async fn carry_once(
         end_is_told: false,
         trail: None,
     };
-    let deadline = Instant::now() + timing.whole_way();
+    let deadline = clock::instant() + timing.whole_way();
     let charged = Charged::Partner;
     let reached = reach(edge, pair, (&Purpose::Carry, charged), deadline, None, side).await;
     drop(place);
@@ -127,14 +127,16 @@ async fn carry_once(
     }
     // RFC 6120 §4.9.3.16: a stream that was open is opened again at once. One that breaks as soon as it
     // opens is, too, but not the next one, or it would be a loop.
-    let now = Instant::now();
-    if since.elapsed() < TOO_SOON && edge.hub.backoff.broke_soon(&pair.remote, now) {
+    let now = clock::instant();
+    if now.saturating_duration_since(since) < TOO_SOON
+        && edge.hub.backoff.broke_soon(&pair.remote, now)
+    {
         return Err(why);
     }
     // The next stream may break as this one did, and the one after: nothing waits for a partner that
     // takes every stream and reads none.
     let patience = edge.context().timing.silence();
-    for queued in queue.drain_older_than(Instant::now(), patience) {
+    for queued in queue.drain_older_than(clock::instant(), patience) {
         edge.hub.bounce(queued, &why);
     }
     Ok(())
@@ -203,7 +205,7 @@ async fn reach(
         // A server that has answered is met again where it was met.
         let mut met = None;
         loop {
-            if Instant::now() >= deadline {
+            if clock::instant() >= deadline {
                 return Err(failure.unwrap_or_else(|| NO_CONNECTION.into()));
             }
             let number = edge.registry.number();
@@ -305,9 +307,15 @@ async fn open(
     target: &Target,
     (connections, deadline): (usize, Instant),
     trail: Option<&Arc<Trail>>,
-) -> Result<(TcpStream, SocketAddr), Reason> {
+) -> Result<(Transport, SocketAddr), Reason> {
+    #[cfg(test)]
+    if let Some(network) = edge.network.get() {
+        let refused = || Reason::ConnectFailed("refused".to_owned());
+        let (end, address) = network.dial(target).ok_or_else(refused)?;
+        return Ok((Transport::Memory(end), address));
+    }
     let settings = edge.settings.load_full();
-    let left = deadline.saturating_duration_since(Instant::now());
+    let left = deadline.saturating_duration_since(clock::instant());
     let limits = ConnectSettings {
         attempt_timeout: ATTEMPT,
         overall_timeout: edge.context().timing.establishment.min(left),
@@ -318,6 +326,7 @@ async fn open(
     let watch = trail.map(|trail| Arc::clone(trail) as Arc<dyn Watch>);
     connect(&settings.resolver, target, limits, watch)
         .await
+        .map(|(stream, address)| (Transport::Clear(stream), address))
         .map_err(|failure| {
             edge.ledger.count(failure.code());
             failure.reason()

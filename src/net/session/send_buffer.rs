@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::net::io::clock;
 use crate::net::relay::queue::QueuedStanza;
 
 /// The largest chunk, in bytes: so much of what is written may not be freed yet.
@@ -47,7 +48,7 @@ impl SendBuffer {
     /// Appends bytes.
     pub fn append(&mut self, bytes: Vec<u8>) {
         if !self.dirty {
-            self.progress = Some(Instant::now());
+            self.progress = Some(clock::instant());
         }
         self.dirty = true;
         self.end += bytes.len() as u64;
@@ -132,7 +133,7 @@ impl SendBuffer {
     pub fn written(&mut self, count: usize) {
         self.start += count;
         self.written += count as u64;
-        self.progress = Some(Instant::now());
+        self.progress = Some(clock::instant());
         if self.chunks.front().is_some_and(|it| self.start >= it.len()) {
             self.chunks.pop_front();
             self.start = 0;

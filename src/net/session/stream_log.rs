@@ -3,9 +3,9 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::net::edge::Edge;
+use crate::net::io::clock;
 use crate::net::live::log_limiter::{Known, LogLimiter, What};
 use crate::net::session::continuity::compare;
 use crate::ops::counters::Ledger;
@@ -65,7 +65,7 @@ impl Charged {
         remote: &Domain,
         what: What,
     ) -> Option<u64> {
-        let now = Instant::now();
+        let now = clock::instant();
         match self {
             Self::Partner => limiter.admit_about(known, remote, what, now),
             Self::Stranger(address) => {
@@ -308,7 +308,7 @@ impl StreamLog {
             Charged::Partner => self.account.as_ref(),
             Charged::Stranger(_) => self.partner.as_ref().or(self.claim.partner.as_ref()),
         };
-        let now = Instant::now();
+        let now = clock::instant();
         match (self.charged, self.remote()) {
             (charged, Some(remote)) => charged.admit(&self.log_limiter, known, remote, what),
             (_, None) => {

@@ -53,8 +53,8 @@ impl LinkTls {
 
     /// For one handshake; who was refused in it stands in the second afterwards.
     #[must_use]
-    pub fn for_one(&self) -> (Arc<ServerConfig>, Arc<Refused>) {
-        let refused = Arc::<Refused>::default();
+    pub fn for_one(&self) -> (Arc<ServerConfig>, Arc<RefusedCertificate>) {
+        let refused = Arc::<RefusedCertificate>::default();
         let verifier = Witness {
             verifier: Arc::clone(&self.verifier),
             refused: Arc::clone(&refused),
@@ -87,9 +87,9 @@ pub fn check_names(facts: &TlsFacts, wanted: &[Domain]) -> Result<(), String> {
 
 /// The certificate that was refused in a handshake, if one was.
 #[derive(Debug, Default)]
-pub struct Refused(OnceLock<(CertificateDer<'static>, UnixTime, CertificateError)>);
+pub struct RefusedCertificate(OnceLock<(CertificateDer<'static>, UnixTime, CertificateError)>);
 
-impl Refused {
+impl RefusedCertificate {
     /// Why a handshake with a gateway failed.
     #[must_use]
     pub fn in_words(&self, fault: &TlsFault) -> String {
@@ -202,7 +202,7 @@ fn of_fault(fault: &TlsFault) -> String {
 #[derive(Debug)]
 struct Witness {
     verifier: Arc<dyn ClientCertVerifier>,
-    refused: Arc<Refused>,
+    refused: Arc<RefusedCertificate>,
 }
 
 impl ClientCertVerifier for Witness {

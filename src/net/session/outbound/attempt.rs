@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
@@ -18,7 +17,7 @@ use crate::net::session::driver::{Driver, Ended, now};
 use crate::net::session::stream_log::{Charged, StreamLog};
 use crate::proto::auth::Pair;
 use crate::proto::policy::Reason;
-use crate::proto::stream::{Outbound, Place, Purpose};
+use crate::proto::stream::{Endpoint, Outbound, Purpose};
 
 /// What one attempt is about.
 pub(super) struct Attempt<'a> {
@@ -53,16 +52,16 @@ impl Attempt<'_> {
     /// failed goes on beside.
     pub(super) async fn negotiate(
         &self,
-        stream: TcpStream,
+        transport: Transport,
         address: SocketAddr,
         side: impl Fn(StreamLog) -> Dialling,
     ) -> Result<Outcome, Reason> {
         let edge = self.edge;
         let ids = fresh_ids().map_err(|error| Reason::Transport(error.to_string()))?;
-        let here = stream.local_addr().map(|here| here.ip());
-        let place = Place {
+        let here = transport.here();
+        let place = Endpoint {
             address,
-            is_own: here.is_ok_and(|here| edge.is_own(here, address)),
+            is_own: here.is_some_and(|here| edge.is_own(here, address)),
         };
         let mailbox = mailbox();
         let (number, mail) = (self.number, mailbox.0.clone());
@@ -95,7 +94,6 @@ impl Attempt<'_> {
             outcome: Some(say),
             ..side(stream_log)
         };
-        let transport = Transport::Clear(stream);
         let driver = Driver::new(transport, machine, side, mailbox, edge.context.subscribe())
             .with_stall(edge.context().timing.establishment);
         let mut running = JoinSet::new();

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -14,6 +14,7 @@ use super::reach;
 use super::side::Dialling;
 use crate::net::edge::Edge;
 use crate::net::guard::verifications::SLOW;
+use crate::net::io::clock;
 use crate::net::session::stream_log::Charged;
 use crate::proto::auth::dialback::{Answer, Question, Verdict};
 use crate::proto::policy::Reason;
@@ -48,7 +49,7 @@ pub async fn ask(edge: Arc<Edge>, question: Question, from: IpAddr, is_familiar:
             trail: None,
         };
         let pair = its_question.pair.clone();
-        let deadline = Instant::now() + its_edge.context().timing.establishment.min(ASKING);
+        let deadline = clock::instant() + its_edge.context().timing.establishment.min(ASKING);
         let purpose = Purpose::Ask(its_question);
         let purpose = (&purpose, Charged::Stranger(from));
         let reached = reach(&its_edge, &pair, purpose, deadline, None, side).await;

@@ -8,6 +8,7 @@ use tokio::sync::{SemaphorePermit, mpsc, oneshot};
 use super::attempt::Word;
 use super::lane_of;
 use crate::net::edge::Edge;
+use crate::net::io::clock;
 use crate::net::io::tls::{TlsFault, server_name};
 use crate::net::io::transport::Transport;
 use crate::net::live::mailbox::Mailbox;
@@ -83,7 +84,7 @@ impl Side for Dialling {
                 if let Some(queue) = &self.queue {
                     let id = self.stream_log.stream();
                     queue.attach(id);
-                    self.opened = Some((id, Instant::now()));
+                    self.opened = Some((id, clock::instant()));
                     self.edge.hub.opened(&pair, mailbox.clone());
                     self.say(Word::Done);
                 }

@@ -2,12 +2,12 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio::time::{sleep, timeout};
 
 use super::{Dialling, Reached, reach};
 use crate::net::edge::Edge;
+use crate::net::io::clock;
 use crate::net::live::trail::{Fact, Trail};
 use crate::net::relay::queue::Queue;
 use crate::net::session::stream_log::Charged;
@@ -42,7 +42,7 @@ async fn try_to_open(edge: &Arc<Edge>, pair: &Pair, trail: &Arc<Trail>) -> Resul
         trail: Some(Arc::clone(trail)),
     };
     let purpose = (&Purpose::Carry, Charged::Partner);
-    let deadline = Instant::now() + edge.context().timing.whole_way();
+    let deadline = clock::instant() + edge.context().timing.whole_way();
     let reached = reach(edge, pair, purpose, deadline, Some(trail), side).await;
     let reached = reached.map_err(|told| told.reason)?;
     let context = edge.context();
