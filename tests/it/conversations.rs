@@ -25,12 +25,27 @@ fn every_conversation_goes_the_same_byte_by_byte() {
 
 #[test]
 fn every_conversation_goes_the_same_wherever_it_is_cut_in_two() {
+    let (first, step) = cuts();
     each(may_be_cut, |script| {
         let longest = stage(script).longest(script);
         // Of what is long only to be too long, the middle is all the same.
         let ends = |byte: &usize| *byte < 300 || longest - byte < 300;
-        (1..longest).filter(ends).map(Cut::At).collect()
+        let bytes = (1..longest).filter(ends).skip(first).step_by(step);
+        bytes.map(Cut::At).collect()
     });
+}
+
+/// Everywhere takes most of a minute of a processor: that is for `.ci/run`. Elsewhere it is every fifth
+/// byte, beginning at another one each time.
+fn cuts() -> (usize, usize) {
+    if std::env::var_os("XMPP_EDGE_CUTS").is_some() {
+        return (0, 1);
+    }
+    let hasher = std::collections::hash_map::RandomState::new();
+    let chance = std::hash::BuildHasher::hash_one(&hasher, 0);
+    let first = usize::try_from(chance % 5).unwrap();
+    println!("cut at the bytes {first}, {}, …", first + 5);
+    (first, 5)
 }
 
 /// Plays the scripts that fit, cut in each way, and names all that went otherwise than written.

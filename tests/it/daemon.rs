@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use process::Daemon;
 
-use crate::lab::{FREE_PORTS as EDGE, Lab};
+use crate::lab::{self, FREE_PORTS as EDGE, Lab};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -24,7 +24,7 @@ type = "federated"
 "#;
 
 pub(crate) fn lab() -> Lab {
-    Lab::with(EDGE, PARTNERS)
+    Lab::with(&EDGE, PARTNERS)
 }
 
 /// A header of a partner, as it stands on the wire.
@@ -221,7 +221,7 @@ fn listeners_survive_being_out_of_descriptors() {
 #[test]
 fn strangers_are_counted_at_the_door() {
     let lab = lab();
-    let limits = format!("{EDGE}\n[admission]\nunauthenticated-per-address = 3\n");
+    let limits = lab::with(&EDGE, &[("admission", "unauthenticated-per-address = 3")]);
     lab.write("edge.toml", &limits, 0o644);
     let daemon = Daemon::start(&lab);
     let inside: Vec<_> = (0..3)

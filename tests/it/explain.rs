@@ -8,6 +8,7 @@ mod sound;
 mod streams;
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -28,31 +29,24 @@ struct Wrong {
     says: [&'static str; 2],
 }
 
-/// Nothing takes long here: what is silent is given up after a second.
-const EDGE: &str = r#"domains = ["contoso.example", "eu.contoso.example"]
-state-directory = "state"
-
-[s2s]
-listen = ["127.0.0.1:1"]
-stream-establishment-timeout = "1s"
-
-[tls]
-certificate-chain = "edge.pem"
-private-key = "edge.key"
-trust-anchors = "ca.pem"
-
-[gateway]
-listen = ["127.0.0.1:2"]
-secret-file = "gateway.secret"
-plaintext = true
-"#;
+/// Nothing takes long here: what is silent is given up after three seconds.
+static EDGE: LazyLock<String> = LazyLock::new(|| {
+    let edge = crate::lab::EDGE
+        .replace(
+            "[\"contoso.example\"]",
+            "[\"contoso.example\", \"eu.contoso.example\"]",
+        )
+        .replace("127.0.0.1:23456", "127.0.0.1:2");
+    let s2s = "listen = [\"127.0.0.1:1\"]\nstream-establishment-timeout = \"3s\"";
+    crate::lab::with(&edge, &[("s2s", s2s)])
+});
 
 const ENTRY: &str = "[[partner]]\nprimary-domain = \"fabrikam.example\"\ntype = \"federated\"\n";
 
 /// Our edge's files, and the authority that both sides trust.
 fn lab() -> (Lab, Authority) {
     let authority = Authority::root("Test Authority");
-    let lab = Lab::with(EDGE, ENTRY);
+    let lab = Lab::with(&EDGE, ENTRY);
     let own = Leaf::new(&["contoso.example", "eu.contoso.example"]);
     let own = authority.issue(own.server_only());
     lab.write("ca.pem", &pki::pem(&authority.certificate), 0o600);

@@ -15,7 +15,7 @@ use xmpp_edge::proto::stream::Timing;
 
 use crate::daemon::process::Daemon;
 use crate::daemon::{converse, link};
-use crate::lab::{FREE_PORTS, Lab};
+use crate::lab::{self, FREE_PORTS, Lab};
 
 /// How long anything may take that the daemon owes us.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -75,11 +75,9 @@ fn an_answer_does_not_wait_for_the_end_of_the_stream_it_came_on() {
 
 /// A few addresses make thousands of attempts here, and none is to be turned away for that.
 fn edge() -> String {
-    format!(
-        "{FREE_PORTS}\n[admission]\nattempts-per-address = 0\nattempts-per-prefix = 0\n\
-         attempts-per-domain = 0\nquestions-per-address = 0\nquestions-per-prefix = 0\n\
-         questions-per-domain = 0\n"
-    )
+    let none = "attempts-per-address = 0\nattempts-per-prefix = 0\nattempts-per-domain = 0\n\
+                questions-per-address = 0\nquestions-per-prefix = 0\nquestions-per-domain = 0";
+    lab::with(&FREE_PORTS, &[("admission", none)])
 }
 
 fn endures(conversations: usize) {

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use rustls::pki_types::UnixTime;
 use tempfile::TempDir;
@@ -27,25 +27,48 @@ plaintext = true
 "#;
 
 /// For a daemon that is to run: everything on free ports, the log as JSON.
-pub(crate) const FREE_PORTS: &str = r#"domains = ["contoso.example"]
-state-directory = "state"
+pub(crate) static FREE_PORTS: LazyLock<String> =
+    LazyLock::new(|| free_ports(&[("log", "format = \"json\"")]));
 
-[s2s]
-listen = ["127.0.0.1:0"]
+/// [`EDGE`] on free ports, with more lines in these sections.
+pub(crate) fn free_ports(more: &[(&str, &str)]) -> String {
+    let edge = EDGE.replace("127.0.0.1:23456", "127.0.0.1:0");
+    with(&with(&edge, &[("s2s", "listen = [\"127.0.0.1:0\"]")]), more)
+}
 
-[tls]
-certificate-chain = "edge.pem"
-private-key = "edge.key"
-trust-anchors = "ca.pem"
+/// `edge.toml` with more lines at the end of its sections; a section that is not there yet comes before
+/// `[tls]`.
+pub(crate) fn with(edge: &str, more: &[(&str, &str)]) -> String {
+    let mut text = edge.to_owned();
+    for (section, lines) in more {
+        let head = format!("[{section}]\n");
+        match text.find(&head) {
+            Some(at) => {
+                let rest = &text[at + head.len()..];
+                let end = rest.find("\n[").unwrap_or(rest.len());
+                let end = rest[..end].trim_end().len();
+                text.insert_str(at + head.len() + end, &format!("\n{lines}"));
+            }
+            None => text = text.replacen("[tls]\n", &format!("{head}{lines}\n\n[tls]\n"), 1),
+        }
+    }
+    text
+}
 
-[gateway]
-listen = ["127.0.0.1:0"]
-secret-file = "gateway.secret"
-plaintext = true
-
-[log]
-format = "json"
-"#;
+#[test]
+fn lines_are_added_where_they_belong() {
+    let text = with(
+        EDGE,
+        &[("log", "format = \"json\""), ("gateway", "annotate = true")],
+    );
+    let text = with(&text, &[("log", "level = \"debug\""), ("tls", "a = 1")]);
+    let table: toml::Table = text.parse().unwrap();
+    assert_eq!(table["log"]["format"].as_str(), Some("json"));
+    assert_eq!(table["log"]["level"].as_str(), Some("debug"));
+    assert_eq!(table["tls"]["a"].as_integer(), Some(1));
+    assert_eq!(table["gateway"]["annotate"].as_bool(), Some(true));
+    assert_eq!(text.matches('[').count(), text.matches(']').count());
+}
 
 pub(crate) const PARTNERS: &str = r#"[[partner]]
 primary-domain = "fabrikam.example"

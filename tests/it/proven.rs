@@ -30,7 +30,7 @@ pub(crate) fn lab(authority: SocketAddr, edge: &str, partners: &str) -> Lab {
          tls = \"optional\"\nsasl = \"optional\"\ndialback = true\nroute = [\"{authority}\"]\n"
     );
     Lab::with(
-        &format!("{}\n{edge}", crate::lab::FREE_PORTS),
+        &format!("{}\n{edge}", *crate::lab::FREE_PORTS),
         &format!("{entry}\n{partners}"),
     )
 }

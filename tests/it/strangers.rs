@@ -21,29 +21,13 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use socket2::{Domain, Socket, Type};
 
 use crate::daemon::converse;
-use crate::lab::Lab;
-
-const EDGE: &str = r#"domains = ["contoso.example"]
-state-directory = "state"
-
-[tls]
-certificate-chain = "edge.pem"
-private-key = "edge.key"
-trust-anchors = "ca.pem"
-
-[gateway]
-listen = ["127.0.0.1:0"]
-secret-file = "gateway.secret"
-plaintext = true
-"#;
+use crate::lab::{Lab, free_ports};
 
 /// An edge with one partner, who may prove itself in the clear and is found at `authority`; `s2s`,
 /// `admission` and `log` stand under those headings.
 fn lab(authority: SocketAddr, s2s: &str, admission: &str, log: &str) -> Lab {
-    let edge = format!(
-        "{EDGE}\n[s2s]\nlisten = [\"127.0.0.1:0\"]\n{s2s}\n\n[admission]\n{admission}\n\n\
-         [log]\nformat = \"json\"\n{log}\n"
-    );
+    let log = format!("format = \"json\"\n{log}");
+    let edge = free_ports(&[("s2s", s2s), ("admission", admission), ("log", &log)]);
     Lab::with(&edge, &partner("fabrikam.example", authority))
 }
 

@@ -24,7 +24,7 @@ fn at(place: SocketAddr) -> String {
 #[test]
 fn a_way_that_leads_back_is_known_for_what_it_is() {
     let lab = Lab::new();
-    lab.write("edge.toml", EDGE, 0o644);
+    lab.write("edge.toml", &EDGE, 0o644);
     let daemon = Daemon::start(&lab);
     let mut inside = link(&daemon);
     for place in [daemon.s2s, daemon.gateway] {
@@ -44,7 +44,7 @@ fn a_way_that_leads_back_is_known_for_what_it_is() {
 /// Writes to the partner at a place, hears that it is not reached, and ends the edge: what the log
 /// has of the partner.
 fn log_of_a_failure(place: SocketAddr) -> Vec<Value> {
-    let lab = Lab::with(EDGE, &at(place));
+    let lab = Lab::with(&EDGE, &at(place));
     let daemon = Daemon::start(&lab);
     let log = daemon.whole_log();
     let mut inside = link(&daemon);

@@ -21,7 +21,7 @@ fn as_text(edge: &str) -> String {
 /// Two ports that somebody else holds, and a configuration that wants both.
 fn taken() -> (Lab, [TcpListener; 2], String) {
     let holders = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    let mut edge = EDGE.to_owned();
+    let mut edge = EDGE.clone();
     for holder in &holders {
         let address = holder.local_addr().unwrap().to_string();
         edge = edge.replacen("127.0.0.1:0", &address, 1);
@@ -116,7 +116,7 @@ fn where_the_log_is_json_everything_is_from_the_first_error_on() {
     assert!(syntax[3].contains("edge.toml:4:"), "{syntax:?}");
     assert_eq!(failed[0], "start-failed");
 
-    lab.write("edge.toml", &as_text(EDGE), 0o644);
+    lab.write("edge.toml", &as_text(&EDGE), 0o644);
     let complaint = early();
     assert!(
         complaint.starts_with("error: the sockets of the service manager: "),
@@ -166,7 +166,7 @@ fn run_prints_problems_as_check_prints_them() {
     let lab = lab();
     lab.write(
         "edge.toml",
-        &format!("{}[nonsense]\n", as_text(EDGE)),
+        &format!("{}[nonsense]\n", as_text(&EDGE)),
         0o644,
     );
     lab.write(
@@ -191,7 +191,7 @@ fn in_the_journal_errors_have_the_priority_of_errors() {
     let lab = lab();
     lab.write(
         "edge.toml",
-        &format!("{}[nonsense]\n", as_text(EDGE)),
+        &format!("{}[nonsense]\n", as_text(&EDGE)),
         0o644,
     );
     let journal = run_in_journal(&lab);
@@ -204,7 +204,7 @@ fn in_the_journal_errors_have_the_priority_of_errors() {
 
 #[test]
 fn warnings_are_told_with_place_and_hint_at_the_start_and_at_each_reload() {
-    let lab = Lab::with(EDGE, DOUBTFUL);
+    let lab = Lab::with(&EDGE, DOUBTFUL);
     let daemon = Daemon::start(&lab);
     let is_complete = |line: &str| {
         let parts = [
@@ -247,7 +247,7 @@ fn warnings_are_told_with_place_and_hint_at_the_start_and_at_each_reload() {
 fn a_default_partner_with_a_warning_is_in_force() {
     let entry = DOUBTFUL.replace("[[partner]]", "[default-partner]");
     let entry = entry.replace("primary-domain = \"fabrikam.example\"\n", "");
-    let examination = Lab::with(EDGE, &format!("{PARTNERS}{entry}")).examine();
+    let examination = Lab::with(&EDGE, &format!("{PARTNERS}{entry}")).examine();
     let codes: Vec<_> = examination.problems.iter().map(|it| it.code).collect();
     assert_eq!(codes, ["open-federation", "clear-text-admitted"]);
     let rules = examination.config.unwrap().rules;

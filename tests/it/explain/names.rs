@@ -33,7 +33,8 @@ fn serve(zone: Zone) -> SocketAddr {
 /// The partner is where this zone says.
 fn asks(lab: &Lab, zone: Zone, private: bool) {
     let edge = format!(
-        "{EDGE}\n[dns]\nnameservers = [\"{}\"]\nallow-private-addresses = {private}\n",
+        "{}\n[dns]\nnameservers = [\"{}\"]\nallow-private-addresses = {private}\n",
+        *EDGE,
         serve(zone)
     );
     lab.write("edge.toml", &edge, 0o644);

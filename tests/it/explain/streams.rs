@@ -240,7 +240,7 @@ fn servers_that_are_not_the_partners() {
 #[test]
 fn a_way_that_leads_back_to_this_edge() {
     let (lab, _) = lab();
-    lab.write("edge.toml", FREE_PORTS, 0o644);
+    lab.write("edge.toml", &FREE_PORTS, 0o644);
     let daemon = Daemon::start(&lab);
     let bound = FREE_PORTS.replacen("127.0.0.1:0", &daemon.s2s.to_string(), 1);
     lab.write("edge.toml", &bound, 0o644);

@@ -38,7 +38,7 @@ struct Scene {
 
 impl Scene {
     fn new(partners: &str, authorities: &[&str]) -> Self {
-        let lab = Lab::with(FREE_PORTS, partners);
+        let lab = Lab::with(&FREE_PORTS, partners);
         let mut edge_anchors = RootCertStore::empty();
         let path = lab.path("ca.pem");
         let own = CertificateDer::from_pem_file(&path).unwrap();

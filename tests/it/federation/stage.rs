@@ -18,30 +18,16 @@ use xmpp_edge::proto::xml::StreamKind;
 use super::diary::Diary;
 use super::partner::{self, written};
 use super::wire::{Tls, Wire};
-use crate::lab::Lab;
+use crate::lab::{Lab, free_ports};
 use crate::pki::{self, Authority, Leaf};
 
-const EDGE: &str = r#"domains = ["contoso.example"]
-state-directory = "state"
-
-[s2s]
-listen = ["127.0.0.1:0"]
-
-[admission]
-unauthenticated-per-address = 0
-connections-per-address = 0
-
-[tls]
-certificate-chain = "own.pem"
-private-key = "own.key"
-trust-anchors = "authority.pem"
-
-[gateway]
-listen = ["127.0.0.1:0"]
-secret-file = "gateway.secret"
-plaintext = true
-annotate = true
-"#;
+/// A crowd of partners comes from one address, and the gateway sees who they are.
+fn edge() -> String {
+    let admission = "unauthenticated-per-address = 0\nconnections-per-address = 0";
+    let sections = [("admission", admission), ("gateway", "annotate = true")];
+    // The lab has an authority, too: that is another one.
+    free_ports(&sections).replace("ca.pem", "authority.pem")
+}
 
 pub(crate) struct Stage {
     lab: Lab,
@@ -63,12 +49,12 @@ impl Stage {
     /// Partners whose certificate is for `domains`; `entries` is the partner file, in which
     /// `ROUTE` stands for where all their servers are.
     pub(crate) async fn new(domains: &[&str], entries: &str) -> Self {
-        Self::with(EDGE, domains, entries).await
+        Self::with(&edge(), domains, entries).await
     }
 
     /// With more in `edge.toml`, at its end.
     pub(crate) async fn with_more(more: &str, domains: &[&str], entries: &str) -> Self {
-        Self::with(&format!("{EDGE}{more}"), domains, entries).await
+        Self::with(&format!("{}{more}", edge()), domains, entries).await
     }
 
     async fn with(edge: &str, domains: &[&str], entries: &str) -> Self {
@@ -77,8 +63,8 @@ impl Stage {
         let own = authority.issue(Leaf::new(&["contoso.example"]).server_only());
         let partners = authority.issue(Leaf::new(domains).server_only());
         lab.write("authority.pem", &pki::pem(&authority.certificate), 0o600);
-        lab.write("own.pem", &own.chain_pem(), 0o600);
-        lab.write("own.key", own.key_pem(), 0o600);
+        lab.write("edge.pem", &own.chain_pem(), 0o600);
+        lab.write("edge.key", own.key_pem(), 0o600);
         let mut anchors = RootCertStore::empty();
         anchors.add(authority.certificate.clone()).unwrap();
         let old_tls = Tls::only_tls12(&partners, anchors.clone());
@@ -116,8 +102,8 @@ impl Stage {
     pub(crate) fn renew_certificate(&self) {
         let own = Leaf::new(&["contoso.example"]).server_only();
         let own = self.authority.issue(own);
-        self.lab.write("own.pem", &own.chain_pem(), 0o600);
-        self.lab.write("own.key", own.key_pem(), 0o600);
+        self.lab.write("edge.pem", &own.chain_pem(), 0o600);
+        self.lab.write("edge.key", own.key_pem(), 0o600);
     }
 
     /// Opens a stream as a partner's server.

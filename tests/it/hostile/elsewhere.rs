@@ -70,7 +70,7 @@ fn sins() -> Vec<(After, Vec<u8>, &'static str)> {
 #[test]
 fn what_others_fall_for_is_told_and_ends_nothing_but_the_stream() {
     let authority = Authority::start();
-    let lab = Lab::with(EDGE, &partner("fabrikam.example", authority.address));
+    let lab = Lab::with(&EDGE, &partner("fabrikam.example", authority.address));
     let daemon = Daemon::start(&lab);
     let mut inside = link(&daemon);
     for (after, said, condition) in sins() {
@@ -109,7 +109,7 @@ fn what_others_fall_for_is_told_and_ends_nothing_but_the_stream() {
 #[test]
 fn what_others_lose_on_the_way_arrives() {
     let authority = Authority::start();
-    let lab = Lab::with(EDGE, &partner("fabrikam.example", authority.address));
+    let lab = Lab::with(&EDGE, &partner("fabrikam.example", authority.address));
     let daemon = Daemon::start(&lab);
     let inside = link(&daemon);
     let stream = TcpStream::connect(daemon.s2s).unwrap();

@@ -153,8 +153,11 @@ fn a_flood_of_meshes_delays_no_proven_partner() {
             times[times.len() / 2],
             times.len()
         );
-        // The strangers compute on this machine, too, and other tests may.
-        assert!(p99 <= P99 + 4 * alone.p99, "{p99:?}, alone {alone:?}");
+        // The strangers compute on this machine, too, and other tests may: how busy those keep it is seen
+        // before the flood and after it.
+        let after = honest.times(1000);
+        let alone = alone.p99.max(after.p99);
+        assert!(p99 <= P99 + 4 * alone, "{p99:?}, alone {alone:?}");
     }
     drop(honest);
     daemon.signal("TERM");
