@@ -18,16 +18,12 @@ class Fidelity(Case):
     """Prefixes, default namespaces, references, other scripts: everything a writer can get wrong."""
 
     def __init__(self, server):
-        self.server = server
+        self.kind, self.edge = server, plan.EDGE[server]
         self.title = f"Namespaces, references and other scripts arrive unchanged, to and from {server}"
         self.domain = f"content.{server}.example"
 
-    def prepare(self, world):
-        world.add_domain(self.server, self.domain)
-        world.edges[plan.EDGE[self.server]].partner(self.domain)
-
     async def run(self, world):
-        gateway = world.gateways[plan.EDGE[self.server]]
+        gateway = world.gateways[self.edge]
         async with world.user(self.domain) as user:
             for sender, receiver in ((user, gateway), (gateway, user)):
                 await self.carried(sender, receiver)

@@ -18,10 +18,8 @@ class Absent(Case):
     title = "A gateway that is away for a moment: what came meanwhile is delivered when it is back"
     domain = "patient.prosody.example"
     alone = True
-
-    def prepare(self, world):
-        world.servers.append(world.prosody("prosody-patient", "127.0.2.33", "sasl-external", [self.domain]))
-        world.edges[EDGE].partner(self.domain)
+    edge = EDGE
+    own = ("prosody-patient", "127.0.2.33")
 
     async def run(self, world):
         gateway = world.gateways[EDGE]
@@ -134,11 +132,8 @@ class Stop(Case):
     title = "The daemon is told to stop: streams are closed with system-shutdown, and it works again when started"
     domain = "stop.prosody.example"
     alone = True
-
-    def prepare(self, world):
-        self.server = world.prosody("prosody-stop", "127.0.2.34", "sasl-external", [self.domain])
-        world.servers.append(self.server)
-        world.edges[EDGE].partner(self.domain)
+    edge = EDGE
+    own = ("prosody-stop", "127.0.2.34")
 
     async def run(self, world):
         edge = world.edges[EDGE]

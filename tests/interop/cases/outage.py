@@ -28,10 +28,8 @@ async def until_answered(asker, peer):
 class DownAndBack(Case):
     title = "A partner that is down: the gateway's message bounces truthfully; once it is back, messages pass"
     domain = "away.prosody.example"
-
-    def prepare(self, world):
-        self.server = world.prosody("prosody-away", "127.0.2.30", "sasl-external", [self.domain])
-        world.edges["contoso"].partner(self.domain)
+    own = ("prosody-away", "127.0.2.30")
+    runs = False
 
     async def run(self, world):
         gateway = world.gateways["contoso"]
@@ -45,10 +43,8 @@ class DownAndBack(Case):
 class Restart(Case):
     title = "A partner restarts while streams stand both ways: they are opened again"
     domain = "restart.prosody.example"
-
-    def prepare(self, world):
-        self.server = world.prosody("prosody-restart", "127.0.2.31", "sasl-external", [self.domain])
-        world.edges["contoso"].partner(self.domain)
+    own = ("prosody-restart", "127.0.2.31")
+    runs = False
 
     async def run(self, world):
         gateway = world.gateways["contoso"]
@@ -65,11 +61,11 @@ class Restart(Case):
 class Killed(Restart):
     title = "A partner is killed while streams stand both ways and starts again: they are opened again"
     domain = "killed.prosody.example"
+    own = ("prosody-killed", "127.0.2.32")
 
     def prepare(self, world):
-        self.server = world.prosody("prosody-killed", "127.0.2.32", "sasl-external", [self.domain])
+        super().prepare(world)
         self.server.stop = self.kill
-        world.edges["contoso"].partner(self.domain)
 
     async def kill(self):
         return await self.server.process.kill()

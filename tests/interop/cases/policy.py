@@ -11,11 +11,11 @@ class Rooms(Case):
     title = "Two users inside meet a partner's user in a room under an additional domain of the partner"
     domain = "rooms.prosody.example"
     rooms = "chat.rooms.prosody.example"
+    own = ("prosody-rooms", "127.0.2.40")
+    entry = {"additional_domains": [rooms]}
 
-    def prepare(self, world):
-        more = {"rooms": [self.rooms]}
-        world.servers.append(world.prosody("prosody-rooms", "127.0.2.40", "sasl-external", [self.domain], **more))
-        world.edges["contoso"].partner(self.domain, additional_domains=[self.rooms])
+    def more(self, world):
+        return {"rooms": [self.rooms]}
 
     async def run(self, world):
         gateway = world.gateways["contoso"]
@@ -61,12 +61,13 @@ class Rooms(Case):
 class Idle(Case):
     title = "Streams that nobody uses are closed after the time that is set, and opened again when needed"
     domain = "idle.prosody.example"
+    edge, kind = EDGE, "prosody"
+    entry = {"keep_alive": False}
 
     def prepare(self, world):
         edge = world.edge(EDGE, "127.0.1.4", ["server"], mutual_tls=False)
         edge.inactivity = "10s"  # the least that may be set
-        world.add_domain("prosody", self.domain)
-        edge.partner(self.domain, keep_alive=False)
+        super().prepare(world)
 
     async def run(self, world):
         gateway, edge = world.gateways[EDGE], world.edges[EDGE]
@@ -80,9 +81,8 @@ class Idle(Case):
 class Reload(Case):
     title = "A reload lets a new partner in, and closes the live streams of one that is taken out"
     domain = "reload.prosody.example"
-
-    def prepare(self, world):
-        world.add_domain("prosody", self.domain)
+    edge, kind = EDGE, "prosody"
+    entry = None  # until a reload
 
     async def run(self, world):
         gateway, edge = world.gateways[EDGE], world.edges[EDGE]

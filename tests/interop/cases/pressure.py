@@ -26,10 +26,7 @@ class SlowGateway(Case):
     title = f"The gateway stops reading: {PIECES * 100 // 1024} MiB wait at the partner, then come whole and in order"
     domain = "slow.prosody.example"
     alone = True
-
-    def prepare(self, world):
-        self.server = world.add_domain("prosody", self.domain)
-        world.edges[EDGE].partner(self.domain)
+    edge, kind = EDGE, "prosody"
 
     async def run(self, world):
         gateway, edge = world.gateways[EDGE], world.edges[EDGE]

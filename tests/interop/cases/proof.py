@@ -13,10 +13,8 @@ class RefusedThenDialback(Case):
         "dialback is taken on that stream"
     )
     domain = "refuses-external.ejabberd.example"
-
-    def prepare(self, world):
-        self.server = world.add_domain("ejabberd", self.domain)
-        world.edges["contoso"].partner(self.domain, tls="required", sasl="optional", dialback=True)
+    kind = "ejabberd"
+    entry = {"tls": "required", "sasl": "optional", "dialback": True}
 
     async def run(self, world):
         gateway, edge = world.gateways["contoso"], world.edges["contoso"]
@@ -36,12 +34,12 @@ class RefusedThenDialback(Case):
 class BadCertificateDialback(Case):
     title = "A partner with an expired certificate is proven by dialback where its policy allows that"
     domain = "expired-lenient.prosody.example"
+    own = ("prosody-lenient", "127.0.2.11")
+    method = "tls-dialback"
+    entry = {"tls": "required", "sasl": "optional", "dialback": True}
 
-    def prepare(self, world):
-        certificate = world.public.issue("expired-lenient", [self.domain], life=-DAY)
-        server = world.prosody("prosody-lenient", "127.0.2.11", "tls-dialback", [self.domain], certificate=certificate)
-        world.servers.append(server)
-        world.edges["contoso"].partner(self.domain, tls="required", sasl="optional", dialback=True)
+    def more(self, world):
+        return {"certificate": world.public.issue("expired-lenient", [self.domain], life=-DAY)}
 
     async def run(self, world):
         gateway, edge = world.gateways["contoso"], world.edges["contoso"]
@@ -53,12 +51,14 @@ class BadCertificateDialback(Case):
 class OverIPv6(Case):
     title = "A partner whose SRV target has nothing but an IPv6 address"
     domain = "six.prosody.example"
+    own = ("prosody-six", "127.0.2.12")
+
+    def more(self, world):
+        return {"more_addresses": ["fd00::5"]}
 
     def prepare(self, world):
-        server = world.prosody("prosody-six", "127.0.2.12", "sasl-external", [self.domain], more_addresses=["fd00::5"])
+        super().prepare(world)
         world.dns.service(self.domain, world.dns.host("six-host.example", "fd00::5"))
-        world.servers.append(server)
-        world.edges["contoso"].partner(self.domain)
 
     async def run(self, world):
         gateway = world.gateways["contoso"]
@@ -69,12 +69,11 @@ class OverIPv6(Case):
 class OlderTls(Case):
     title = "Prosody with an RSA certificate, and no later TLS than 1.2: EXTERNAL both ways"
     domain = "older.prosody.example"
+    own = ("prosody-older", "127.0.2.14")
 
-    def prepare(self, world):
+    def more(self, world):
         certificate = world.public.issue("older", [self.domain], rsa_key=True)
-        more = {"certificate": certificate, "tls_version": "tlsv1_2"}
-        world.servers.append(world.prosody("prosody-older", "127.0.2.14", "sasl-external", [self.domain], **more))
-        world.edges["contoso"].partner(self.domain)
+        return {"certificate": certificate, "tls_version": "tlsv1_2"}
 
     async def run(self, world):
         gateway, edge = world.gateways["contoso"], world.edges["contoso"]
@@ -88,11 +87,10 @@ class OlderTls(Case):
 class Bidirectional(Case):
     title = "Prosody with its module for bidirectional streams: question and answer both ways"
     domain = "bidi.prosody.example"
+    own = ("prosody-bidi", "127.0.2.13")
 
-    def prepare(self, world):
-        more = {"more_modules": ["s2s_bidi"]}
-        world.servers.append(world.prosody("prosody-bidi", "127.0.2.13", "sasl-external", [self.domain], **more))
-        world.edges["contoso"].partner(self.domain)
+    def more(self, world):
+        return {"more_modules": ["s2s_bidi"]}
 
     async def run(self, world):
         gateway = world.gateways["contoso"]

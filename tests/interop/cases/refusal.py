@@ -19,20 +19,21 @@ class BadCertificate(Case):
     Prosody itself would go on by dialback: it is the daemon that must not.
     """
 
+    method = "tls-dialback"
+    entry = {"tls": "required", "sasl": "required"}
+
     def __init__(self, number, fault, in_words, **issue):
         self.title = f"A partner whose certificate is {fault} is refused both ways where EXTERNAL is demanded"
         self.name = fault.replace(" ", "-")
         self.domain = f"{self.name}.prosody.example"
-        self.address = f"127.0.2.{20 + number}"
+        self.own = (f"prosody-{self.name}", f"127.0.2.{20 + number}")
         self.in_words, self.issue = in_words, issue
 
     def certificate(self, world, authority="public", names=None, **issue):
         return getattr(world, authority).issue(self.name, names or [self.domain], **issue)
 
-    def prepare(self, world):
-        more = {"certificate": self.certificate(world, **self.issue)}
-        world.servers.append(world.prosody(f"prosody-{self.name}", self.address, "tls-dialback", [self.domain], **more))
-        world.edges["contoso"].partner(self.domain, tls="required", sasl="required")
+    def more(self, world):
+        return {"certificate": self.certificate(world, **self.issue)}
 
     async def run(self, world):
         gateway, edge = world.gateways["contoso"], world.edges["contoso"]
@@ -48,9 +49,8 @@ class BadCertificate(Case):
 class Unknown(Case):
     title = "A domain that is no partner is refused both ways"
     domain = "unknown.prosody.example"
-
-    def prepare(self, world):
-        world.add_domain("prosody", self.domain, "tls-dialback")
+    kind, method = "prosody", "tls-dialback"
+    entry = None
 
     async def run(self, world):
         gateway, edge = world.gateways["contoso"], world.edges["contoso"]
@@ -63,10 +63,8 @@ class Unknown(Case):
 class NoEncryption(Case):
     title = "A partner that does not offer TLS is refused both ways where its policy demands TLS"
     domain = "no-tls.prosody.example"
-
-    def prepare(self, world):
-        world.add_domain("prosody", self.domain, "tcp-dialback")
-        world.edges["contoso"].partner(self.domain, tls="required", sasl="optional", dialback=True)
+    kind, method = "prosody", "tcp-dialback"
+    entry = {"tls": "required", "sasl": "optional", "dialback": True}
 
     async def run(self, world):
         gateway, edge = world.gateways["contoso"], world.edges["contoso"]
@@ -79,9 +77,6 @@ class NoEncryption(Case):
 class NoSuchDomain(Case):
     title = "A partner that is not in DNS: the gateway is told so"
     domain = "nowhere.example"
-
-    def prepare(self, world):
-        world.edges["contoso"].partner(self.domain)
 
     async def run(self, world):
         await bounced(world.gateways["contoso"], f"romeo@{self.domain}", "remote-server-not-found", "")

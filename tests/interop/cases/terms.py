@@ -7,17 +7,15 @@ from lab.case import Case, check
 class Stranger(Case):
     """The partner is a public provider that vouches for nobody: its users come in once they were added."""
 
+    entry = {"type": "public-unverified"}
+
     def __init__(self, server):
-        self.server = server
+        self.kind, self.edge = server, plan.EDGE[server]
         self.title = f"A stranger at {server} is refused until the local user adds them, and sees no status notes"
         self.domain = f"stranger.{server}.example"
 
-    def prepare(self, world):
-        world.add_domain(self.server, self.domain)
-        world.edges[plan.EDGE[self.server]].partner(self.domain, type="public-unverified")
-
     async def run(self, world):
-        gateway = world.gateways[plan.EDGE[self.server]]
+        gateway = world.gateways[self.edge]
         local = gateway.me.bare
         async with world.user(self.domain) as user:
             condition, text = await user.error_for(gateway.me, "you do not know me")

@@ -28,22 +28,18 @@ def first_wrong(came, sent):
 
 class Burst(Case):
     def __init__(self, server):
-        self.server = server
+        self.kind, self.edge = server, plan.EDGE[server]
         self.domain = f"burst.{server}.example"
         self.title = f"{COUNT} messages in one burst each way, to and from {server}: all there, once, in order"
 
-    def prepare(self, world):
-        world.add_domain(self.server, self.domain)
-        world.edges[plan.EDGE[self.server]].partner(self.domain)
-
     async def run(self, world):
-        gateway = world.gateways[plan.EDGE[self.server]]
+        gateway = world.gateways[self.edge]
         async with world.user(self.domain) as user:
             # The first into no stream at all: what waits for one keeps its order. Only the daemon is held to that:
             # Prosody lets what comes while it flushes its queue overtake it, so its burst finds the streams open.
-            await numbered(gateway, user, f"cold {self.server}")
+            await numbered(gateway, user, f"cold {self.kind}")
             await user.ask_message(gateway.me)
-            there, back = f"there {self.server}", f"back {self.server}"
+            there, back = f"there {self.kind}", f"back {self.kind}"
             await asyncio.gather(numbered(user, gateway, there), numbered(gateway, user, back))
 
 
@@ -54,7 +50,7 @@ class Big(Burst):
         self.title = f"A message of {BIG // 1024} KiB, to and from {server}"
 
     async def run(self, world):
-        gateway = world.gateways[plan.EDGE[self.server]]
+        gateway = world.gateways[self.edge]
         async with world.user(self.domain) as user:
             for sender, receiver in ((user, gateway), (gateway, user)):
                 body = f"from {sender.me.domain} " + "x" * BIG

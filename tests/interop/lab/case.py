@@ -13,8 +13,28 @@ class Case:
     alone = False  # whether nothing else may run meanwhile
     patient = False  # whether it mostly waits, so that it may run beside all others, those that are alone included
 
+    domain = None  # the partner's domain, where the case has one of its own
+    edge = "contoso"  # the edge that it talks with
+    entry = {}  # what that edge's partners.toml says of it besides its name; None: nothing at all
+    kind = None  # who serves it: "prosody" or "ejabberd" of the table
+    own = None  # or a Prosody of its own: name and address
+    method = "sasl-external"  # the method that this server is set for
+    runs = True  # whether the server of its own runs from the beginning
+
+    def more(self, world):
+        """What the Prosody of its own is told besides."""
+        return {}
+
     def prepare(self, world):
-        """Adds what the case needs before the world starts."""
+        """Adds what the case needs before the world starts: its domain, who serves it, and the edge's entry for it."""
+        if self.own:
+            self.server = world.prosody(*self.own, self.method, [self.domain], **self.more(world))
+            if self.runs:
+                world.servers.append(self.server)
+        elif self.kind:
+            self.server = world.add_domain(self.kind, self.domain, self.method)
+        if self.domain and self.entry is not None:
+            world.edges[self.edge].partner(self.domain, **self.entry)
 
     async def run(self, world):
         raise NotImplementedError
