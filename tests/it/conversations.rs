@@ -26,6 +26,7 @@ fn every_conversation_goes_the_same_byte_by_byte() {
 #[test]
 fn every_conversation_goes_the_same_wherever_it_is_cut_in_two() {
     let (first, step) = cuts();
+    println!("cut at every {step}th byte, after the first {first}");
     each(may_be_cut, |script| {
         let longest = stage(script).longest(script);
         // Of what is long only to be too long, the middle is all the same.
@@ -44,7 +45,6 @@ fn cuts() -> (usize, usize) {
     let hasher = std::collections::hash_map::RandomState::new();
     let chance = std::hash::BuildHasher::hash_one(&hasher, 0);
     let first = usize::try_from(chance % 5).unwrap();
-    println!("cut at the bytes {first}, {}, …", first + 5);
     (first, 5)
 }
 

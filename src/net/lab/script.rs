@@ -29,7 +29,7 @@ impl<R: AsyncRead + Unpin> Reading<R> {
                 let rest = self.text.split_off(end);
                 return Some(std::mem::replace(&mut self.text, rest));
             }
-            let mut chunk = [0; 16 << 10];
+            let mut chunk = [0; 4 << 10];
             match self.source.read(&mut chunk).await {
                 Ok(0) | Err(_) => return None,
                 Ok(count) => self

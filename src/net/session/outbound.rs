@@ -29,6 +29,7 @@ use crate::net::guard::places::{NoPlace, Rank};
 use crate::net::io::clock;
 use crate::net::io::connect::{ConnectSettings, Watch, connect};
 use crate::net::io::resolve::Found;
+use crate::net::io::transport::Transport;
 use crate::net::live::log_limiter::Known;
 use crate::net::live::told::Told;
 use crate::net::live::trail::{Fact, Trail};
