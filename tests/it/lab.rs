@@ -36,8 +36,8 @@ pub(crate) fn free_ports(more: &[(&str, &str)]) -> String {
     with(&with(&edge, &[("s2s", "listen = [\"127.0.0.1:0\"]")]), more)
 }
 
-/// `edge.toml` with more lines at the end of its sections; a section that is not there yet comes before
-/// `[tls]`.
+/// `edge.toml` with more lines at the end of its sections; `[s2s]` comes before `[tls]`, and any
+/// other section that is not there yet comes last.
 pub(crate) fn with(edge: &str, more: &[(&str, &str)]) -> String {
     let mut text = edge.to_owned();
     for (section, lines) in more {
@@ -49,7 +49,10 @@ pub(crate) fn with(edge: &str, more: &[(&str, &str)]) -> String {
                 let end = rest[..end].trim_end().len();
                 text.insert_str(at + head.len() + end, &format!("\n{lines}"));
             }
-            None => text = text.replacen("[tls]\n", &format!("{head}{lines}\n\n[tls]\n"), 1),
+            None if *section == "s2s" => {
+                text = text.replacen("[tls]\n", &format!("{head}{lines}\n\n[tls]\n"), 1);
+            }
+            None => text = format!("{text}\n{head}{lines}\n"),
         }
     }
     text

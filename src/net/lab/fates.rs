@@ -7,6 +7,7 @@ use super::script::{LOCALS, PARTNERS, attribute, end_of_first};
 use super::world::{Kind, Line};
 use crate::net::io::transport::memory::Side;
 use crate::ops::counters::{Counts, Ledger};
+use crate::proto::codes::Code;
 use crate::proto::policy::Direction;
 
 /// A message on a connection.
@@ -76,6 +77,11 @@ pub(super) fn check(lines: &[Line], ledger: &Ledger, end: End) -> Result<Tally, 
         return Err("the ledger does not balance".to_owned());
     }
     for snapshot in ledger.snapshot() {
+        for flow in [&snapshot.inbound, &snapshot.outbound] {
+            if flow.dropped_by.contains_key(Code::LOST.as_str()) {
+                return Err("a stanza was forgotten".to_owned());
+            }
+        }
         let name = snapshot.partner.as_ref().map(ToString::to_string);
         let partner = PARTNERS
             .iter()
@@ -134,7 +140,8 @@ fn of_one(flow: &Flow, counts: Counts, end: End) -> Result<u64, String> {
     let errors = once(&flow.errors, &read)?;
     // Delivered is what was written; only of a connection that broke it may be said to be uncertain.
     let (dead, alive): (Vec<_>, Vec<_>) = flow.carried.iter().partition(|seen| seen.is_on_dead);
-    if counts.delivered < count(alive.len()) || counts.delivered > count(carried.len()) {
+    let bounced = carried.intersection(&errors).count();
+    if counts.delivered < count(alive.len()) || counts.delivered > count(carried.len() - bounced) {
         return Err(format!(
             "{} were delivered, but {} were written, {} of them to connections that broke",
             counts.delivered,

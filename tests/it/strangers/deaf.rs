@@ -101,8 +101,8 @@ fn who_takes_streams_and_reads_none_is_given_up() {
     assert!(held <= HELD, "{held} bytes");
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     let other_arrived = other_arrived.expect("nothing reaches the other partner");
-    // Long before the deaf one is given up for good; a loaded machine may take a while.
-    assert!(other_arrived < 2 * ALLOWED, "{other_arrived:?}");
+    // Before the deaf one is given up for good.
+    assert!(other_arrived < took, "{other_arrived:?} of {took:?}");
     let timed_out = bounces.values().filter(|it| *it == "remote-server-timeout");
     let waited = timed_out.count() * PIECE;
     assert!(

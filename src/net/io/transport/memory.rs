@@ -13,8 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::proto::discover::Target;
 
-/// What a socket's buffers hold in one direction, in bytes.
-pub const CAPACITY: usize = 64 << 10;
+/// What waits in one direction at most, in bytes: less than in a socket, so that more waits in the edge.
+pub const CAPACITY: usize = 4 << 10;
 
 /// One end of a connection. Dropped, it closes as a socket does: what it has not read is a reset.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::side::Dialling;
+use super::side::{Dialling, Word};
 use crate::net::edge::{Edge, fresh_ids};
 use crate::net::io::transport::Transport;
 use crate::net::live::log_limiter::Known;
@@ -38,13 +38,6 @@ pub(super) enum Outcome {
     Reached(Reached),
     /// Neither; and whether the partner has refused EXTERNAL.
     Failed(Reason, bool),
-}
-
-/// What a stream says of itself, once.
-#[derive(Debug)]
-pub(super) enum Word {
-    Done,
-    GaveUp(Reason, bool),
 }
 
 impl Attempt<'_> {

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use tokio::sync::{SemaphorePermit, mpsc, oneshot};
 
-use super::attempt::Word;
 use super::lane_of;
 use crate::net::edge::Edge;
 use crate::net::io::clock;
@@ -22,6 +21,13 @@ use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Reason};
 use crate::proto::stream::{Output, Record};
+
+/// What a stream says of itself, once.
+#[derive(Debug)]
+pub(super) enum Word {
+    Done,
+    GaveUp(Reason, bool),
+}
 
 /// What a stream of ours has come to.
 pub(super) struct Dialling {
