@@ -1,6 +1,7 @@
 //! `edge.toml` as a whole: from a path to the configuration and everything that is wrong with it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustls::pki_types::UnixTime;
 
