@@ -78,7 +78,7 @@ pub enum State {
     Connecting,
     ExpectHeader(Channel),
     /// The header that came is not right.
-    Doubt(Doubt),
+    Doubt(Box<Doubt>),
     ExpectFeatures(Channel),
     ExpectProceed,
     /// Whether the one challenge that EXTERNAL may bring has come.

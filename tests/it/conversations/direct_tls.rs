@@ -48,7 +48,7 @@ fn a_chain_is_judged_as_soon_as_the_header_says_whose_it_is() {
             "partner.example",
             "second.example",
             Some("wrong-name"),
-            "policy-violation",
+            "not-authorized",
         ),
     ] {
         let (sent, outputs) = answers(settings, whose, from);

@@ -39,7 +39,7 @@ impl Initiating {
                     ..channel
                 })
             }
-            Err(fault) => State::Doubt(Doubt::new(cx.now, header, fault)),
+            Err(fault) => State::Doubt(Box::new(Doubt::new(cx.now, header, fault))),
         }))
     }
 
