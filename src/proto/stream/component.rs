@@ -9,10 +9,11 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use super::cx::Cx;
 use super::directions::Directions;
 use super::established::Established;
 use super::lifecycle::Stream;
-use super::negotiation::{Cx, Negotiation, Next, Step};
+use super::negotiation::{Negotiation, Next, Step};
 use super::wire::Wire;
 use super::{Context, IdSource, Now, Output, header};
 use crate::proto::auth::handshake::{self, LinkSecret};

@@ -9,8 +9,8 @@
 //! RFC 6120 §4.5: between servers a stream is one-way. Whoever carries stanzas back has a second proof.
 
 use super::context::Context;
+use super::cx::Cx;
 use super::machine::Output;
-use super::negotiation::Cx;
 use super::record::Record;
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::jid::Domain;

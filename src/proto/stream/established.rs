@@ -18,9 +18,9 @@ mod watch;
 use std::time::{Duration, Instant};
 
 use self::watch::Watch;
+use super::cx::Cx;
 use super::directions::{Directions, Inward, Outward};
 use super::machine::{Input, Output};
-use super::negotiation::Cx;
 use super::record::{Milestone, Record};
 use super::security::Security;
 use super::timing::Timing;

@@ -24,9 +24,10 @@ use std::sync::Arc;
 
 use self::expect_header::{Before, Claimed, ExpectHeader, ExpectTls, Nameless};
 use self::negotiating::Negotiating;
+use super::cx::Cx;
 use super::established::Established;
 use super::lifecycle::Stream;
-use super::negotiation::{Cx, Negotiation, Next, Step};
+use super::negotiation::{Negotiation, Next, Step};
 use super::security::Security;
 use super::wire::Wire;
 use super::{Context, IdSource, Now};

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::close::{Closing, peer_error};
 use super::context::{Context, Now};
+use super::cx::Cx;
 use super::established::Established;
 use super::id::IdSource;
 use super::machine::{Input, Machine, Output};
-use super::negotiation::{Cx, Negotiation, Next, Step};
+use super::negotiation::{Negotiation, Next, Step};
 use super::security::Security;
 use super::wire::Wire;
 use crate::proto::auth::chain::TlsFacts;

@@ -42,6 +42,7 @@
 mod close;
 mod component;
 mod context;
+mod cx;
 mod directions;
 mod established;
 mod expiry;

@@ -4,10 +4,8 @@ use std::fmt::Debug;
 use std::time::Instant;
 
 use super::close::{Closing, peer_error};
-use super::context::{Context, Now};
+use super::cx::Cx;
 use super::established::Established;
-use super::id::IdSource;
-use super::security::Security;
 use super::wire::Wire;
 use crate::proto::auth::dialback::Answer;
 use crate::proto::jid::Domain;
@@ -125,13 +123,3 @@ pub enum Next<N: Negotiation> {
 
 /// One step; an error is the end of the stream.
 pub(super) type Step<N> = Result<Next<N>, Reason>;
-
-/// What a step may use of the stream.
-#[derive(Debug)]
-pub struct Cx<'a> {
-    pub(super) context: &'a Context,
-    pub(super) wire: &'a mut Wire,
-    pub(super) ids: &'a mut IdSource,
-    pub(super) security: &'a mut Security,
-    pub(super) now: Now,
-}

@@ -25,9 +25,10 @@ use std::time::Instant;
 
 use self::doubt::Doubt;
 use super::close::{Closing, peer_error};
+use super::cx::Cx;
 use super::established::Established;
 use super::lifecycle::Stream;
-use super::negotiation::{Cx, Negotiation, Next, Step};
+use super::negotiation::{Negotiation, Next, Step};
 use super::wire::Wire;
 use super::{Context, IdSource, Now, Timing, header};
 use crate::proto::auth::dialback::{Question, Requested};

@@ -3,17 +3,12 @@
 //! TLS may be up before it is known whose certificate it should be. So the facts belong to the stream,
 //! and the chain is judged as soon as the pair is known.
 
-use std::mem::take;
-use std::sync::Arc;
-
 use super::context::{Context, Now};
 use super::expiry::Expiry;
-use super::negotiation::Cx;
-use super::record::Record;
 use crate::proto::auth::Pair;
 use crate::proto::auth::cert_fault::CertFault;
 use crate::proto::auth::chain::{CertReport, TlsFacts, TlsVersion, judge};
-use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
+use crate::proto::policy::{Method, Partner};
 
 /// What protects a stream.
 #[derive(Debug, Default)]
@@ -31,10 +26,10 @@ pub(super) enum Security {
 #[derive(Debug)]
 pub(super) struct Judged {
     /// Whose certificate it should be.
-    pair: Pair,
+    pub(super) pair: Pair,
     /// With the chain where it is good, because the next reload may bring other trust anchors.
-    facts: TlsFacts,
-    report: CertReport,
+    pub(super) facts: TlsFacts,
+    pub(super) report: CertReport,
     /// Until when a good certificate proves anything.
     expiry: Option<Expiry>,
 }
@@ -96,7 +91,7 @@ impl Security {
 
 impl Judged {
     /// Judges the partner's chain by the authorities that policy names for it.
-    fn new(
+    pub(super) fn new(
         (context, partner, now): (&Context, &Partner, Now),
         pair: Pair,
         mut facts: TlsFacts,
@@ -115,66 +110,5 @@ impl Judged {
             facts,
             report,
         }
-    }
-}
-
-impl<'a> Cx<'a> {
-    /// Asks policy about a pair on this stream, and about a method as far as there is one.
-    pub(super) fn allowed(
-        &self,
-        pair: &Pair,
-        method: Option<Method>,
-    ) -> Result<&'a Arc<Partner>, Reason> {
-        let facts = Facts {
-            method,
-            tls: self.security.version(),
-            ..Facts::of_pair(&pair.local, &pair.remote)
-        };
-        match evaluate(facts, &self.context.rules) {
-            Decision::Allow(partner) => Ok(partner),
-            Decision::Refuse(reason) => Err(reason),
-        }
-    }
-
-    /// Judges the partner's chain, if TLS is up and that was not done before.
-    pub(super) fn judge(&mut self, pair: &Pair) -> Result<(), Reason> {
-        if !matches!(self.security, Security::Unjudged(_)) {
-            return Ok(());
-        }
-        let partner = self.allowed(pair, None)?;
-        let Security::Unjudged(facts) = take(self.security) else {
-            return Ok(());
-        };
-        let mut judged = Judged::new((self.context, partner, self.now), pair.clone(), facts);
-        self.wire.record(Record::Secured {
-            pair: pair.clone(),
-            version: judged.facts.version,
-            fault: judged.report.verdict.clone().err(),
-            shown: judged.report.shown.take().map(Box::new),
-        });
-        if let Some(fault) = judged.report.unpinned.take().map(Box::new) {
-            let pair = pair.clone();
-            self.wire.record(Record::NotPinned { pair, fault });
-        }
-        *self.security = Security::Judged(Box::new(judged));
-        Ok(())
-    }
-
-    /// Judges a chain that was good by the rules in force now.
-    pub(super) fn judge_again(&mut self) -> Result<(), Reason> {
-        match take(self.security) {
-            Security::Judged(before) if before.report.verdict.is_ok() => {
-                let Judged { pair, facts, .. } = *before;
-                // Policy is asked about the version, too.
-                *self.security = Security::Unjudged(facts);
-                let partner = self.allowed(&pair, None)?;
-                if let Security::Unjudged(facts) = take(self.security) {
-                    let judged = Judged::new((self.context, partner, self.now), pair, facts);
-                    *self.security = Security::Judged(Box::new(judged));
-                }
-            }
-            other => *self.security = other,
-        }
-        Ok(())
     }
 }

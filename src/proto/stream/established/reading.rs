@@ -8,8 +8,8 @@ use crate::proto::stanza::{
     Refusal, excess_from_gateway, excess_from_partner, from_gateway, from_partner,
 };
 use crate::proto::stream::Output;
+use crate::proto::stream::cx::Cx;
 use crate::proto::stream::directions::Inward;
-use crate::proto::stream::negotiation::Cx;
 use crate::proto::xml::{Element, Excess, Ns};
 
 /// So many stanzas with malformed addresses in one minute end the stream.

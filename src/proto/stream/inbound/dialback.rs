@@ -8,7 +8,7 @@ use crate::proto::auth::dialback::{
 };
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::policy::Reason;
-use crate::proto::stream::negotiation::Cx;
+use crate::proto::stream::cx::Cx;
 use crate::proto::xml::Element;
 
 /// The pairs that are proven on the stream already.

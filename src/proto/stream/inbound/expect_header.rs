@@ -9,8 +9,9 @@ use super::{Receiving, State};
 use crate::proto::auth::Pair;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Negotiation, Partner, Reason, Rules};
+use crate::proto::stream::cx::Cx;
 use crate::proto::stream::established::Established;
-use crate::proto::stream::negotiation::{Cx, Next, Step};
+use crate::proto::stream::negotiation::{Next, Step};
 use crate::proto::xml::{Element, Header, Ns, StreamKind};
 
 /// The next thing must be a header.

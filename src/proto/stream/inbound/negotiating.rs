@@ -7,7 +7,8 @@ use super::{Receiving, State, dialback};
 use crate::proto::auth::dialback::Pending;
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::policy::Reason;
-use crate::proto::stream::negotiation::{Cx, Next, Step};
+use crate::proto::stream::cx::Cx;
+use crate::proto::stream::negotiation::{Next, Step};
 use crate::proto::xml::{Element, Ns};
 
 /// Most dialbacks that may fail on a stream that has proven nothing: each could make us dial.

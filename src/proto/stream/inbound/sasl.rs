@@ -6,8 +6,9 @@ use super::negotiating::Negotiating;
 use super::{Receiving, State};
 use crate::proto::auth::external;
 use crate::proto::policy::{Method, Reason};
+use crate::proto::stream::cx::Cx;
 use crate::proto::stream::established::Established;
-use crate::proto::stream::negotiation::{Cx, Next, Step};
+use crate::proto::stream::negotiation::{Next, Step};
 use crate::proto::xml::{Element, Ns};
 
 /// RFC 6120 §6.4.5: a peer may try again, but not for ever.

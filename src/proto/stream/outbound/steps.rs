@@ -12,8 +12,9 @@ use crate::proto::auth::dialback::{Answer, Message, Question, Requested, read, r
 use crate::proto::auth::{Authenticated, Pair, external};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Reason};
+use crate::proto::stream::cx::Cx;
 use crate::proto::stream::established::Established;
-use crate::proto::stream::negotiation::{Cx, Negotiation as _, Next, Step};
+use crate::proto::stream::negotiation::{Negotiation as _, Next, Step};
 use crate::proto::xml::{Element, Header, Ns, StreamKind};
 
 impl Initiating {
