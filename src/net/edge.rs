@@ -17,6 +17,7 @@ use crate::net::io::resolve::DnsResolver;
 use crate::net::io::tls::{LinkTls, TlsConfigs};
 use crate::net::live::log_limiter::LogLimiter;
 use crate::net::live::registry::Registry;
+use crate::net::live::sessions::Sessions;
 use crate::net::relay::hub::Hub;
 use crate::net::relay::pair_queues::Wish;
 use crate::ops::counters::Ledger;
@@ -48,6 +49,8 @@ pub struct Edge {
     pub goodbyes: Arc<Semaphore>,
     /// What was logged lately.
     pub log_limiter: Arc<LogLimiter>,
+    /// Sessions whose connection was lost, and which may be resumed.
+    pub sessions: Sessions,
     /// Our own listeners, as bound.
     listeners: Vec<SocketAddr>,
     /// Whom local users have added.
@@ -146,6 +149,7 @@ impl Edge {
             dials: Arc::new(Places::new(of_dials(settings.dials))),
             goodbyes: Arc::new(Semaphore::new(GOODBYES)),
             log_limiter,
+            sessions: Sessions::default(),
             listeners,
             certificates: contacts.certificates(),
             contacts,

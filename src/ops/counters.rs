@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::events::Direction;
+use super::receipts::Receipt;
 use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
 
@@ -51,6 +52,13 @@ impl Ledger {
     /// Counts something that is not a stanza: a refused stream, a failed dial.
     pub fn count(&self, reason: Code) {
         self.reasons.count(reason);
+    }
+
+    /// Counts something that happened so often at once.
+    pub fn count_many(&self, reason: Code, count: usize) {
+        for _ in 0..count {
+            self.reasons.count(reason);
+        }
     }
 
     /// How often each reason was counted by [`Ledger::count`].
@@ -106,6 +114,7 @@ impl PartnerCounters {
             counters: Arc::clone(self),
             direction,
             end: End::Dropped(Code::LOST),
+            receipt: None,
         }
     }
 
@@ -138,9 +147,18 @@ pub struct Accepted {
     counters: Arc<PartnerCounters>,
     direction: Direction,
     end: End,
+    /// What its sender is owed for it, where acknowledgements are agreed on. It is given with the
+    /// token's end, after it is counted.
+    receipt: Option<Receipt>,
 }
 
 impl Accepted {
+    /// The same, and the sender is to be told when it has ended.
+    pub fn with_receipt(mut self, receipt: Option<Receipt>) -> Self {
+        self.receipt = receipt;
+        self
+    }
+
     /// It was written to the other side (acknowledged, where acknowledgements are negotiated).
     pub fn delivered(mut self) {
         self.end = End::Delivered;

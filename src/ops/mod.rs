@@ -10,6 +10,7 @@ pub mod events;
 pub mod logging;
 pub mod memory;
 pub mod peer_text;
+pub mod receipts;
 pub mod signals;
 pub mod systemd;
 pub(crate) mod text;

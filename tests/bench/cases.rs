@@ -208,7 +208,7 @@ async fn inward(body: usize, count: usize) {
             machine.handle(lab::at(0), Input::Bytes(bytes));
             while let Some(output) = machine.poll_output() {
                 if let Output::Stanza(stanza) = output {
-                    relay.hub.from_partner(stanza, &mut way, now).await;
+                    relay.hub.from_partner(stanza, None, &mut way, now).await;
                 }
             }
             while !inbox.is_empty() {
@@ -236,7 +236,12 @@ async fn outward(body: usize, count: usize) {
     // The first opens the way out.
     machine.handle(lab::at(0), Input::Bytes(stanza.as_bytes()));
     for stanza in stanzas(&mut machine) {
-        assert!(relay.hub.from_gateway(stanza, &mut ways, now).is_none());
+        assert!(
+            relay
+                .hub
+                .from_gateway(stanza, None, &mut ways, now)
+                .is_none()
+        );
     }
     let queue = relay.wanted.recv().await.unwrap().queue;
     queue.attach(1);
@@ -247,7 +252,12 @@ async fn outward(body: usize, count: usize) {
             machine.handle(lab::at(0), Input::Bytes(bytes));
             while let Some(output) = machine.poll_output() {
                 if let Output::Stanza(stanza) = output {
-                    assert!(relay.hub.from_gateway(stanza, &mut ways, now).is_none());
+                    assert!(
+                        relay
+                            .hub
+                            .from_gateway(stanza, None, &mut ways, now)
+                            .is_none()
+                    );
                 }
             }
             while !queue.is_empty() {

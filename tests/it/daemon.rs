@@ -1,5 +1,6 @@
 //! The daemon as a process: what it tells its service manager, how it reloads, what it survives.
 
+mod acknowledged;
 mod dialled;
 mod gateways;
 mod links;

@@ -3,5 +3,6 @@
 pub mod log_limiter;
 pub mod mailbox;
 pub mod registry;
+pub mod sessions;
 pub mod told;
 pub mod trail;

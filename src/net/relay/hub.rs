@@ -27,6 +27,7 @@ use crate::net::relay::stock::Stock;
 use crate::net::relay::ways::{WayIn, WayOut, WaysOut};
 use crate::ops::counters::{Accepted, Ledger};
 use crate::ops::events::{Direction, Event, Line};
+use crate::ops::receipts::Receipt;
 use crate::proto::auth::Pair;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
@@ -123,13 +124,24 @@ impl Hub {
 
     /// A partner's stanza; waits while that partner's lane to the gateway is full, or while the
     /// partner is ahead of its rate.
-    pub async fn from_partner(&self, addressed: Addressed, way: &mut WayIn, now: Instant) {
+    /// Where the partner is owed a receipt for it, that is given when the stanza has ended.
+    pub async fn from_partner(
+        &self,
+        addressed: Addressed,
+        receipt: Option<Receipt>,
+        way: &mut WayIn,
+        now: Instant,
+    ) {
         // When there is no more time, what was read counts as never read.
-        if self.is_over.load(Relaxed) || self.is_pong(&addressed) {
+        if self.is_over.load(Relaxed) {
+            return withhold(receipt);
+        }
+        if self.is_pong(&addressed) {
             return;
         }
         self.renew(&mut way.standing, &way.pair.remote);
         let accepted = way.standing.counters.accept(Direction::Inbound);
+        let accepted = accepted.with_receipt(receipt);
         if let Some(queued) = self.judge(addressed, accepted, &way.standing, now) {
             let queued = queued.on_account_of(way.standing.share.clone());
             let outcome = way.inbox.push(&way.standing.state.account, queued).await;
@@ -171,16 +183,19 @@ impl Hub {
     pub fn from_gateway(
         &self,
         addressed: Addressed,
+        receipt: Option<Receipt>,
         ways: &mut WaysOut,
         now: Instant,
     ) -> Option<UserPair> {
         if self.is_over.load(Relaxed) {
+            withhold(receipt);
             return None;
         }
         let share = ways.share_of(addressed.from.bare());
         let way = ways.of(addressed.to.domain(), |remote| self.standing(remote));
         self.renew(&mut way.standing, addressed.to.domain());
         let accepted = way.standing.counters.accept(Direction::Outbound);
+        let accepted = accepted.with_receipt(receipt);
         let queued = self
             .judge(addressed, accepted, &way.standing, now)?
             .on_account_of(Some(share));
@@ -481,6 +496,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     #[cfg(test)]
     crate::ops::counted::shared_lock();
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What was read counts as never read, and is to be sent again.
+fn withhold(receipt: Option<Receipt>) {
+    if let Some(receipt) = receipt {
+        receipt.withhold();
+    }
 }
 
 #[cfg(test)]

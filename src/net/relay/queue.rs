@@ -37,6 +37,9 @@ pub struct QueuedStanza {
     pub since: Instant,
     /// What it takes in memory, in bytes.
     cost: usize,
+    /// On which session it was written, and as its which stanza: it was not acknowledged when the
+    /// connection was lost.
+    sent: Option<(u64, u32)>,
     /// On whose account it waits, where that one may have many lanes.
     share: Option<Arc<Share>>,
     /// Its part of the room for all that waits, once it waits.
@@ -61,6 +64,7 @@ impl QueuedStanza {
             stanza,
             accepted: Some(accepted),
             since: now,
+            sent: None,
             share: None,
             held: None,
         }
@@ -74,6 +78,7 @@ impl QueuedStanza {
             stanza,
             accepted: None,
             since: clock::instant(),
+            sent: None,
             share: None,
             held: None,
         }
@@ -83,6 +88,11 @@ impl QueuedStanza {
     #[must_use]
     pub fn on_account_of(self, share: Option<Arc<Share>>) -> Self {
         Self { share, ..self }
+    }
+
+    /// It was the stanza of this number on a session whose connection was lost.
+    pub fn mark(&mut self, session: u64, number: u32) {
+        self.sent = Some((session, number));
     }
 
     /// It was written to the other side.
@@ -312,6 +322,20 @@ impl Queue {
             *given_up += out.len();
         }
         drop(state);
+        self.space.notify_waiters();
+        out
+    }
+
+    /// Takes out what was written on a session whose connection was lost, up to its stanza number `h`:
+    /// the other side has it.
+    #[must_use]
+    pub fn acknowledged(&self, session: u64, h: u32) -> Vec<QueuedStanza> {
+        let is_there = |queued: &QueuedStanza| {
+            let number = queued.sent.filter(|(of, _)| *of == session);
+            // XEP-0198 §4: counters are modulo 2^32.
+            number.is_some_and(|(_, number)| h.wrapping_sub(number) < 1 << 31)
+        };
+        let out = self.lock().lanes.drain(is_there);
         self.space.notify_waiters();
         out
     }

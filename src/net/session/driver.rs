@@ -23,11 +23,13 @@ use crate::net::io::tls::TlsFault;
 use crate::net::io::transport::{Progress, Transport, Wanted};
 use crate::net::live::mailbox::{Command, Incoming, Mailbox};
 use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
-use crate::net::session::send_buffer::SendBuffer;
+use crate::net::session::send_buffer::{Leftovers, SendBuffer};
+use crate::ops::receipts::Receipts;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
-use crate::proto::stream::{Context, Input, Machine, Now, Output};
+use crate::proto::stream::acks::{Found, Suspended};
+use crate::proto::stream::{AckChange, Context, Input, Machine, Now, Output};
 use crate::proto::words;
 
 /// What a kind of stream does with the outputs that are not bytes.
@@ -59,6 +61,19 @@ pub trait Side: Send {
     /// Where this stream takes stanzas from, once it is open.
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)>;
 
+    /// Acknowledgements are agreed on: what comes from here on is acknowledged when it is settled.
+    fn acks_begun(&mut self) {}
+
+    /// The other side wants to go on with a session, and has taken on `h` of its stanzas.
+    fn sought(&mut self, _id: &str, _h: u32) -> Option<Found> {
+        None
+    }
+
+    /// Which of the stanzas that came are settled, where that is acknowledged.
+    fn receipts(&self) -> Option<Arc<Receipts>> {
+        None
+    }
+
     /// Another connection takes over the queue: these stanzas were taken from it, and nothing of
     /// them is written.
     fn hand_over(&self, untouched: Vec<QueuedStanza>);
@@ -87,10 +102,10 @@ pub struct Ended<S> {
     pub side: S,
     /// What the other side asked for, proven or not.
     pub asked: Option<Domain>,
-    /// Stanzas that were partly written, or written and not seen to leave: nobody knows.
-    pub uncertain: Vec<QueuedStanza>,
-    /// Stanzas of which no byte was written.
-    pub untouched: Vec<QueuedStanza>,
+    /// The stanzas that were not delivered.
+    pub left: Leftovers,
+    /// What may go on on another connection.
+    pub suspended: Option<Suspended>,
 }
 
 /// A gateway may read nothing for this long, or be gone without a word, before its link is given up.
@@ -179,6 +194,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                     self.shut_write().await;
                     begun = clock::instant();
                 }
+                Output::Acks(change) => self.acks(change),
                 Output::Pinged(id) => self.mailbox.1.await_pong(id),
                 Output::Close(reason) => return Ok(Some(reason)),
                 other => {
@@ -196,6 +212,21 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             self.machine.handle(now(), Input::Held(held));
         }
         Ok(None)
+    }
+
+    fn acks(&mut self, change: AckChange) {
+        match change {
+            AckChange::Begun => {
+                self.send_buffer.await_acknowledgements();
+                self.side.acks_begun();
+            }
+            AckChange::Refused => self.send_buffer.expect_no_acknowledgements(),
+            AckChange::Acknowledged(count) => self.send_buffer.acknowledged(count),
+            AckChange::Sought { id, h } => {
+                let found = self.side.sought(&id, h).map(Box::new);
+                self.machine.handle(now(), Input::Found(found));
+            }
+        }
     }
 
     /// Acts on an output. What waits to be written is written meanwhile: a partner that is ahead of
@@ -277,6 +308,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         let taken_over = taken_over(queue.clone());
         let queue = queue.filter(|_| self.machine.is_open() && self.send_buffer.is_idle());
         let stalled = self.send_buffer.stalled_at(self.stall);
+        let receipts = self.side.receipts();
         let deadline = self.machine.deadline();
         let machine = &mut self.machine;
         let wanted = Wanted {
@@ -323,6 +355,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 let context = Arc::clone(&self.context.borrow_and_update());
                 self.machine.handle(now(), Input::Context(context));
             }
+            h = settled(receipts) => self.machine.handle(now(), Input::Settled(h)),
             () = taken_over => self.hand_over(),
             stanzas = take(queue) => self.deliver(stanzas),
             () = at(deadline) => self.machine.handle(now(), Input::Tick),
@@ -398,14 +431,14 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         }
     }
 
-    fn ended(self, reason: Reason) -> Ended<S> {
-        let (uncertain, untouched) = self.send_buffer.leftovers();
+    fn ended(mut self, reason: Reason) -> Ended<S> {
+        let left = self.send_buffer.leftovers();
         Ended {
             reason,
+            suspended: self.machine.suspended(),
             asked: self.machine.asked().cloned(),
             side: self.side,
-            uncertain,
-            untouched,
+            left,
         }
     }
 }
@@ -427,6 +460,16 @@ async fn taken_over(queue: Option<(Arc<Queue>, Consumer)>) {
 async fn take(queue: Option<(Arc<Queue>, Consumer)>) -> Vec<QueuedStanza> {
     match queue {
         Some((queue, consumer)) => queue.take(consumer).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn settled(receipts: Option<Arc<Receipts>>) -> u32 {
+    match receipts {
+        Some(receipts) => {
+            receipts.grown().await;
+            receipts.handled()
+        }
         None => std::future::pending().await,
     }
 }

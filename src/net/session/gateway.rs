@@ -15,16 +15,19 @@ use crate::net::io::transport::Transport;
 use crate::net::live::log_limiter::What;
 use crate::net::live::mailbox::{Mailbox, mailbox};
 use crate::net::live::registry::Kind;
+use crate::net::live::sessions::{Owner, Session};
 use crate::net::relay::queue::{Consumer, Queue, QueuedStanza, Waited};
 use crate::net::relay::ways::WaysOut;
 use crate::net::session::driver::{Driver, Side, now};
 use crate::ops::events::{Direction, Event, Line};
+use crate::ops::receipts::Receipts;
 use crate::proto::auth::Pair;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Party, Reason};
 use crate::proto::stanza::Users;
+use crate::proto::stream::acks::{Found, Suspended};
 use crate::proto::stream::{Component, Output};
 use crate::proto::xml::Fault;
 
@@ -59,6 +62,7 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         admitted,
         taken: None,
         ways: WaysOut::default(),
+        receipts: None,
     };
     let driver = Driver::new(transport, machine, side, mailbox, context);
     let ended = Box::pin(driver.run()).await;
@@ -74,10 +78,29 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         refused(&edge, line, address, code, &in_words(&reason, is_plain));
         return;
     };
-    // What never left waits for the next link; what may have left is not sent twice.
-    queue.put_back(|queued| lane_of(&edge, queued), ended.untouched);
+    // What never left waits for the next link, and what is not acknowledged before it. Where nothing is
+    // acknowledged, what may have left is not sent twice.
+    let mut left = ended.left;
+    if let (Some(Suspended { id, agreed }), Some(receipts)) = (ended.suspended, ended.side.receipts)
+    {
+        let first = agreed.acknowledged();
+        for (place, queued) in (1u32..).zip(&mut left.unacknowledged) {
+            queued.mark(registered.id(), first.wrapping_add(place));
+        }
+        let session = Session {
+            number: registered.id(),
+            agreed,
+            receipts,
+        };
+        let owner = Owner::Gateway(domain.clone());
+        edge.sessions.keep(id, owner, session, clock::instant());
+    }
+    edge.ledger
+        .count_many(Code::SENT_AGAIN, left.unacknowledged.len());
+    let again = left.unacknowledged.into_iter().chain(left.untouched);
+    queue.put_back(|queued| lane_of(&edge, queued), again.collect());
     let next = queue.detach(registered.id());
-    for queued in ended.uncertain {
+    for queued in left.uncertain {
         edge.hub.bounce(queued, &Reason::LinkLost.into());
     }
     let left = match next {
@@ -157,6 +180,8 @@ struct Serving {
     /// The domain this link serves, and the queue it takes from, once it has proven itself.
     taken: Option<(Domain, Arc<Queue>)>,
     ways: WaysOut,
+    /// What of its stanzas is settled, where that is acknowledged.
+    receipts: Option<Arc<Receipts>>,
 }
 
 impl Serving {
@@ -258,7 +283,9 @@ impl Side for Serving {
     ) -> Result<(), Reason> {
         match output {
             Output::Stanza(stanza) => {
-                let begun = self.edge.hub.from_gateway(stanza, &mut self.ways, now);
+                let receipt = self.receipts.as_ref().map(Receipts::received);
+                let hub = &self.edge.hub;
+                let begun = hub.from_gateway(stanza, receipt, &mut self.ways, now);
                 if let Some(user_pair) = begun {
                     let edge = Arc::clone(&self.edge);
                     tokio::spawn(async move { edge.hub.settle(user_pair).await });
@@ -285,7 +312,10 @@ impl Side for Serving {
                 users,
                 answer,
             } => {
-                // Only what could not be answered on the link itself, which is closing.
+                // What is refused is settled.
+                drop(self.receipts.as_ref().map(Receipts::received));
+                // Only what could not be answered on the link itself: it is closing, or the answer is
+                // to be acknowledged.
                 if let Some(answer) = answer {
                     self.edge.hub.answer(*answer);
                 }
@@ -299,6 +329,7 @@ impl Side for Serving {
             | Output::ClaimedNobody
             | Output::ShutWrite
             | Output::Ask(_)
+            | Output::Acks(_)
             | Output::Answered(_)
             | Output::GaveUp(_)
             | Output::Pinged(_)
@@ -307,6 +338,30 @@ impl Side for Serving {
             | Output::Close(_) => {}
         }
         Ok(())
+    }
+
+    fn acks_begun(&mut self) {
+        self.receipts.get_or_insert_default();
+    }
+
+    fn sought(&mut self, id: &str, h: u32) -> Option<Found> {
+        let (domain, queue) = self.taken.as_ref()?;
+        let owner = Owner::Gateway(domain.clone());
+        let session = self.edge.sessions.resume(id, &owner, clock::instant())?;
+        // What the gateway has is not sent to it again, unless another link has taken it.
+        for queued in queue.acknowledged(session.number, h) {
+            queued.delivered();
+        }
+        let handled = session.receipts.handled();
+        self.receipts = Some(session.receipts);
+        Some(Found {
+            agreed: session.agreed,
+            handled,
+        })
+    }
+
+    fn receipts(&self) -> Option<Arc<Receipts>> {
+        self.receipts.clone()
     }
 
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {

@@ -8,20 +8,24 @@ use tokio::sync::SemaphorePermit;
 
 use crate::net::edge::{Edge, fresh_ids};
 use crate::net::guard::admission::Admitted;
+use crate::net::io::clock;
 use crate::net::io::tls::TlsFault;
 use crate::net::io::transport::Transport;
 use crate::net::live::mailbox::{Mailbox, mailbox};
 use crate::net::live::registry::{Kind, Registered};
+use crate::net::live::sessions::{Owner, Session};
 use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
 use crate::net::relay::ways::WayIn;
 use crate::net::session::driver::{Driver, Side, now};
 use crate::net::session::outbound;
 use crate::net::session::stream_log::StreamLog;
+use crate::ops::receipts::Receipts;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::auth::dialback::Answer;
 use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Party, Reason};
+use crate::proto::stream::acks::{Found, Suspended};
 use crate::proto::stream::{Inbound, Output, Record};
 
 /// Serves a connection that a partner opened, to its end.
@@ -43,11 +47,31 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         admitted,
         registered,
         ways: Vec::new(),
+        receipts: None,
     };
     let stall = side.edge.context().timing.establishment;
     let driver = Driver::new(stream, machine, side, mailbox, context).with_stall(stall);
     let ended = Box::pin(driver.run()).await;
-    ended.side.stream_log.end(&ended.reason);
+    let Receiving {
+        edge,
+        stream_log,
+        registered,
+        ways,
+        receipts,
+        ..
+    } = ended.side;
+    stream_log.end(&ended.reason);
+    if let (Some(Suspended { id, agreed }), Some(way), Some(receipts)) =
+        (ended.suspended, ways.into_iter().next(), receipts)
+    {
+        let session = Session {
+            number: registered.id(),
+            agreed,
+            receipts,
+        };
+        let owner = Owner::Partner(way.pair);
+        edge.sessions.keep(id, owner, session, clock::instant());
+    }
 }
 
 /// What becomes of a partner's stanzas and questions.
@@ -59,6 +83,8 @@ struct Receiving {
     /// The ways of the pairs that are proven, in their order. What is no stanza is charged to the
     /// first.
     ways: Vec<WayIn>,
+    /// What of it is settled, where that is acknowledged.
+    receipts: Option<Arc<Receipts>>,
 }
 
 impl Receiving {
@@ -107,7 +133,9 @@ impl Side for Receiving {
             Output::Stanza(stanza) => {
                 // A stanza belongs to a pair that was proven before.
                 if let Some(way) = self.ways.get_mut(stanza.pair()) {
-                    self.edge.hub.from_partner(stanza, way, now).await;
+                    let receipt = self.receipts.as_ref().map(Receipts::received);
+                    let hub = &self.edge.hub;
+                    hub.from_partner(stanza, receipt, way, now).await;
                 }
             }
             Output::Refused {
@@ -116,6 +144,8 @@ impl Side for Receiving {
                 users,
                 answer,
             } => {
+                // What is refused is settled.
+                drop(self.receipts.as_ref().map(Receipts::received));
                 let users = self.edge.hub.told(*users);
                 let between = (pair.as_deref(), &users);
                 self.stream_log
@@ -186,6 +216,7 @@ impl Side for Receiving {
             Output::Send(_)
             | Output::ShutWrite
             | Output::StartTls { .. }
+            | Output::Acks(_)
             | Output::Answered(_)
             | Output::GaveUp(_)
             | Output::Pinged(_)
@@ -193,6 +224,25 @@ impl Side for Receiving {
             | Output::Close(_) => {}
         }
         Ok(())
+    }
+
+    fn acks_begun(&mut self) {
+        self.receipts.get_or_insert_default();
+    }
+
+    fn sought(&mut self, id: &str, _h: u32) -> Option<Found> {
+        let owner = Owner::Partner(self.ways.first()?.pair.clone());
+        let session = self.edge.sessions.resume(id, &owner, clock::instant())?;
+        let handled = session.receipts.handled();
+        self.receipts = Some(session.receipts);
+        Some(Found {
+            agreed: session.agreed,
+            handled,
+        })
+    }
+
+    fn receipts(&self) -> Option<Arc<Receipts>> {
+        self.receipts.clone()
     }
 
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {

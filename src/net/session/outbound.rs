@@ -37,7 +37,7 @@ use crate::net::relay::pair_queues::Wish;
 use crate::net::relay::queue::{Queue, QueuedStanza};
 use crate::net::session::stream_log::{Charged, StreamLog};
 use crate::proto::auth::Pair;
-use crate::proto::codes::Mark;
+use crate::proto::codes::{Code, Mark};
 use crate::proto::discover::{self, Effort, Target};
 use crate::proto::jid::{BareJid, Domain};
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
@@ -118,9 +118,14 @@ async fn carry_once(
         stream: ended.side.end_is_told.then_some(id),
     };
     queue.detach(id);
-    // What never left goes out on the next stream; what may have left is not sent twice.
-    queue.put_back(lane_of, ended.untouched);
-    for queued in ended.uncertain {
+    // What never left goes out on the next stream, and what is not acknowledged before it. Where nothing
+    // is acknowledged, what may have left is not sent twice.
+    let left = ended.left;
+    edge.ledger
+        .count_many(Code::SENT_AGAIN, left.unacknowledged.len());
+    let again = left.unacknowledged.into_iter().chain(left.untouched);
+    queue.put_back(lane_of, again.collect());
+    for queued in left.uncertain {
         edge.hub.bounce(queued, &why);
     }
     if why.reason.has(Mark::EndsWell) {

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Positions count the bytes of the whole stream. A stanza is delivered when the socket has taken its
-//! last byte and was flushed; it is untouched while the socket has taken none of its bytes.
+//! last byte and was flushed; it is untouched while the socket has taken none of its bytes. Where
+//! acknowledgements are agreed on (XEP-0198), it is delivered when the other side says so.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -34,6 +35,23 @@ pub struct SendBuffer {
     /// When the socket last took something.
     progress: Option<Instant>,
     carried: VecDeque<Carried>,
+    /// Whether what is appended from here on is delivered when it is acknowledged.
+    awaits_acknowledgement: bool,
+    /// What has left, and is not acknowledged.
+    unacknowledged: VecDeque<QueuedStanza>,
+}
+
+/// What a connection leaves behind, in the order in which it was taken.
+#[derive(Debug, Default)]
+pub struct Leftovers {
+    /// What was written, and is not acknowledged where acknowledgements are agreed on: the other side
+    /// may have it or not, and it may be sent again.
+    pub unacknowledged: Vec<QueuedStanza>,
+    /// What was partly written, or written and not seen to leave, without acknowledgements: nobody
+    /// knows.
+    pub uncertain: Vec<QueuedStanza>,
+    /// That of which no byte was written.
+    pub untouched: Vec<QueuedStanza>,
 }
 
 /// A stanza, and the positions of its bytes.
@@ -42,9 +60,49 @@ struct Carried {
     begin: u64,
     end: u64,
     queued: QueuedStanza,
+    is_acknowledged: bool,
 }
 
 impl SendBuffer {
+    /// Acknowledgements are agreed on: what is carried from here on is delivered when it is
+    /// acknowledged.
+    pub fn await_acknowledgements(&mut self) {
+        self.awaits_acknowledgement = true;
+    }
+
+    /// They are not, after all: what has left is delivered.
+    pub fn expect_no_acknowledgements(&mut self) {
+        self.awaits_acknowledgement = false;
+        self.carried
+            .iter_mut()
+            .for_each(|it| it.is_acknowledged = false);
+        for queued in self.unacknowledged.drain(..) {
+            queued.delivered();
+        }
+    }
+
+    /// The other side has acknowledged so many more stanzas.
+    pub fn acknowledged(&mut self, count: u32) {
+        for _ in 0..count {
+            // It may answer before we have seen that the last byte has left.
+            let first = self.unacknowledged.pop_front().or_else(|| {
+                let carried = self.carried.pop_front_if(|it| it.is_acknowledged);
+                carried.map(|it| it.queued)
+            });
+            let Some(queued) = first else { break };
+            queued.delivered();
+        }
+        if self.unacknowledged.is_empty() {
+            self.unacknowledged = VecDeque::new();
+        }
+    }
+
+    /// How many stanzas are carried, or wait to be acknowledged.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.carried.len() + self.unacknowledged.len()
+    }
+
     /// Appends bytes.
     pub fn append(&mut self, bytes: Vec<u8>) {
         if !self.dirty {
@@ -86,8 +144,12 @@ impl SendBuffer {
 
     /// The bytes from `begin` to the end carry this stanza.
     pub fn carries(&mut self, begin: u64, queued: QueuedStanza) {
-        let end = self.end;
-        self.carried.push_back(Carried { begin, end, queued });
+        self.carried.push_back(Carried {
+            begin,
+            end: self.end,
+            queued,
+            is_acknowledged: self.awaits_acknowledgement,
+        });
     }
 
     /// What is to be written next. Empty only if everything is written.
@@ -144,7 +206,11 @@ impl SendBuffer {
     pub fn flushed(&mut self) {
         let written = self.written;
         while let Some(carried) = self.carried.pop_front_if(|it| it.end <= written) {
-            carried.queued.delivered();
+            if carried.is_acknowledged {
+                self.unacknowledged.push_back(carried.queued);
+            } else {
+                carried.queued.delivered();
+            }
         }
         if self.is_empty() {
             self.chunks = VecDeque::new();
@@ -168,7 +234,10 @@ impl SendBuffer {
         let mut behind = self.cut(first.begin);
         let mut at = first.begin;
         let mut stanzas = Vec::with_capacity(untouched.len());
-        for Carried { begin, end, queued } in untouched {
+        for Carried {
+            begin, end, queued, ..
+        } in untouched
+        {
             let kept = behind.by_ref().take(position(begin - at)).collect();
             self.append_own(kept);
             behind.by_ref().take(position(end - begin)).for_each(drop);
@@ -198,12 +267,24 @@ impl SendBuffer {
         }
     }
 
-    /// At the end of the connection: the stanzas that were begun, and those that were not.
+    /// What is left at the end of the connection.
     #[must_use]
-    pub fn leftovers(mut self) -> (Vec<QueuedStanza>, Vec<QueuedStanza>) {
+    pub fn leftovers(mut self) -> Leftovers {
         let untouched = self.take_back();
-        let begun = self.carried.into_iter().map(|carried| carried.queued);
-        (begun.collect(), untouched)
+        let mut left = Leftovers {
+            unacknowledged: self.unacknowledged.into(),
+            untouched,
+            ..Leftovers::default()
+        };
+        for carried in self.carried {
+            let to = if carried.is_acknowledged {
+                &mut left.unacknowledged
+            } else {
+                &mut left.uncertain
+            };
+            to.push(carried.queued);
+        }
+        left
     }
 }
 

@@ -44,6 +44,10 @@ rows! {
         "A gateway's link ended while a stanza was being written: nobody knows whether it arrived.",
         "Look at `link-down` in the log, and at the gateway's own log, for why the link ended.",
         stanza: Some(UNAVAILABLE);
+    SENT_AGAIN = "sent-again", Neither, Relay, [],
+        "A stanza was written, and not acknowledged when its connection was lost: it is sent again, and \
+         may arrive twice (XEP-0198).",
+        "Nothing as a rule; where there are many, see why connections are lost.";
     LOST = "lost", Us, Relay, [],
         "A stanza was forgotten by the edge.",
         "This is a fault of the edge: please report it.";

@@ -133,6 +133,14 @@ rows! {
         "The partner did not answer a ping.",
         "Nothing as a rule: a new stream is opened; for a server that answers no pings set `keep-alive = false`.",
         stream: Some("connection-timeout"), stanza: Some(TIMEOUT);
+    ACKNOWLEDGEMENT_TIMEOUT = "acknowledgement-timeout", Peer, Stream, [],
+        "The other side did not say in time which stanzas it has taken on (XEP-0198).",
+        "Nothing as a rule: what is not acknowledged is sent again on the next stream.",
+        stream: Some("connection-timeout"), stanza: Some(TIMEOUT);
+    ACKNOWLEDGED_TOO_MUCH = "acknowledged-too-much", Peer, Stream, [],
+        "The other side acknowledged more stanzas than it was sent (XEP-0198).",
+        "The partner, or the author of the gateway, must repair how it counts.",
+        stream: Some("undefined-condition"), stanza: Some(TIMEOUT);
     IDLE = "idle", Neither, Stream, [TakesTheRest, EndsWell],
         "No stanza passed for `stream-inactivity-timeout`.",
         "Nothing: a stream is opened again when it is needed.",

@@ -11,6 +11,7 @@ use crate::proto::auth::chain::TlsVersion;
 use crate::proto::codes::{Code, StanzaError};
 use crate::proto::jid::Domain;
 use crate::proto::stanza::Kind;
+use crate::proto::stream::acks::TooHigh;
 use crate::proto::xml;
 
 /// Why a stream, a method or a stanza was refused, or could not be carried.
@@ -113,6 +114,10 @@ pub enum Reason {
     StanzaUnfinished,
     /// A ping found no answer.
     PingTimeout,
+    /// A request for an acknowledgement was not answered (XEP-0198 §4).
+    AcknowledgementTimeout,
+    /// The other side has acknowledged more stanzas than it was sent (XEP-0198 §6).
+    AcknowledgedTooMuch(TooHigh),
     /// No stanza passed for the configured time.
     Idle,
     /// Too many attempts to authenticate.
@@ -287,6 +292,8 @@ impl Reason {
             Self::EstablishmentTimeout(_) => Code::ESTABLISHMENT_TIMEOUT,
             Self::StanzaUnfinished => Code::STANZA_UNFINISHED,
             Self::PingTimeout => Code::PING_TIMEOUT,
+            Self::AcknowledgementTimeout => Code::ACKNOWLEDGEMENT_TIMEOUT,
+            Self::AcknowledgedTooMuch(_) => Code::ACKNOWLEDGED_TOO_MUCH,
             Self::Idle => Code::IDLE,
             Self::TooManyAttempts => Code::TOO_MANY_ATTEMPTS,
             Self::TooManyPending => Code::TOO_MANY_PENDING,

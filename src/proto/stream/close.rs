@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::acks::TooHigh;
 use super::wire::Wire;
 use super::{Now, Output, Timing};
 use crate::proto::policy::Reason;
@@ -129,6 +130,15 @@ fn stream_error(reason: &Reason, condition: &'static str) -> Element {
             _ => Ns::LIMITS,
         };
         error.push(Element::new(ns, limit));
+    }
+    if let Reason::AcknowledgedTooMuch(TooHigh { h, sent }) = reason {
+        // XEP-0198 §6.
+        let too_high = Element::new(Ns::STREAM_MANAGEMENT, "handled-count-too-high");
+        error.push(
+            too_high
+                .with_attribute("h", h.to_string())
+                .with_attribute("send-count", sent.to_string()),
+        );
     }
     error
 }

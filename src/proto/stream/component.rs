@@ -30,6 +30,8 @@ pub struct Serving {
     secret: Arc<LinkSecret>,
     /// The domain that its header named, whatever became of it.
     asked: Option<Domain>,
+    /// Whether its header says that it reads stream features (RFC 6120 §4.7.5).
+    reads_features: bool,
 }
 
 /// The states before the handshake.
@@ -44,8 +46,12 @@ impl Component {
     #[must_use]
     pub fn new(context: Arc<Context>, ids: IdSource, secret: Arc<LinkSecret>, now: Now) -> Self {
         let wire = Wire::new(StreamKind::Component, &context.unproven);
-        let asked = None;
-        let begin = (Serving { secret, asked }, State::ExpectHeader);
+        let serving = Serving {
+            secret,
+            asked: None,
+            reads_features: false,
+        };
+        let begin = (serving, State::ExpectHeader);
         Self::begin(context, ids, wire, begin, now)
     }
 }
@@ -65,7 +71,12 @@ impl Negotiation for Serving {
             return Err(Reason::UnknownLocalDomain(domain.to_string()));
         }
         let stream_id = cx.ids.next_id();
-        header::send(cx.wire, &[("from", domain.written()), ("id", &stream_id)]);
+        self.reads_features = header.attribute("version") == Some("1.0");
+        let mut attributes = vec![("from", domain.written()), ("id", &stream_id)];
+        if self.reads_features {
+            attributes.push(("version", "1.0"));
+        }
+        header::send(cx.wire, &attributes);
         Ok(Next::Negotiate(State::ExpectHandshake {
             domain,
             stream_id,
@@ -83,8 +94,12 @@ impl Negotiation for Serving {
         // XEP-0114 §3: a wrong digest ends the stream.
         let proof = handshake::prove(domain, &stream_id, self.secret.expose(), &element.text())
             .ok_or(Reason::LinkSecret)?;
-        let established = Established::new(cx, Directions::of_link(proof.clone()));
+        let mut established = Established::new(cx, Directions::of_link(proof.clone()));
         cx.wire.send(&Element::new(Ns::CONTENT, "handshake"));
+        if self.reads_features {
+            // XEP-0198 §3: not before the other side is authenticated.
+            established.offer_acks(cx);
+        }
         cx.wire.push(Output::LinkUp(proof));
         Ok(Next::Establish(established, ()))
     }

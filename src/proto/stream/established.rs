@@ -3,20 +3,23 @@
 //! ```text
 //!                    ┌──────────────────── Established ────────────────────┐
 //!   element, excess ─┤► read ─► whose? (Inward) ─► Stanza or Refused       │
-//!   Deliver ─────────┤► write ─► to whom? (Outward) ─► Send                │
+//!   Deliver ─────────┤► to whom? (Outward) ─► Send                         │
 //!   Tick ────────────┤► Watch: expired, no pong, unfinished, idle, or ping │
 //!   a further proof ─┤► one more pair                                      │
 //!   reload ──────────┤► every pair, the chain and the limits, judged again │
 //!                    └─────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Every stanza that is read passes `read` or `refused`, every stanza that is written passes `write`.
+//! Every stanza that comes passes `saw`, every stanza that is written passes `wrote`: where
+//! acknowledgements are agreed on, they count there.
 
+mod managed;
 mod reading;
 mod watch;
 
 use std::time::{Duration, Instant};
 
+use self::managed::Acks;
 use self::watch::Watch;
 use super::cx::Cx;
 use super::directions::{Directions, Inward, Outward};
@@ -35,6 +38,7 @@ pub struct Established {
     watch: Watch,
     /// Since when malformed addresses are counted, and how many there were.
     bad_addresses: Option<(Instant, u8)>,
+    acks: Acks,
 }
 
 impl Established {
@@ -63,6 +67,7 @@ impl Established {
             watch: Watch::new(cx.now.monotonic, keeps_alive(cx, &directions)),
             directions,
             bad_addresses: None,
+            acks: Acks::default(),
         })
     }
 
@@ -102,9 +107,9 @@ impl Established {
             (Input::Deliver(_), Outward::Nobody) => {}
             (Input::Deliver(stanza), Outward::Partner(_) | Outward::Gateway) => {
                 self.watch.stanza(now);
-                Self::write(cx, |wire| {
-                    wire.send_with(|bytes| bytes.extend_from_slice(stanza.bytes()));
-                });
+                cx.wire
+                    .send_with(|bytes| bytes.extend_from_slice(stanza.bytes()));
+                self.wrote(cx, true);
             }
             (Input::Pong(id), _) if self.watch.pong(id, now) => {
                 cx.wire.record(Record::Reached(Milestone::Pong));
@@ -131,14 +136,15 @@ impl Established {
         wire: &Wire,
     ) -> Option<Instant> {
         if matches!(self.directions.inward, Inward::Gateway(_)) {
-            return None;
+            return self.acks_due();
         }
         let proven_until = security
             .expiry()
             .filter(|_| self.directions.by_certificate())
             .map(|expiry| expiry.deadline());
         let unfinished = self.unfinished_due(timing, wire);
-        let others = [proven_until, unfinished].into_iter().flatten();
+        let others = [proven_until, unfinished, self.acks_due()];
+        let others = others.into_iter().flatten();
         Some(others.fold(self.watch.deadline(timing), Instant::min))
     }
 
@@ -160,6 +166,10 @@ impl Established {
         if is_stuck {
             return Err(Reason::StanzaUnfinished);
         }
+        self.acks_tick(cx)?;
+        if matches!(self.directions.inward, Inward::Gateway(_)) {
+            return Ok(());
+        }
         if self.watch.tick(now, timing)? {
             self.ping(cx, now + Timing::PING_ANSWER);
         }
@@ -179,11 +189,6 @@ impl Established {
         Ok(())
     }
 
-    /// Writes one stanza, whoever made it.
-    fn write(cx: &mut Cx<'_>, stanza: impl FnOnce(&mut Wire)) {
-        stanza(cx.wire);
-    }
-
     /// Asks whether the partner lives; the stream ends without an answer by `due`.
     fn ping(&mut self, cx: &mut Cx<'_>, due: Instant) {
         let Outward::Partner(pair) = &self.directions.outward else {
@@ -191,7 +196,8 @@ impl Established {
         };
         let id = cx.ids.next_id();
         let ping = self.watch.ping(pair, id.clone(), due);
-        Self::write(cx, |wire| wire.send(&ping));
+        cx.wire.send(&ping);
+        self.wrote(cx, false);
         cx.wire.push(Output::Pinged(id));
     }
 

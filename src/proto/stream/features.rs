@@ -10,6 +10,7 @@ pub(super) struct Offer {
     pub(super) starttls_required: bool,
     pub(super) external: bool,
     pub(super) dialback: bool,
+    pub(super) acks: bool,
 }
 
 impl Offer {
@@ -36,6 +37,9 @@ impl Offer {
                     .with_child(Element::new(Ns::DIALBACK_FEATURE, "errors")),
             );
         }
+        if self.acks {
+            features.push(Element::new(Ns::STREAM_MANAGEMENT, "sm"));
+        }
         features
     }
 }
@@ -51,6 +55,8 @@ pub struct Offered {
     pub external: bool,
     /// Server dialback: what is not announced may be there all the same (XEP-0220 §2.4).
     pub dialback: bool,
+    /// Acknowledgements (XEP-0198 §2).
+    pub acks: bool,
     /// The longest stanza that it takes, in bytes, where it says so (XEP-0478 §2).
     pub max_bytes: Option<u64>,
     /// Whether there are features that only clients are offered.
@@ -77,6 +83,7 @@ impl Offered {
         Some(Self {
             is_for_clients: element.children().any(is_for_clients),
             dialback: element.child(&Ns::DIALBACK_FEATURE, "dialback").is_some(),
+            acks: element.child(&Ns::STREAM_MANAGEMENT, "sm").is_some(),
             max_bytes: max_bytes(element),
             starttls: starttls.is_some(),
             starttls_required: starttls

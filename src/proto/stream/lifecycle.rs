@@ -6,6 +6,7 @@ use std::mem::replace;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::acks::{Found, Suspended};
 use super::close::{Closing, peer_error};
 use super::context::{Context, Now};
 use super::cx::Cx;
@@ -34,6 +35,8 @@ pub struct Stream<N: Negotiation> {
     /// When what is still to be read came: reading stopped at a stanza.
     unread: Option<Now>,
     pub(super) negotiation: N,
+    /// What a connection that was lost has left behind.
+    suspended: Option<Box<Suspended>>,
     phase: Phase<N>,
 }
 
@@ -67,6 +70,7 @@ impl<N: Negotiation> Stream<N> {
             unread: None,
             context,
             negotiation,
+            suspended: None,
             phase: Phase::Negotiating(state),
         }
     }
@@ -208,6 +212,15 @@ impl<N: Negotiation> Stream<N> {
         }
     }
 
+    fn found(&mut self, now: Now, found: Option<Box<Found>>) -> Result<(), Reason> {
+        match self.parts(now) {
+            (_, Phase::Established(established, _), mut cx) => {
+                established.found(&mut cx, found.map(|found| *found))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn answered(&mut self, now: Now, answer: &Answer) {
         if let (negotiation, Phase::Established(established, further), mut cx) = self.parts(now) {
             let beside = (further, &mut **established);
@@ -288,6 +301,13 @@ impl<N: Negotiation> Machine for Stream<N> {
             Input::Answer(answer) => return self.answered(now, &answer),
             Input::Tick => return self.tick(now),
             Input::Held(time) => return self.held(time),
+            Input::Settled(h) => {
+                if let (_, Phase::Established(established, _), mut cx) = self.parts(now) {
+                    established.settled(&mut cx, h);
+                }
+                return;
+            }
+            Input::Found(found) => self.found(now, found),
             Input::Deliver(_) | Input::Pong(_) | Input::Probe => {
                 if let (_, Phase::Established(established, _), mut cx) = self.parts(now) {
                     established.handle(&mut cx, &input);
@@ -326,7 +346,11 @@ impl<N: Negotiation> Machine for Stream<N> {
         self.negotiation.asked()
     }
 
+    fn suspended(&mut self) -> Option<Suspended> {
+        self.suspended.take().map(|suspended| *suspended)
+    }
+
     fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Established(..))
+        matches!(&self.phase, Phase::Established(established, _) if established.is_writable())
     }
 }

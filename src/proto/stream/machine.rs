@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::acks::{Found, Suspended};
 use super::context::{Context, Now};
 use super::record::Record;
 use crate::proto::auth::chain::TlsFacts;
@@ -36,6 +37,11 @@ pub enum Input<'a> {
     Pong(&'a str),
     /// The other side may be gone: find out now.
     Probe,
+    /// So many of the stanzas that came since acknowledgements were agreed on are settled, modulo
+    /// 2^32, without a gap.
+    Settled(u32),
+    /// The session that [`AckChange::Sought`] asked for, if there is one.
+    Found(Option<Box<Found>>),
     /// New rules, after a reload.
     Context(Arc<Context>),
     /// The shell wants the stream ended.
@@ -85,6 +91,8 @@ pub enum Output {
         /// The stanza error for the sender.
         answer: Option<Box<Validated<Stanza>>>,
     },
+    /// Something about acknowledgements has changed.
+    Acks(AckChange),
     /// An element that is no stanza was answered or ignored on a proven stream. It counts as one
     /// stanza in the partner's rate; what came behind it waits until it is paid for.
     Pace,
@@ -95,6 +103,26 @@ pub enum Output {
     ShutWrite,
     /// Write everything before this, then close the connection.
     Close(Reason),
+}
+
+/// What changes about acknowledgements (XEP-0198).
+#[derive(Debug)]
+pub enum AckChange {
+    /// From here on what is written is delivered when it is acknowledged, and what comes is
+    /// acknowledged when it is settled.
+    Begun,
+    /// What was written since is delivered when it has left, after all.
+    Refused,
+    /// So many more of the stanzas that were written are acknowledged.
+    Acknowledged(u32),
+    /// The other side wants to go on with this session, and has taken on `h` of the stanzas that were
+    /// written on it. The shell answers with [`Input::Found`].
+    Sought {
+        /// Which one.
+        id: String,
+        /// How far it got.
+        h: u32,
+    },
 }
 
 /// A stream's side of the conversation, without its socket.
@@ -114,6 +142,12 @@ pub trait Machine {
     /// The domain that the other side asked to serve, proven or not: of a gateway only.
     #[must_use]
     fn asked(&self) -> Option<&Domain> {
+        None
+    }
+
+    /// What may go on on another connection, once this one is lost. Asked for once, at the end.
+    #[must_use]
+    fn suspended(&mut self) -> Option<Suspended> {
         None
     }
 

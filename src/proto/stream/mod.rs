@@ -39,6 +39,7 @@
 //! The output is one queue, because order is the property that matters: `<proceed/>` leaves before
 //! TLS starts, and nothing read before it survives.
 
+pub mod acks;
 mod close;
 mod component;
 mod context;
@@ -59,12 +60,13 @@ mod security;
 mod timing;
 mod wire;
 
+pub use acks::{Serial, Settled};
 pub use component::Component;
 pub use context::{Context, Now, Unproven};
 pub use features::Offered;
 pub use id::IdSource;
 pub use inbound::Inbound;
-pub use machine::{Input, Machine, Output};
+pub use machine::{AckChange, Input, Machine, Output};
 pub use outbound::{Endpoint, Outbound, Purpose};
 pub use record::{Milestone, Record};
 pub use timing::Timing;

@@ -45,7 +45,7 @@ pub enum Purpose {
     /// To carry the stanzas of a pair.
     Carry,
     /// To ask the authoritative server about a dialback key, and nothing else.
-    Ask(Question),
+    Ask(Box<Question>),
 }
 
 /// Where a stream of ours leads to, as the shell knows it.
@@ -85,7 +85,7 @@ pub enum State {
     /// Whether the one challenge that EXTERNAL may bring has come.
     ExpectSasl(Channel, bool),
     ExpectDialback(Requested),
-    ExpectAnswer(Question),
+    ExpectAnswer(Box<Question>),
 }
 
 /// What is known of the stream while it is negotiated.

@@ -136,7 +136,7 @@ impl World {
              <stream:features/><db:verify from='{0}' to='{1}' id='{id}' type='{verdict}'/>",
             pair.remote, pair.local,
         );
-        let purpose = Purpose::Ask(question.clone());
+        let purpose = Purpose::Ask(Box::new(question.clone()));
         let context = Arc::clone(&self.context);
         let mut asking = Outbound::new(context, self.ids(), pair, purpose, true, now);
         asking.handle(now, Input::Connected);

@@ -255,7 +255,7 @@ pub(crate) fn answer(question: &Question, verdict: &str) -> Answer {
     let Pair { local, remote } = &question.pair;
     let line = format!("{remote} tls=not-supported sasl=not-supported dialback=true");
     let context = context(local.as_str(), vec![partner(&line)]);
-    let purpose = Purpose::Ask(question.clone());
+    let purpose = Purpose::Ask(Box::new(question.clone()));
     let mut machine = Outbound::new(context, ids(), question.pair.clone(), purpose, true, at(0));
     machine.handle(at(0), Input::Connected);
     let (outcome, error) = match verdict.split_once(' ') {

@@ -312,6 +312,7 @@ impl Meeting {
             | Output::Pinged(_)
             | Output::GaveUp(_)
             | Output::Pace
+            | Output::Acks(_)
             | Output::Record(_)
             | Output::LinkUp(_)
             | Output::Stanza(_)
@@ -326,7 +327,7 @@ impl Meeting {
         let mut back = Self::new(
             [theirs, ours],
             [their_certificate, our_certificate],
-            Purpose::Ask(question.clone()),
+            Purpose::Ask(Box::new(question.clone())),
         );
         back.run();
         let [asked, _] = back.ended;

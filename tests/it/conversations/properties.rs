@@ -162,7 +162,7 @@ proptest! {
         let context = rules_of(rules);
         let pair = lab::pair("contoso.example", "partner.example");
         let purpose = if asks {
-            Purpose::Ask(Question { pair, stream_id: "s".to_owned(), key: "k".to_owned() })
+            Purpose::Ask(Box::new(Question { pair, stream_id: "s".to_owned(), key: "k".to_owned() }))
         } else {
             Purpose::Carry
         };
@@ -428,6 +428,7 @@ impl<M: Machine> Watch<M> {
                 Output::Answered(_)
                 | Output::Pinged(_)
                 | Output::Pace
+                | Output::Acks(_)
                 | Output::Refused { .. }
                 | Output::Record(_) => {}
             }

@@ -11,7 +11,8 @@ use xmpp_edge::proto::auth::dialback::Question;
 use xmpp_edge::proto::auth::handshake::LinkSecret;
 use xmpp_edge::proto::policy::Reason;
 use xmpp_edge::proto::stream::{
-    Component, Context, Endpoint, Inbound, Input, Machine, Outbound, Output, Purpose, Record,
+    AckChange, Component, Context, Endpoint, Inbound, Input, Machine, Outbound, Output, Purpose,
+    Record,
 };
 use xmpp_edge::proto::xml::{Element, StreamKind};
 
@@ -75,11 +76,11 @@ impl<'s> Stage<'s> {
             ),
             "outbound" => {
                 let purpose = match script.fact("ask").and_then(|ask| ask.split_once(' ')) {
-                    Some((stream_id, key)) => Purpose::Ask(Question {
+                    Some((stream_id, key)) => Purpose::Ask(Box::new(Question {
                         pair: pair.clone(),
                         stream_id: stream_id.to_owned(),
                         key: key.to_owned(),
-                    }),
+                    })),
                     None => Purpose::Carry,
                 };
                 let external = script.fact("try-external") != Some("false");
@@ -249,6 +250,12 @@ impl<'s> Stage<'s> {
                     reason.code().to_string(),
                     answer.map(|answer| answer.element.clone()),
                 ),
+                Output::Acks(change) => Done::Said(match change {
+                    AckChange::Begun => "acks begun".to_owned(),
+                    AckChange::Refused => "acks refused".to_owned(),
+                    AckChange::Acknowledged(count) => format!("acknowledged {count}"),
+                    AckChange::Sought { id, h } => format!("sought {id} {h}"),
+                }),
                 Output::Pace => Done::Said("paced".to_owned()),
                 Output::Record(record) => Done::Record(describe(&record)),
                 Output::Close(reason) => {

@@ -155,12 +155,7 @@ impl Daemon {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.child.borrow().id().to_string();
-        let status = Command::new("kill")
-            .args(["-s", name, &pid])
-            .status()
-            .unwrap();
-        assert!(status.success());
+        signal(self.pid(), name);
     }
 
     /// Waits for the end.
@@ -200,6 +195,15 @@ impl Daemon {
             assert!(Instant::now() < deadline, "the daemon does not end");
         }
     }
+}
+
+/// Sends a signal to a process that is ours, and has not been waited for.
+pub(crate) fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill")
+        .args(["-s", name, &pid.to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
 }
 
 impl Drop for Daemon {

@@ -126,19 +126,19 @@ fn a_stanza_takes_no_shared_lock_and_looks_nobody_up() {
     inbox.attach(1);
     let _ = took();
     let stanza = from_outside("in");
-    at_once(hub.from_partner(stanza, &mut way, now));
+    at_once(hub.from_partner(stanza, None, &mut way, now));
     let stanzas = at_once(inbox.take(1));
     assert_eq!(took(), (0, 0, 1));
     assert_eq!(ids(stanzas), ["in"]);
     // Outward: the first stanza of a link for a domain finds the way, the next ones take it.
     let mut ways = WaysOut::default();
     let stanza = from_inside(&context.rules, "out1");
-    assert!(hub.from_gateway(stanza, &mut ways, now).is_none());
+    assert!(hub.from_gateway(stanza, None, &mut ways, now).is_none());
     let queue = house.wanted.try_recv().unwrap().queue;
     queue.attach(2);
     let _ = took();
     let stanza = from_inside(&context.rules, "out2");
-    assert!(hub.from_gateway(stanza, &mut ways, now).is_none());
+    assert!(hub.from_gateway(stanza, None, &mut ways, now).is_none());
     let stanzas = at_once(queue.take(2));
     // The link asks about the pair, because a gateway may name any domain; then about the stanza.
     assert_eq!(took(), (0, 1, 2));
@@ -159,14 +159,14 @@ fn a_reload_is_seen_by_ways_that_were_there_before() {
     hub.replace(context(vec![strict]));
     let now = Instant::now();
     let stanza = from_outside("late");
-    at_once(hub.from_partner(stanza, &mut way, now));
+    at_once(hub.from_partner(stanza, None, &mut way, now));
     assert!(inbox.is_empty(), "messages are not allowed any more");
     // What is kept of the partner stays the same.
     assert!(Arc::ptr_eq(&state, &way.standing.state));
     // Nobody's any more: policy says so.
     hub.replace(context(Vec::new()));
     let stanza = from_outside("later");
-    at_once(hub.from_partner(stanza, &mut way, now));
+    at_once(hub.from_partner(stanza, None, &mut way, now));
     assert!(inbox.is_empty() && way.standing.entry.is_none());
     assert!(hub.ledger.balances());
 }
@@ -181,7 +181,7 @@ fn a_link_finds_a_new_way_when_the_old_one_was_given_up() {
     let now = Instant::now();
     for id in ["one", "two"] {
         let stanza = from_inside(&context.rules, id);
-        assert!(hub.from_gateway(stanza, &mut ways, now).is_none());
+        assert!(hub.from_gateway(stanza, None, &mut ways, now).is_none());
         let queue = house.wanted.try_recv().expect("a wish").queue;
         queue.attach(1);
         assert!(!hub.finished(&pair()), "something waits");

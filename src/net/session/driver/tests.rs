@@ -190,7 +190,7 @@ async fn what_is_queued_goes_out_once_the_stream_is_open() {
     mailbox.end(Reason::Shutdown);
     let ended = driver.await.unwrap();
     assert_eq!(ended.reason, Reason::Shutdown);
-    assert!(ended.uncertain.is_empty() && ended.untouched.is_empty());
+    assert!(ended.left.uncertain.is_empty() && ended.left.untouched.is_empty());
 }
 
 /// A side that keeps its stream waiting.

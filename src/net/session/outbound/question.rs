@@ -50,7 +50,7 @@ pub async fn ask(edge: Arc<Edge>, question: Question, from: IpAddr, is_familiar:
         };
         let pair = its_question.pair.clone();
         let deadline = clock::instant() + its_edge.context().timing.establishment.min(ASKING);
-        let purpose = Purpose::Ask(its_question);
+        let purpose = Purpose::Ask(Box::new(its_question));
         let purpose = (&purpose, Charged::Stranger(from));
         let reached = reach(&its_edge, &pair, purpose, deadline, None, side).await;
         let reached = reached.map_err(|why| why.reason)?;

@@ -129,6 +129,7 @@ impl Side for Dialling {
             Output::Send(_)
             | Output::StartTls { .. }
             | Output::Ask(_)
+            | Output::Acks(_)
             | Output::Pinged(_)
             | Output::LinkUp(_)
             | Output::Stanza(_)

@@ -70,9 +70,10 @@ fn what_was_begun_is_uncertain_and_what_was_not_is_untouched() {
             carry(&mut buffer, name, b"12345");
         }
         write(&mut buffer, written);
-        let (begun, not_begun) = buffer.leftovers();
-        assert_eq!(ids(&begun), uncertain, "{written}");
-        assert_eq!(ids(&not_begun), untouched, "{written}");
+        let left = buffer.leftovers();
+        assert_eq!(ids(&left.uncertain), uncertain, "{written}");
+        assert_eq!(ids(&left.untouched), untouched, "{written}");
+        assert!(left.unacknowledged.is_empty());
     }
 }
 
@@ -92,7 +93,7 @@ fn what_is_taken_back_goes_with_its_bytes_and_all_else_is_written() {
     assert_eq!(write(&mut buffer, 100), b"111<b/><c/></end>");
     buffer.flushed();
     assert!(buffer.is_idle());
-    assert_eq!(buffer.leftovers().0.len(), 0);
+    assert_eq!(buffer.leftovers().uncertain.len(), 0);
 }
 
 #[test]
@@ -202,4 +203,65 @@ proptest! {
         prop_assert!(buffer.is_idle());
         prop_assert_eq!(buffer.memory(), 0);
     }
+}
+
+#[test]
+fn what_is_to_be_acknowledged_is_delivered_by_that_and_by_nothing_else() {
+    let ledger = Ledger::new();
+    let partner = Domain::parse("partner.example").unwrap();
+    let counters = ledger.partner(&partner);
+    let delivered = || ledger.total().delivered;
+    let mut buffer = SendBuffer::default();
+    let carry = |buffer: &mut SendBuffer, name| {
+        let begin = buffer.end();
+        buffer.append(b"12345".to_vec());
+        let mut queued = queued(name);
+        queued.accepted = Some(counters.accept(Direction::Outbound));
+        buffer.carries(begin, queued);
+    };
+    // What was carried before nobody will acknowledge.
+    carry(&mut buffer, "m0");
+    buffer.await_acknowledgements();
+    for name in ["m1", "m2", "m3", "m4"] {
+        carry(&mut buffer, name);
+    }
+    write(&mut buffer, 17);
+    buffer.flushed();
+    assert_eq!((delivered(), buffer.in_flight()), (1, 4));
+    // The other side may be faster than our own look at the socket.
+    buffer.acknowledged(3);
+    assert_eq!((delivered(), buffer.in_flight()), (4, 1));
+    buffer.acknowledged(7);
+    assert_eq!((delivered(), buffer.in_flight()), (5, 0));
+}
+
+#[test]
+fn what_is_unacknowledged_may_be_sent_again_in_its_order() {
+    let mut buffer = SendBuffer::default();
+    buffer.await_acknowledgements();
+    for name in ["m1", "m2", "m3", "m4"] {
+        carry(&mut buffer, name, b"12345");
+    }
+    write(&mut buffer, 12);
+    buffer.flushed();
+    buffer.acknowledged(1);
+    let left = buffer.leftovers();
+    assert_eq!(ids(&left.unacknowledged), ["m2", "m3"]);
+    assert_eq!(ids(&left.untouched), ["m4"]);
+    assert!(left.uncertain.is_empty());
+}
+
+#[test]
+fn where_acknowledgements_are_refused_what_has_left_is_delivered() {
+    let mut buffer = SendBuffer::default();
+    buffer.await_acknowledgements();
+    for name in ["m1", "m2"] {
+        carry(&mut buffer, name, b"12345");
+    }
+    write(&mut buffer, 7);
+    buffer.flushed();
+    buffer.expect_no_acknowledgements();
+    let left = buffer.leftovers();
+    assert_eq!(ids(&left.uncertain), ["m2"]);
+    assert!(left.unacknowledged.is_empty());
 }

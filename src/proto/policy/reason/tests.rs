@@ -80,6 +80,8 @@ fn every_reason() -> Vec<Reason> {
         Reason::EstablishmentTimeout("the header"),
         Reason::StanzaUnfinished,
         Reason::PingTimeout,
+        Reason::AcknowledgementTimeout,
+        Reason::AcknowledgedTooMuch(TooHigh { h: 7, sent: 3 }),
         Reason::Idle,
         Reason::TooManyAttempts,
         Reason::TooManyPending,

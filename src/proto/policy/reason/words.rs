@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::Reason;
 use crate::proto::auth::certificate::utc;
+use crate::proto::stream::acks::TooHigh;
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,6 +98,12 @@ impl fmt::Display for Reason {
             ),
             Self::StanzaUnfinished => f.write_str("a stanza was begun and not finished in time"),
             Self::PingTimeout => f.write_str("a ping was not answered"),
+            Self::AcknowledgementTimeout => {
+                f.write_str("a request for an acknowledgement was not answered")
+            }
+            Self::AcknowledgedTooMuch(TooHigh { h, sent }) => {
+                write!(f, "{h} stanzas were acknowledged, and {sent} were sent")
+            }
             Self::Idle => f.write_str("no stanza passed for the inactivity timeout"),
             Self::TooManyAttempts => f.write_str("too many failed attempts to authenticate"),
             Self::TooManyPending => f.write_str("too many dialback requests are waiting"),

@@ -8,6 +8,7 @@ use crate::proto::stanza::{
     Refusal, excess_from_gateway, excess_from_partner, from_gateway, from_partner,
 };
 use crate::proto::stream::Output;
+use crate::proto::stream::acks::Seen;
 use crate::proto::stream::cx::Cx;
 use crate::proto::stream::directions::Inward;
 use crate::proto::xml::{Element, Excess, Ns};
@@ -24,26 +25,31 @@ enum When {
 }
 
 impl Established {
-    /// Takes a stanza; gives back what is none.
+    /// Takes a stanza, or an element of stream management; gives back what is neither.
     pub(in crate::proto::stream) fn element(
         &mut self,
         cx: &mut Cx<'_>,
         element: Element,
     ) -> Result<Option<Element>, Reason> {
-        if self.is_stanza(&element) {
+        if self.is_managed(&element) {
+            self.manage(cx, &element).map(|()| None)
+        } else if self.is_stanza(&element) {
             self.read(cx, element, When::Open).map(|()| None)
         } else {
             Ok(Some(element))
         }
     }
 
-    /// Takes what came after our closing tag: only stanzas still count.
+    /// Takes what came after our closing tag: only stanzas and acknowledgements still count.
     pub(in crate::proto::stream) fn late_element(
         &mut self,
         cx: &mut Cx<'_>,
         element: Element,
     ) -> Result<(), Reason> {
-        if self.is_stanza(&element) {
+        if self.is_managed(&element) {
+            return self.manage_late(cx, &element);
+        }
+        if self.is_stanza(&element) && self.takes_stanzas() {
             return self.read(cx, element, When::Late);
         }
         cx.wire.push(Output::Pace);
@@ -75,6 +81,10 @@ impl Established {
 
     fn read(&mut self, cx: &mut Cx<'_>, element: Element, when: When) -> Result<(), Reason> {
         self.watch.stanza(cx.now.monotonic);
+        if self.saw() == Seen::Before {
+            cx.wire.push(Output::Pace);
+            return Ok(());
+        }
         let outcome = match &self.directions.inward {
             // RFC 6120 §4.5: the stream is one-way; nothing was proven for the other direction.
             Inward::Nobody => return Err(Reason::NotAuthorized),
@@ -90,6 +100,10 @@ impl Established {
 
     fn read_excess(&mut self, cx: &mut Cx<'_>, excess: Excess, when: When) -> Result<(), Reason> {
         self.watch.stanza(cx.now.monotonic);
+        if self.saw() == Seen::Before {
+            cx.wire.push(Output::Pace);
+            return Ok(());
+        }
         let refusal = match &self.directions.inward {
             Inward::Nobody => return Err(Reason::Xml(excess.fault)),
             Inward::Partners(pairs) => excess_from_partner(excess, pairs),
@@ -111,9 +125,11 @@ impl Established {
         match &self.directions.inward {
             // The sender is at the other end of this very link: behind our closing tag the shell has
             // to find another way to it.
-            Inward::Gateway(_) if when == When::Open => {
+            // Where it is to be acknowledged, the shell keeps it until it is.
+            Inward::Gateway(_) if when == When::Open && !self.has_acks() => {
                 if let Some(answer) = answer.take() {
-                    Self::write(cx, |wire| wire.send(&answer.element));
+                    cx.wire.send(&answer.element);
+                    self.wrote(cx, false);
                 }
             }
             Inward::Partners(_) if matches!(reason, Reason::MalformedAddress { .. }) => {

@@ -161,8 +161,8 @@ fn offer(cx: &Cx<'_>, partner: &Partner, is_proven: bool) -> Result<Offer, Reaso
         return Ok(Offer {
             starttls: partner.tls != Negotiation::NotSupported,
             starttls_required: !dialback,
-            external: false,
             dialback,
+            ..Offer::default()
         });
     };
     let dialback = methods.contains(Method::TlsDialback);
@@ -172,6 +172,8 @@ fn offer(cx: &Cx<'_>, partner: &Partner, is_proven: bool) -> Result<Offer, Reaso
             // XEP-0178 §3, step 8: EXTERNAL is offered only to whom it would succeed for.
             external: methods.contains(Method::SaslExternal) && verdict.is_ok() && !is_proven,
             dialback,
+            // XEP-0198 §3: not before the other side is authenticated.
+            acks: is_proven,
             ..Offer::default()
         }),
     }

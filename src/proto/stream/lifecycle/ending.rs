@@ -26,10 +26,13 @@ impl<N: Negotiation> Stream<N> {
                 let phase = replace(phase, Phase::Closed);
                 let late = match phase {
                     // The other side has done nothing wrong.
-                    Phase::Established(open, _) if reason.has(Mark::TakesTheRest) => Some(open),
+                    Phase::Established(mut open, _) if reason.has(Mark::TakesTheRest) => {
+                        open.last_words(&mut self.parts(now).2);
+                        Some(open)
+                    }
                     _ => None,
                 };
-                let late = late.filter(|established| established.takes_stanzas());
+                let late = late.filter(|open| open.takes_stanzas() || open.is_owed_acks());
                 self.begin_closing(now, reason, late);
             }
         }
@@ -55,6 +58,9 @@ impl<N: Negotiation> Stream<N> {
     }
 
     pub(super) fn closed_by_peer(&mut self, now: Now) {
+        if let (_, Phase::Established(open, _), mut cx) = self.parts(now) {
+            open.last_words(&mut cx);
+        }
         if !matches!(self.phase, Phase::Closing(..)) {
             match self.weighed(Reason::PeerClosed) {
                 // RFC 6120 §4.4: a closing tag is answered with one.
@@ -63,6 +69,8 @@ impl<N: Negotiation> Stream<N> {
             }
         }
         self.gone(Reason::PeerClosed);
+        // XEP-0198 §7: what was closed in order is over, and is not resumed.
+        self.suspended = None;
     }
 
     /// The connection is over, or as good as that.
@@ -72,6 +80,10 @@ impl<N: Negotiation> Stream<N> {
         match replace(&mut self.phase, Phase::Closed) {
             Phase::Closing(closing, _) => closing.end(&mut self.wire),
             Phase::Closed => {}
+            Phase::Established(mut open, _) => {
+                self.suspended = open.suspend().map(Box::new);
+                self.wire.push(Output::Close(reason));
+            }
             _ => self.wire.push(Output::Close(reason)),
         }
     }

@@ -95,8 +95,16 @@ impl Initiating {
         }
     }
 
-    fn establish(&mut self, cx: &mut Cx<'_>, proof: Authenticated<Pair>) -> Step<Self> {
-        let established = Established::to_partner(cx, proof)?;
+    fn establish(
+        &mut self,
+        cx: &mut Cx<'_>,
+        proof: Authenticated<Pair>,
+        offered: Offered,
+    ) -> Step<Self> {
+        let mut established = Established::to_partner(cx, proof)?;
+        if offered.acks {
+            established.ask_for_acks(cx);
+        }
         self.is_done = true;
         Ok(Next::Establish(established, ()))
     }
@@ -108,7 +116,7 @@ impl Initiating {
         cx.wire
             .record(Record::Reached(Milestone::Features(offered)));
         if let Some(proof) = channel.proven {
-            return self.establish(cx, proof);
+            return self.establish(cx, proof, offered);
         }
         let partner = Arc::clone(cx.allowed(&self.pair, None)?);
         let asking = matches!(self.purpose, Purpose::Ask(_));
@@ -212,7 +220,7 @@ impl Initiating {
     fn dialback(&mut self, cx: &mut Cx<'_>, requested: Requested, element: &Element) -> Step<Self> {
         let requested = match read(element)? {
             Message::Result(verdict, claim) => match requested.close(&verdict, &claim) {
-                Ok(proof) => return self.establish(cx, proof),
+                Ok(proof) => return self.establish(cx, proof, Offered::default()),
                 Err(Err(reason)) => return Err(reason),
                 // Not our question: nothing changes.
                 Err(Ok(requested)) => requested,
@@ -223,7 +231,12 @@ impl Initiating {
         Ok(Next::Negotiate(State::ExpectDialback(requested)))
     }
 
-    fn answer(&mut self, cx: &mut Cx<'_>, question: Question, element: &Element) -> Step<Self> {
+    fn answer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        question: Box<Question>,
+        element: &Element,
+    ) -> Step<Self> {
         match read(element)? {
             // XEP-0220 §2.2.2: from, to and id say which question is answered.
             Message::Answer(verdict, claim, id)
@@ -231,7 +244,7 @@ impl Initiating {
                     && claim.to == question.pair.local
                     && id == question.stream_id =>
             {
-                let answer = Answer::assertion(question, verdict);
+                let answer = Answer::assertion(*question, verdict);
                 self.is_done = true;
                 cx.wire.push(Output::Answered(answer));
                 Err(Reason::Finished)

@@ -9,6 +9,7 @@ use xmpp_edge::proto::auth::dialback::{Answer, Question};
 use xmpp_edge::proto::codes::Code;
 use xmpp_edge::proto::policy::Reason;
 use xmpp_edge::proto::stream::Input;
+use xmpp_edge::proto::stream::acks::{Agreed, Found, Seen};
 use xmpp_edge::proto::xml::Condition;
 
 use super::super::lab;
@@ -76,6 +77,11 @@ impl Stage<'_> {
                 let stanza = lab::from_local(&self.context, rest).write(self.stream_kind);
                 self.handle(Input::Deliver(&stanza));
             }
+            "settled" => self.handle(Input::Settled(rest.parse().unwrap())),
+            "found" => {
+                let found = self.found(rest);
+                self.handle(Input::Found(found.map(Box::new)));
+            }
             "pong" => self.handle(Input::Pong(rest)),
             "probe" => self.handle(Input::Probe),
             "shutdown" => self.handle(Input::End(Reason::Shutdown)),
@@ -92,6 +98,27 @@ impl Stage<'_> {
             }
             other => panic!("{}: what is {other}?", self.place(step)),
         }
+    }
+
+    /// What is left of a session: `RECEIVED SETTLED WRITTEN`, of which everything is told and nothing
+    /// acknowledged; or `nothing`.
+    fn found(&self, words: &str) -> Option<Found> {
+        if words == "nothing" {
+            return None;
+        }
+        let numbers: Vec<u32> = words.split(' ').map(|it| it.parse().unwrap()).collect();
+        let &[received, handled, written] = numbers.as_slice() else {
+            panic!("three numbers, not {words}");
+        };
+        let mut agreed = Agreed::default();
+        for _ in 0..received {
+            assert_eq!(agreed.stanza(), Seen::New);
+        }
+        let now = lab::at(self.seconds).monotonic;
+        for _ in 0..written {
+            drop(agreed.wrote(now));
+        }
+        Some(Found { agreed, handled })
     }
 
     fn question(&mut self) -> Question {

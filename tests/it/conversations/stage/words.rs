@@ -122,6 +122,7 @@ fn features(offered: &[&str]) -> String {
             }
             "no-mechanism" => "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
             "dialback" => "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>",
+            "acks" => "<sm xmlns='urn:xmpp:sm:3'/>",
             "bidi" => "<bidi xmlns='urn:xmpp:features:bidi'/>",
             "sm" => "<sm xmlns='urn:xmpp:sm:3'><optional/></sm>",
             "limits" => {

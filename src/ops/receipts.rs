@@ -1,0 +1,102 @@
+//! Which stanzas of a stream are settled, where their sender is told so (XEP-0198).
+//!
+//! ```text
+//!   stream reads a stanza ─► Receipt ─► rides with the stanza's Accepted token ─► its end ─► h grows
+//! ```
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::proto::stream::{Serial, Settled};
+
+/// What was received on one stream with acknowledgements. It outlives the connection: what is in
+/// hand when that is lost is settled all the same.
+#[derive(Debug, Default)]
+pub struct Receipts {
+    settled: Mutex<Settled>,
+    grown: Notify,
+}
+
+/// The word that its sender is owed for one stanza. It is given when this is dropped: however the
+/// stanza ends, it has ended.
+#[derive(Debug)]
+pub struct Receipt {
+    receipts: Arc<Receipts>,
+    serial: Serial,
+    is_withheld: bool,
+}
+
+impl Receipts {
+    /// A stanza was read.
+    #[must_use]
+    pub fn received(self: &Arc<Self>) -> Receipt {
+        Receipt {
+            serial: self.lock().received(),
+            receipts: Arc::clone(self),
+            is_withheld: false,
+        }
+    }
+
+    /// How many are settled before the first that is not, modulo 2^32.
+    #[must_use]
+    pub fn handled(&self) -> u32 {
+        self.lock().handled()
+    }
+
+    /// How many were received, modulo 2^32.
+    #[must_use]
+    pub fn in_all(&self) -> u32 {
+        self.lock().in_all()
+    }
+
+    /// Waits until [`Receipts::handled`] has grown since this was last awaited.
+    pub async fn grown(&self) {
+        self.grown.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Settled> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Receipt {
+    /// The stanza counts as never read: its sender is to send it again.
+    ///
+    /// Its serial stays open, and holds back all behind it.
+    pub fn withhold(mut self) {
+        self.is_withheld = true;
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        if !self.is_withheld && self.receipts.lock().settle(self.serial) {
+            self.receipts.grown.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_waits_hears_that_stanzas_are_settled_in_whatever_order() {
+        let receipts = Arc::<Receipts>::default();
+        let [first, second] = [(); 2].map(|()| receipts.received());
+        drop(second);
+        assert_eq!((receipts.handled(), receipts.in_all()), (0, 2));
+        drop(first);
+        receipts.grown().await;
+        assert_eq!(receipts.handled(), 2);
+    }
+
+    #[test]
+    fn what_is_withheld_is_never_acknowledged_nor_is_what_follows() {
+        let receipts = Arc::<Receipts>::default();
+        receipts.received().withhold();
+        drop(receipts.received());
+        assert_eq!((receipts.handled(), receipts.in_all()), (0, 2));
+    }
+}

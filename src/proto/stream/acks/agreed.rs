@@ -1,0 +1,240 @@
+//! Acknowledgements that are agreed on, both ways, on one stream.
+
+use std::time::Instant;
+
+use super::{Due, Nonza, Received, Sent, TooHigh};
+
+/// Both counters of one side of a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Agreed {
+    sent: Sent,
+    received: Received,
+    /// So many of the next stanzas are copies of what is in hand already.
+    copies: u32,
+}
+
+/// What an element of the other side's, or the time, asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Write this.
+    Send(Nonza),
+    /// So many more of our stanzas are acknowledged.
+    Acknowledged(u32),
+}
+
+/// Why a stream with acknowledgements is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// More was acknowledged than was sent.
+    TooHigh(TooHigh),
+    /// A request was not answered in time.
+    Late,
+}
+
+/// Whether a stanza that came is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// It is.
+    New,
+    /// It came on the connection before this one, and is in hand: nothing is to be done with it.
+    Before,
+}
+
+impl Agreed {
+    /// Goes on with what an earlier connection has left, of which `handled` stanzas are settled by
+    /// now: our `h`. The other side sends again what stands behind it, and what of that is in hand is
+    /// not taken twice.
+    #[must_use]
+    pub fn resumed(mut self, handled: u32) -> (u32, Self) {
+        self.received.settled(handled);
+        let h = self.received.tell();
+        self.copies = self.received.in_hand();
+        (h, self)
+    }
+
+    /// A stanza was written: what is to follow it at once.
+    #[must_use]
+    pub fn wrote(&mut self, now: Instant) -> Option<Nonza> {
+        (self.sent.wrote(now) == Due::Request).then(|| self.request(now))
+    }
+
+    /// A stanza came.
+    #[must_use]
+    pub fn stanza(&mut self) -> Seen {
+        if let Some(copies) = self.copies.checked_sub(1) {
+            self.copies = copies;
+            return Seen::Before;
+        }
+        self.received.received();
+        Seen::New
+    }
+
+    /// An `<r/>` or an `<a/>` came; anything else asks for nothing.
+    ///
+    /// # Errors
+    /// More is acknowledged than was sent.
+    pub fn read(&mut self, nonza: &Nonza, now: Instant) -> Result<Option<Step>, Broken> {
+        match nonza {
+            Nonza::Request => Ok(Some(Step::Send(Nonza::Ack(self.received.asked())))),
+            Nonza::Ack(h) => {
+                let more = self.sent.acknowledged(*h, now).map_err(Broken::TooHigh)?;
+                Ok((more > 0).then_some(Step::Acknowledged(more)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The first `h` of what was received are settled.
+    #[must_use]
+    pub fn handled(&mut self, h: u32, now: Instant) -> Option<Nonza> {
+        let is_due = self.received.handled(h, now);
+        is_due.then(|| Nonza::Ack(self.received.tell()))
+    }
+
+    /// What the time asks for.
+    ///
+    /// # Errors
+    /// An answer is late.
+    pub fn due(&mut self, now: Instant) -> Result<Option<Nonza>, Broken> {
+        if self.received.is_due(now) {
+            return Ok(Some(Nonza::Ack(self.received.tell())));
+        }
+        match self.sent.due(now) {
+            Due::Nothing => Ok(None),
+            Due::Request => Ok(Some(self.request(now))),
+            Due::Late => Err(Broken::Late),
+        }
+    }
+
+    /// When [`Agreed::due`] is to be asked.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let both = [self.sent.deadline(), self.received.deadline()];
+        both.into_iter().flatten().min()
+    }
+
+    /// Our last word before the closing tag: what we have taken on, where the other side does not
+    /// know.
+    ///
+    /// XEP-0198 §4: without it, stanzas are sent again that were received.
+    #[must_use]
+    pub fn last_word(&mut self) -> Option<Nonza> {
+        (self.received.untold() > 0).then(|| Nonza::Ack(self.received.tell()))
+    }
+
+    /// Whether so much is unacknowledged that no more is to be written.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.sent.is_full()
+    }
+
+    /// How many of our stanzas are acknowledged, modulo 2^32.
+    #[must_use]
+    pub fn acknowledged(&self) -> u32 {
+        self.sent.in_all()
+    }
+
+    /// How many of our stanzas are not acknowledged.
+    #[must_use]
+    pub fn unacknowledged(&self) -> u32 {
+        self.sent.unacknowledged()
+    }
+
+    /// The other side has resumed the session, and has taken on the first `h` of our stanzas: how
+    /// many more these are.
+    ///
+    /// # Errors
+    /// More than was sent.
+    pub fn peer_resumed(&mut self, h: u32, now: Instant) -> Result<u32, Broken> {
+        self.sent.resumed(h, now).map_err(Broken::TooHigh)
+    }
+
+    fn request(&mut self, now: Instant) -> Nonza {
+        self.sent.requested(now);
+        Nonza::Request
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some point in time to begin at"
+    )]
+
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_conversation_with_itself_leaves_nothing_unacknowledged() {
+        let mut now = Instant::now();
+        let (mut one, mut other) = (Agreed::default(), Agreed::default());
+        let mut to_other = Vec::new();
+        for _ in 0..100 {
+            let request = one.wrote(now);
+            assert_eq!(other.stanza(), Seen::New);
+            to_other.extend(request);
+        }
+        let mut settled = 0;
+        while one.unacknowledged() > 0 {
+            now += Duration::from_millis(50);
+            to_other.extend(one.due(now).unwrap());
+            settled = (settled + 30).min(100);
+            let mut answers: Vec<_> = other.handled(settled, now).into_iter().collect();
+            answers.extend(other.due(now).unwrap());
+            for nonza in to_other.drain(..) {
+                if let Some(Step::Send(answer)) = other.read(&nonza, now).unwrap() {
+                    answers.push(answer);
+                }
+            }
+            for nonza in answers {
+                one.read(&nonza, now).unwrap();
+            }
+        }
+        assert_eq!((one.deadline(), other.deadline()), (None, None));
+    }
+
+    #[test]
+    fn after_a_resumption_copies_are_not_taken_twice() {
+        let now = Instant::now();
+        let mut receiver = Agreed::default();
+        for _ in 0..5 {
+            assert_eq!(receiver.stanza(), Seen::New);
+        }
+        assert_eq!(receiver.handled(2, now), None);
+        // The connection is lost; `<resumed h='2'/>` makes the other side send three again.
+        let (h, mut receiver) = receiver.resumed(2);
+        assert_eq!(h, 2);
+        let seen = [(); 4].map(|()| receiver.stanza());
+        assert_eq!(seen, [Seen::Before, Seen::Before, Seen::Before, Seen::New]);
+        assert_eq!(
+            receiver.read(&Nonza::Request, now),
+            Ok(Some(Step::Send(Nonza::Ack(2))))
+        );
+        assert_eq!(receiver.handled(6, now), Some(Nonza::Ack(6)));
+    }
+
+    #[test]
+    fn what_cannot_be_ends_the_stream() {
+        let now = Instant::now();
+        let mut agreed = Agreed::default();
+        let too_high = Broken::TooHigh(TooHigh { h: 1, sent: 0 });
+        assert_eq!(agreed.read(&Nonza::Ack(1), now), Err(too_high));
+        assert_eq!(agreed.wrote(now), None);
+        let asked = now + Sent::ASK_WITHIN;
+        assert_eq!(agreed.due(asked), Ok(Some(Nonza::Request)));
+        assert_eq!(agreed.due(asked + Sent::ANSWER_WITHIN), Err(Broken::Late));
+    }
+
+    #[test]
+    fn before_the_end_the_other_side_is_told_what_it_does_not_know() {
+        let now = Instant::now();
+        let mut agreed = Agreed::default();
+        assert_eq!(agreed.stanza(), Seen::New);
+        assert_eq!(agreed.last_word(), None);
+        assert_eq!(agreed.handled(1, now), None);
+        assert_eq!(agreed.last_word(), Some(Nonza::Ack(1)));
+        assert_eq!(agreed.last_word(), None);
+    }
+}
