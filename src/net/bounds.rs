@@ -9,6 +9,8 @@ use crate::net::edge::GOODBYES;
 use crate::net::guard::verifications::MOST_SLOW;
 use crate::net::io::resolve::CACHE_BYTES;
 use crate::net::io::transport::READ_BYTES;
+use crate::net::live::attempts::Attempts;
+use crate::net::live::knocks::Knocks;
 use crate::net::live::log_limiter::LogLimiter;
 use crate::net::relay::backoff::Backoff;
 use crate::net::relay::learning;
@@ -110,6 +112,7 @@ pub fn rows(config: &Config, processors: usize) -> Vec<Row> {
             "what strangers are charged, and where partners are known",
             Admission::BYTES,
         ),
+        one(Strangers, "unknown domains that knocked", Knocks::BYTES),
         row(Partners, "streams", Some(s2s.connection_limit), stream),
         row(Partners, "pairs that are proven", Some(pairs), PAIR),
         one(Partners, "stanzas that wait", s2s.queue_bytes),
@@ -119,6 +122,12 @@ pub fn rows(config: &Config, processors: usize) -> Vec<Row> {
             Partners,
             "certificates that partners have shown",
             store::CERTIFICATES_BYTES,
+        ),
+        row(
+            Partners,
+            "what the last attempts of each entry met",
+            Some(config.rules.partners().len() + 1),
+            Attempts::BYTES_EACH,
         ),
         row(
             Users,

@@ -15,6 +15,8 @@ use crate::net::guard::verifications::Verifications;
 use crate::net::io::chance;
 use crate::net::io::resolve::DnsResolver;
 use crate::net::io::tls::{LinkTls, TlsConfigs};
+use crate::net::live::attempts::Attempts;
+use crate::net::live::knocks::Knocks;
 use crate::net::live::log_limiter::LogLimiter;
 use crate::net::live::registry::Registry;
 use crate::net::live::sessions::Sessions;
@@ -47,6 +49,10 @@ pub struct Edge {
     pub dials: Arc<Places<BareJid>>,
     /// Bounds the streams of ours that have failed and still say goodbye.
     pub goodbyes: Arc<Semaphore>,
+    /// What the last attempts of each partner met.
+    pub attempts: Attempts,
+    /// The unknown domains that knocked.
+    pub knocks: Knocks,
     /// What was logged lately.
     pub log_limiter: Arc<LogLimiter>,
     /// Sessions whose connection was lost, and which may be resumed.
@@ -148,6 +154,8 @@ impl Edge {
             handshakes: HandshakeLimiter::default(),
             dials: Arc::new(Places::new(of_dials(settings.dials))),
             goodbyes: Arc::new(Semaphore::new(GOODBYES)),
+            attempts: Attempts::default(),
+            knocks: Knocks::default(),
             log_limiter,
             sessions: Sessions::default(),
             listeners,
@@ -198,6 +206,12 @@ impl Edge {
         self.context.send_replace(Arc::clone(&context));
         self.registry.enforce(&context.rules);
         self.hub.backoff.clear();
+        let rules = &context.rules;
+        let all = || rules.partners().iter().chain(rules.default_partner());
+        self.attempts
+            .retain(|partner| all().any(|it| it.primary == *partner));
+        self.knocks
+            .forget(|domain| rules.partner_of(domain).is_some());
     }
 }
 

@@ -10,6 +10,7 @@ use super::walk::Walk;
 use super::words::lines;
 use crate::net::live::trail::{Fact, Shown, Step};
 use crate::proto::discover::{Fallback, Target, Via};
+use crate::proto::jid::Domain;
 use crate::proto::policy::Method;
 
 /// The contract of `--format json`.
@@ -99,6 +100,11 @@ fn facts(fact: &Fact) -> (&'static str, Value) {
             });
             ("policy", facts)
         }
+        Fact::Called(domain) => {
+            let domain = domain.as_ref().map(Domain::as_str);
+            ("called", json!({ "domain": domain }))
+        }
+        Fact::AsksAuthority(domain) => ("asks-authority", json!({ "domain": domain.as_str() })),
         Fact::AsksDns => ("dns-question", json!({})),
         Fact::Places { targets, ttl } => {
             let targets: Vec<_> = targets.iter().map(target).collect();

@@ -353,6 +353,7 @@ impl Walk {
             Fact::Features(_) | Fact::Tries(_) | Fact::MethodFailed(..) => Some("proof"),
             Fact::Opened(_) => Some("open"),
             Fact::Pinged | Fact::Pong => Some("ping"),
+            Fact::Called(_) | Fact::AsksAuthority(_) => Some("header"),
             Fact::Place { .. } | Fact::NotPinned(_) | Fact::Failed(_) => None,
         });
         name.unwrap_or("policy")

@@ -50,6 +50,12 @@ pub(super) fn lines(walk: &Walk, steps: &[Step]) -> Vec<Line> {
     };
     let one = match fact {
         Fact::Permitted { partner, .. } => step("Policy", policy(walk, partner)),
+        Fact::Called(Some(domain)) => step("Came", format!("asked for {domain}")),
+        Fact::Called(None) => step("Came", "asked for no domain".to_owned()),
+        Fact::AsksAuthority(domain) => step(
+            "Dialback",
+            format!("the authoritative server of {domain} is asked"),
+        ),
         Fact::AsksDns => step(
             "DNS",
             format!("asked for {}", service(walk.pair.remote.as_str())),

@@ -1,5 +1,8 @@
 //! What is known of each connection, and how to reach it; and what was said of it lately.
 
+pub mod attempts;
+pub mod facts;
+pub mod knocks;
 pub mod log_limiter;
 pub mod mailbox;
 pub mod registry;

@@ -1,30 +1,18 @@
 //! The connections that live now: counted, held to the limits, and told to end.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::net::live::facts::StreamFacts;
 use crate::net::live::mailbox::Mailbox;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Reason, Rules};
 
-/// What a connection is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A partner opened it.
-    Inbound,
-    /// We opened it.
-    Outbound,
-    /// A gateway opened it.
-    Link,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Inbound, Self::Outbound, Self::Link];
-}
+pub use crate::net::live::facts::Kind;
 
 /// All live connections.
 #[derive(Debug, Default)]
@@ -46,7 +34,7 @@ struct State {
 
 #[derive(Debug)]
 struct Live {
-    kind: Kind,
+    facts: Arc<StreamFacts>,
     mailbox: Mailbox,
     /// The partners' domains that the stream was proven for, or was opened to.
     remotes: Vec<Domain>,
@@ -101,14 +89,19 @@ impl State {
 #[derive(Debug)]
 pub struct Registered {
     registry: Arc<Registry>,
-    id: u64,
+    facts: Arc<StreamFacts>,
 }
 
 impl Registry {
     /// Takes a connection in.
     #[must_use]
-    pub fn register(self: &Arc<Self>, kind: Kind, mailbox: Mailbox) -> Registered {
-        self.register_as(self.number(), kind, mailbox)
+    pub fn register(
+        self: &Arc<Self>,
+        kind: Kind,
+        address: SocketAddr,
+        mailbox: Mailbox,
+    ) -> Registered {
+        self.register_as((self.number(), kind, address), mailbox)
     }
 
     /// A number of its own for an attempt to connect, which may or may not lead to a connection.
@@ -119,9 +112,14 @@ impl Registry {
 
     /// Takes a connection in to which an attempt with this number has led.
     #[must_use]
-    pub fn register_as(self: &Arc<Self>, id: u64, kind: Kind, mailbox: Mailbox) -> Registered {
+    pub fn register_as(
+        self: &Arc<Self>,
+        (id, kind, address): (u64, Kind, SocketAddr),
+        mailbox: Mailbox,
+    ) -> Registered {
+        let facts = Arc::new(StreamFacts::new(id, kind, address));
         let live = Live {
-            kind,
+            facts: Arc::clone(&facts),
             mailbox,
             remotes: Vec::new(),
             accounts: BTreeSet::new(),
@@ -129,8 +127,19 @@ impl Registry {
         self.lock().live.insert(id, live);
         Registered {
             registry: Arc::clone(self),
-            id,
+            facts,
         }
+    }
+
+    /// What is known of each connection, the oldest first.
+    #[must_use]
+    pub fn facts(&self) -> Vec<Arc<StreamFacts>> {
+        let state = self.lock();
+        let facts = state.live.values().map(|live| Arc::clone(&live.facts));
+        let mut facts: Vec<_> = facts.collect();
+        drop(state);
+        facts.sort_unstable_by_key(|facts| facts.id);
+        facts
     }
 
     /// How many connections of some kinds live.
@@ -139,13 +148,15 @@ impl Registry {
         self.lock()
             .live
             .values()
-            .filter(|live| kinds.contains(&live.kind))
+            .filter(|live| kinds.contains(&live.facts.kind))
             .count()
     }
 
     /// Tells all connections of a kind to end.
     pub fn end_all(&self, kind: Kind, reason: &Reason) {
-        for live in self.lock().live.values().filter(|live| live.kind == kind) {
+        let state = self.lock();
+        let of_kind = state.live.values().filter(|live| live.facts.kind == kind);
+        for live in of_kind {
             live.mailbox.end(reason.clone());
         }
     }
@@ -220,7 +231,13 @@ impl Registered {
     /// The number of this connection in this process: the same in all log lines about it.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.id
+        self.facts.id
+    }
+
+    /// What is known of this connection.
+    #[must_use]
+    pub fn facts(&self) -> &Arc<StreamFacts> {
+        &self.facts
     }
 }
 
@@ -232,14 +249,14 @@ impl Registered {
     pub fn take_room(&self, remote: &Domain, rules: &Rules, limit: usize) -> Result<(), Reason> {
         let account = rules.account_of(remote);
         let mut state = self.registry.lock();
-        let own = state.live.get(&self.id);
+        let own = state.live.get(&self.facts.id);
         if !own.is_some_and(|own| own.accounts.contains(&account)) {
             state.has_room(&account, rules, limit)?;
         }
-        if let Some(own) = state.live.get_mut(&self.id) {
+        if let Some(own) = state.live.get_mut(&self.facts.id) {
             own.remotes.push(remote.clone());
         }
-        state.count_in(self.id, account);
+        state.count_in(self.facts.id, account);
         Ok(())
     }
 }
@@ -250,7 +267,7 @@ impl Registered {
     pub fn probe_older(&self, remote: &Domain, rules: &Rules) {
         let account = rules.account_of(remote);
         for (id, live) in &self.registry.lock().live {
-            let is_older = *id < self.id && live.kind == Kind::Outbound;
+            let is_older = *id < self.facts.id && live.facts.kind == Kind::Outbound;
             if is_older && live.accounts.contains(&account) {
                 live.mailbox.probe();
             }
@@ -261,7 +278,7 @@ impl Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         let mut state = self.registry.lock();
-        if let Some(own) = state.live.remove(&self.id) {
+        if let Some(own) = state.live.remove(&self.facts.id) {
             state.count_out(&own.accounts);
         }
         drop(state);

@@ -4,6 +4,7 @@
 //! trail, and then nothing is noted.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,12 +18,15 @@ use crate::proto::auth::cert_fault::CertFault;
 use crate::proto::auth::certificate::{CertFacts, Purposes};
 use crate::proto::auth::chain::TlsVersion;
 use crate::proto::discover::Target;
+use crate::proto::jid::Domain;
 use crate::proto::policy::{DomainPattern, Method, Partner, Reason};
 use crate::proto::stream::{Milestone, Offered, Record};
 
 /// How many steps are kept of one attempt. Twenty places with two addresses and two tries each
 /// take fewer.
 const MOST_STEPS: usize = 512;
+/// The same of an attempt that the daemon remembers, where nobody watches.
+const SHORT: usize = 96;
 /// How many certificates are kept of one chain: those in use have one to four.
 const MOST_CERTIFICATES: usize = 8;
 
@@ -30,7 +34,9 @@ const MOST_CERTIFICATES: usize = 8;
 #[derive(Debug)]
 pub struct Trail {
     begun: Instant,
+    most: usize,
     steps: Mutex<Vec<Step>>,
+    is_closed: AtomicBool,
     /// How many steps there are.
     count: watch::Sender<usize>,
 }
@@ -55,6 +61,10 @@ pub enum Fact {
         /// As what it lists the domain; `None` where `[default-partner]` covers it.
         listed_as: Option<DomainPattern>,
     },
+    /// Somebody has come with the partner's name, and asked for this domain of ours.
+    Called(Option<Domain>),
+    /// The authoritative server of this domain is asked about a dialback key.
+    AsksAuthority(Domain),
     /// DNS is asked for the domain's servers.
     AsksDns,
     /// The places that will be tried, in this order.
@@ -164,23 +174,44 @@ impl Default for Trail {
     fn default() -> Self {
         Self {
             begun: clock::instant(),
+            most: MOST_STEPS,
             steps: Mutex::default(),
+            is_closed: AtomicBool::new(false),
             count: watch::Sender::new(0),
         }
     }
 }
 
 impl Trail {
+    /// One that the daemon remembers.
+    #[must_use]
+    pub fn short() -> Self {
+        Self {
+            most: SHORT,
+            ..Self::default()
+        }
+    }
+
     /// Notes a step. After very many, no more are kept.
     pub fn note(&self, fact: Fact) {
+        if self.is_closed.load(Relaxed) {
+            return;
+        }
         let at = self.begun.elapsed();
         let mut steps = self.lock();
-        if steps.len() < MOST_STEPS {
+        if steps.len() < self.most {
             steps.push(Step { at, fact });
         }
         let count = steps.len();
         drop(steps);
         self.count.send_replace(count);
+    }
+
+    /// Gives the steps away: the way has been gone, and what comes is no part of it.
+    #[must_use]
+    pub fn close(&self) -> Vec<Step> {
+        self.is_closed.store(true, Relaxed);
+        std::mem::take(&mut *self.lock())
     }
 
     /// Notes why the whole way failed, where the last step does not say so.
@@ -281,5 +312,17 @@ mod tests {
         assert_eq!(trail.since(MOST_STEPS - 1).len(), 1);
         assert!(trail.since(MOST_STEPS + 1).is_empty());
         trail.more_than(MOST_STEPS - 1).await;
+    }
+
+    #[test]
+    fn a_trail_that_is_closed_holds_nothing() {
+        let trail = Trail::short();
+        for _ in 0..2 * SHORT {
+            trail.note(Fact::Header);
+        }
+        assert_eq!(trail.close().len(), SHORT);
+        trail.note(Fact::Pong);
+        assert!(trail.since(0).is_empty());
+        assert_eq!(trail.lock().capacity(), 0);
     }
 }

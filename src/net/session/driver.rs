@@ -21,6 +21,7 @@ use tokio::time::{sleep_until, timeout, timeout_at};
 use crate::net::io::clock;
 use crate::net::io::tls::TlsFault;
 use crate::net::io::transport::{Progress, Transport, Wanted};
+use crate::net::live::facts::{StreamFacts, TlsSession};
 use crate::net::live::mailbox::{Command, Incoming, Mailbox};
 use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
 use crate::net::session::send_buffer::{Leftovers, SendBuffer};
@@ -89,6 +90,8 @@ pub struct Driver<M, S> {
     context: watch::Receiver<Arc<Context>>,
     send_buffer: SendBuffer,
     stall: Duration,
+    /// Where what passes is counted, and what TLS shows is kept.
+    facts: Option<Arc<StreamFacts>>,
     /// Whether it was told to end without a goodbye.
     is_aborted: bool,
 }
@@ -148,6 +151,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             context,
             send_buffer: SendBuffer::default(),
             stall: WRITE_STALL,
+            facts: None,
             is_aborted: false,
         }
     }
@@ -156,6 +160,15 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     #[must_use]
     pub fn with_stall(self, stall: Duration) -> Self {
         Self { stall, ..self }
+    }
+
+    /// Counts what passes, and keeps what TLS shows.
+    #[must_use]
+    pub fn known_by(self, facts: &Arc<StreamFacts>) -> Self {
+        Self {
+            facts: Some(Arc::clone(facts)),
+            ..self
+        }
     }
 
     /// Runs the stream to its end.
@@ -183,6 +196,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     /// Acts on all outputs; the reason, if the stream is over.
     async fn drain(&mut self) -> Result<Option<Reason>, Reason> {
         let (mut held, mut begun) = (Duration::ZERO, clock::instant());
+        let mut stanzas = 0;
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Send(bytes) => self.send_buffer.append(bytes),
@@ -198,6 +212,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 Output::Pinged(id) => self.mailbox.1.await_pong(id),
                 Output::Close(reason) => return Ok(Some(reason)),
                 other => {
+                    stanzas += usize::from(matches!(other, Output::Stanza(_)));
                     let acted = self.act(other, begun).await;
                     let ended = clock::instant();
                     held += ended.duration_since(begun);
@@ -207,6 +222,9 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                     }
                 }
             }
+        }
+        if let Some(facts) = self.facts.as_ref().filter(|_| stanzas > 0) {
+            facts.traffic.stanzas_in.add(stanzas);
         }
         if held >= NOTICEABLE {
             self.machine.handle(now(), Input::Held(held));
@@ -244,7 +262,10 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 acted = &mut acting => return acted,
                 progress = self.transport.progress(wanted, |_| {}), if !self.send_buffer.is_idle() => {
                     match progress {
-                        Ok(Progress::Written(count)) => self.send_buffer.written(count),
+                        Ok(Progress::Written(count)) => {
+                            self.send_buffer.written(count);
+                            count_out(self.facts.as_deref(), count);
+                        }
                         Ok(Progress::Flushed) => self.send_buffer.flushed(),
                         Ok(Progress::Read | Progress::End) => {}
                         // The next look at the connection finds the same, and ends the stream.
@@ -297,6 +318,9 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         self.transport = transport;
         // Judging a hostile chain costs as much as a handshake, and is bounded with them.
         let place = self.side.place().await;
+        if let Some(known) = &self.facts {
+            known.secured(TlsSession::of(&facts, self.transport.cipher()));
+        }
         self.machine.handle(now(), Input::TlsUp(facts));
         drop(place);
         Ok(())
@@ -318,19 +342,28 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         };
         let mut context = self.context.clone();
         // What comes after a reload is judged by the new rules, whichever of the two is seen first.
+        let facts = self.facts.as_deref();
         let read = |bytes: &[u8]| {
+            let now = now();
+            if let Some(facts) = facts {
+                facts.traffic.bytes_in.add(bytes.len());
+                facts.alive(now.monotonic);
+            }
             if context.has_changed().unwrap_or_default() {
                 let new = Arc::clone(&context.borrow_and_update());
-                machine.handle(now(), Input::Context(new));
+                machine.handle(now, Input::Context(new));
             }
-            machine.handle(now(), Input::Bytes(bytes));
+            machine.handle(now, Input::Bytes(bytes));
         };
         tokio::select! {
             progress = self.transport.progress(wanted, read) => {
                 match progress {
                     Ok(Progress::Read) => {}
                     Ok(Progress::End) => self.machine.handle(now(), Input::Eof),
-                    Ok(Progress::Written(count)) => self.send_buffer.written(count),
+                    Ok(Progress::Written(count)) => {
+                        self.send_buffer.written(count);
+                        count_out(self.facts.as_deref(), count);
+                    }
                     Ok(Progress::Flushed) => self.send_buffer.flushed(),
                     Err(error) => {
                         let fault = TlsFault::of(&error);
@@ -367,6 +400,10 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     }
 
     fn deliver(&mut self, stanzas: Vec<QueuedStanza>) {
+        if let Some(facts) = &self.facts {
+            facts.traffic.stanzas_out.add(stanzas.len());
+            facts.alive(clock::instant());
+        }
         for queued in stanzas {
             let begin = self.send_buffer.end();
             self.machine.handle(now(), Input::Deliver(&queued.stanza));
@@ -394,7 +431,10 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             };
             tokio::select! {
                 progress = self.transport.progress(wanted, |_| {}) => match progress? {
-                    Progress::Written(count) => self.send_buffer.written(count),
+                    Progress::Written(count) => {
+                        self.send_buffer.written(count);
+                        count_out(self.facts.as_deref(), count);
+                    }
                     Progress::Flushed => self.send_buffer.flushed(),
                     Progress::Read | Progress::End => {}
                 },
@@ -440,6 +480,12 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             side: self.side,
             left,
         }
+    }
+}
+
+fn count_out(facts: Option<&StreamFacts>, bytes: usize) {
+    if let Some(facts) = facts {
+        facts.traffic.bytes_out.add(bytes);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::net::guard::admission::Admitted;
 use crate::net::io::clock;
 use crate::net::io::tls::{TlsFault, check_names};
 use crate::net::io::transport::Transport;
+use crate::net::live::facts::{StreamFacts, TlsSession};
 use crate::net::live::log_limiter::What;
 use crate::net::live::mailbox::{Mailbox, mailbox};
 use crate::net::live::registry::Kind;
@@ -38,13 +39,15 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         return;
     };
     let mailbox = mailbox();
-    let registered = edge.registry.register(Kind::Link, mailbox.0.clone());
+    let registered = edge
+        .registry
+        .register(Kind::Link, address, mailbox.0.clone());
     let line = |event| {
         Line::new(event)
             .stream(registered.id())
             .peer_address(address)
     };
-    let transport = match secure(&edge, stream).await {
+    let transport = match secure(&edge, stream, registered.facts()).await {
         Ok(transport) => transport,
         Err((code, detail)) => {
             edge.ledger.count(code);
@@ -58,13 +61,15 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
     let side = Serving {
         edge: Arc::clone(&edge),
         id: registered.id(),
+        facts: Arc::clone(registered.facts()),
         address,
         admitted,
         taken: None,
         ways: WaysOut::default(),
         receipts: None,
     };
-    let driver = Driver::new(transport, machine, side, mailbox, context);
+    let driver =
+        Driver::new(transport, machine, side, mailbox, context).known_by(registered.facts());
     let ended = Box::pin(driver.run()).await;
     let reason = ended.reason;
     edge.ledger.count(reason.code());
@@ -150,7 +155,11 @@ fn in_words(reason: &Reason, is_plain: bool) -> String {
 }
 
 /// Mutual TLS before the first byte of XML, where the link has TLS.
-async fn secure(edge: &Edge, transport: Transport) -> Result<Transport, (Code, String)> {
+async fn secure(
+    edge: &Edge,
+    transport: Transport,
+    known: &StreamFacts,
+) -> Result<Transport, (Code, String)> {
     let settings = edge.settings.load_full();
     let Some(tls) = &settings.link.tls else {
         return Ok(transport);
@@ -162,6 +171,7 @@ async fn secure(edge: &Edge, transport: Transport) -> Result<Transport, (Code, S
         .await
         .unwrap_or(Err(TlsFault::TimedOut));
     let (transport, facts) = outcome.map_err(|fault| (fault.code(), refused.in_words(&fault)))?;
+    known.secured(TlsSession::of(&facts, transport.cipher()));
     check_names(&facts, &settings.link.client_names)
         .map_err(|names| (Code::GATEWAY_NAME, names))?;
     Ok(transport)
@@ -175,6 +185,7 @@ fn lane_of(edge: &Edge, queued: &QueuedStanza) -> Domain {
 struct Serving {
     edge: Arc<Edge>,
     id: u64,
+    facts: Arc<StreamFacts>,
     address: SocketAddr,
     admitted: Admitted,
     /// The domain this link serves, and the queue it takes from, once it has proven itself.
@@ -297,6 +308,7 @@ impl Side for Serving {
                     partner: &domain,
                     is_listed: true,
                 }));
+                self.facts.serves((*domain).clone());
                 let queue = self.edge.hub.inbox(&domain);
                 let before = queue.attach(self.id);
                 let waited = queue.attended();

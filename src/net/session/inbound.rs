@@ -14,11 +14,13 @@ use crate::net::io::transport::Transport;
 use crate::net::live::mailbox::{Mailbox, mailbox};
 use crate::net::live::registry::{Kind, Registered};
 use crate::net::live::sessions::{Owner, Session};
+use crate::net::live::trail::Fact;
 use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
 use crate::net::relay::ways::WayIn;
 use crate::net::session::driver::{Driver, Side, now};
-use crate::net::session::outbound;
 use crate::net::session::stream_log::StreamLog;
+use crate::net::session::visit::Visit;
+use crate::net::session::{continuity, outbound};
 use crate::ops::receipts::Receipts;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::auth::dialback::Answer;
@@ -35,15 +37,19 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         return;
     };
     let mailbox = mailbox();
-    let registered = edge.registry.register(Kind::Inbound, mailbox.0.clone());
+    let registered = edge
+        .registry
+        .register(Kind::Inbound, address, mailbox.0.clone());
     let ledger = Arc::clone(&edge.ledger);
     let log_limiter = Arc::clone(&edge.log_limiter);
-    let stream_log = StreamLog::inbound(ledger, log_limiter, registered.id(), address);
+    let stream_log = StreamLog::inbound(ledger, log_limiter, Arc::clone(registered.facts()));
     let machine = Inbound::new(edge.context(), ids, now());
     let context = edge.context.subscribe();
+    let facts = Arc::clone(registered.facts());
     let side = Receiving {
         edge,
         stream_log,
+        visit: Visit::new(&facts),
         admitted,
         registered,
         ways: Vec::new(),
@@ -51,16 +57,21 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
     };
     let stall = side.edge.context().timing.establishment;
     let driver = Driver::new(stream, machine, side, mailbox, context).with_stall(stall);
-    let ended = Box::pin(driver.run()).await;
+    let ended = Box::pin(driver.known_by(&facts).run()).await;
     let Receiving {
         edge,
         stream_log,
+        visit,
+        admitted,
         registered,
         ways,
         receipts,
         ..
     } = ended.side;
     stream_log.end(&ended.reason);
+    if ways.is_empty() {
+        visit.in_vain(&edge, &ended.reason, admitted.is_familiar());
+    }
     if let (Some(Suspended { id, agreed }), Some(way), Some(receipts)) =
         (ended.suspended, ways.into_iter().next(), receipts)
     {
@@ -78,6 +89,7 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
 struct Receiving {
     edge: Arc<Edge>,
     stream_log: StreamLog,
+    visit: Visit,
     admitted: Admitted,
     registered: Registered,
     /// The ways of the pairs that are proven, in their order. What is no stanza is charged to the
@@ -107,6 +119,13 @@ impl Side for Receiving {
         let settings = self.edge.settings.load_full();
         let config = settings.tls.server(local, minimum);
         let handshake = transport.accept_tls(config, settings.admission.handshake_bytes);
+        self.visit.note(|| Fact::TlsBegins);
+        let visit = &self.visit;
+        let handshake = async move {
+            let (transport, facts) = handshake.await?;
+            visit.secured(facts.version, transport.cipher(), &facts.chain);
+            Ok((transport, facts))
+        };
         self.edge.handshakes.pass(handshake).await
     }
 
@@ -186,7 +205,13 @@ impl Side for Receiving {
                 if let Record::DialbackAnswered { valid: true, .. } = record {
                     self.admitted.vouch();
                 }
+                let is_familiar = self.admitted.is_familiar();
+                self.visit.record(&record, &self.edge, is_familiar);
+                let change = continuity::change(&self.edge, &record);
                 self.stream_log.record(record, &self.edge);
+                if let Some(change) = change {
+                    self.stream_log.certificate_changed(&change);
+                }
             }
             Output::Ask(question) => {
                 let asked = self.admitted.ask(&self.edge.settings.load().admission);
@@ -201,6 +226,8 @@ impl Side for Receiving {
                     mailbox.answer(answer);
                     return Ok(());
                 }
+                let authority = question.pair.remote.clone();
+                self.visit.note(|| Fact::AsksAuthority(authority));
                 let from = self.admitted.address();
                 let is_familiar = self.admitted.is_familiar();
                 let (edge, mailbox) = (Arc::clone(&self.edge), mailbox.clone());

@@ -8,3 +8,4 @@ pub mod inbound;
 pub mod outbound;
 pub mod send_buffer;
 pub mod stream_log;
+pub mod visit;

@@ -9,6 +9,7 @@
 mod attempt;
 mod dial_log;
 mod question;
+mod remember;
 mod side;
 mod trial;
 
@@ -94,6 +95,7 @@ async fn carry_once(
         .enter(user, &account, Rank::First, soon)
         .await
         .map_err(|NoPlace| Reason::TooManyDials)?;
+    let trail = Arc::new(Trail::short());
     let side = |stream_log| Dialling {
         edge: Arc::clone(edge),
         stream_log,
@@ -103,12 +105,13 @@ async fn carry_once(
         outcome: None,
         external_refused: false,
         end_is_told: false,
-        trail: None,
+        trail: Some(Arc::clone(&trail)),
     };
     let deadline = clock::instant() + timing.whole_way();
-    let charged = Charged::Partner;
-    let reached = reach(edge, pair, (&Purpose::Carry, charged), deadline, None, side).await;
+    let purpose = (&Purpose::Carry, Charged::Partner);
+    let reached = reach(edge, pair, purpose, deadline, Some(&trail), side).await;
     drop(place);
+    remember::attempt(edge, pair, &trail, reached.as_ref().err());
     let ended = reached?.end().await?;
     let Some((id, since)) = ended.side.opened else {
         return Err(ended.reason.into());

@@ -1,49 +1,37 @@
 //! What is written down about one stream: every decision on it, in one line each.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::net::edge::Edge;
 use crate::net::io::clock;
+use crate::net::live::facts::{Claim, Kind, StreamFacts};
 use crate::net::live::log_limiter::{Known, LogLimiter, What};
-use crate::net::session::continuity::compare;
+use crate::net::session::continuity::Change;
 use crate::ops::counters::Ledger;
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
-use crate::proto::auth::chain::TlsVersion;
 use crate::proto::codes::{Code, Mark};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Reason};
 use crate::proto::stanza::Users;
 use crate::proto::stream::Record;
 
-/// The log of one stream.
+/// The log of one stream: it renders what is known of the stream, which it is told first.
 #[derive(Debug)]
 pub struct StreamLog {
     ledger: Arc<Ledger>,
     log_limiter: Arc<LogLimiter>,
-    stream: u64,
-    direction: Direction,
-    address: SocketAddr,
+    facts: Arc<StreamFacts>,
     charged: Charged,
-    claim: Claim,
+    /// The partner that the claim would be about.
+    claimed: Option<Known>,
     /// Who was proven first, or is dialled.
     account: Option<Known>,
     /// Whom it was last about.
     partner: Option<Known>,
     pair: Option<Pair>,
-    method: Option<Method>,
-    tls: Option<TlsVersion>,
-}
-
-/// What the other side said of itself, while nothing else is known of it.
-#[derive(Debug, Default)]
-struct Claim {
-    local: Option<Domain>,
-    remote: Option<String>,
-    /// The partner that the claim would be about.
-    partner: Option<Known>,
 }
 
 /// On whose account lines are written about a stream.
@@ -82,17 +70,10 @@ impl StreamLog {
     pub fn inbound(
         ledger: Arc<Ledger>,
         log_limiter: Arc<LogLimiter>,
-        stream: u64,
-        address: SocketAddr,
+        facts: Arc<StreamFacts>,
     ) -> Self {
-        Self::new(
-            ledger,
-            log_limiter,
-            stream,
-            Direction::Inbound,
-            address,
-            (Charged::Stranger(address.ip()), None),
-        )
+        let charged = Charged::Stranger(facts.address.ip());
+        Self::new(ledger, log_limiter, facts, (charged, None))
     }
 
     /// Begins the log of a stream that we opened, for a pair and to a partner, on somebody's
@@ -101,37 +82,30 @@ impl StreamLog {
     pub fn outbound(
         ledger: Arc<Ledger>,
         log_limiter: Arc<LogLimiter>,
-        stream: u64,
-        address: SocketAddr,
+        facts: Arc<StreamFacts>,
         (charged, pair, partner): (Charged, Pair, Known),
     ) -> Self {
-        let direction = Direction::Outbound;
+        facts.concerns(pair.clone());
         let about = (charged, Some((pair, partner)));
-        Self::new(ledger, log_limiter, stream, direction, address, about)
+        Self::new(ledger, log_limiter, facts, about)
     }
 
     fn new(
         ledger: Arc<Ledger>,
         log_limiter: Arc<LogLimiter>,
-        stream: u64,
-        direction: Direction,
-        address: SocketAddr,
+        facts: Arc<StreamFacts>,
         (charged, about): (Charged, Option<(Pair, Known)>),
     ) -> Self {
         let (pair, partner) = about.unzip();
         let stream_log = Self {
             ledger,
             log_limiter,
-            stream,
-            direction,
-            address,
+            facts,
             charged,
-            claim: Claim::default(),
+            claimed: None,
             account: partner.clone(),
             partner,
             pair,
-            method: None,
-            tls: None,
         };
         stream_log.line(Event::StreamOpened).log();
         stream_log
@@ -140,7 +114,7 @@ impl StreamLog {
     /// The number of the stream in this process.
     #[must_use]
     pub fn stream(&self) -> u64 {
-        self.stream
+        self.facts.id
     }
 
     /// Whose stream it is, as far as it is known: the last pair that was spoken of.
@@ -155,25 +129,12 @@ impl StreamLog {
         match record {
             Record::Claimed { local, remote } => {
                 let domain = remote.as_deref().and_then(|text| Domain::parse(text).ok());
-                self.claim = Claim {
-                    local,
-                    remote,
-                    partner: domain.as_ref().and_then(known),
-                };
+                self.claimed = domain.as_ref().and_then(known);
+                self.facts.claims(Claim { local, remote });
             }
-            Record::Secured {
-                version,
-                fault,
-                pair,
-                shown,
-            } => {
-                self.tls = Some(version);
-                let change = shown.and_then(|shown| compare(edge, &pair.remote, &shown));
+            Record::Secured { fault, pair, .. } => {
+                self.facts.judged(fault.clone().map_or(Ok(()), Err));
                 self.concerns(pair, known);
-                if let Some((event, code, detail)) = change {
-                    self.ledger.count(code);
-                    self.tell(self.line(event), code, &detail);
-                }
                 if let Some(fault) = fault {
                     let is_told_at_end = self.ends_for_it(edge);
                     self.ledger.count(fault.code());
@@ -190,7 +151,7 @@ impl StreamLog {
                 self.tell(self.line(event), Code::CERTIFICATE_NOT_PINNED, &fault);
             }
             Record::Authenticated { pair, method } => {
-                self.method = Some(method);
+                self.facts.proven(pair.clone(), method);
                 self.concerns(pair, known);
                 self.is_proven();
                 let event = Event::StreamAuthenticated;
@@ -228,6 +189,12 @@ impl StreamLog {
         }
     }
 
+    /// The partner's certificate is not like those before it.
+    pub fn certificate_changed(&self, change: &Change) {
+        self.ledger.count(change.code);
+        self.tell(self.line(change.event), change.code, &change.detail);
+    }
+
     /// A stanza between this pair, if it says so much, was refused; the stream goes on.
     pub fn stanza_refused(
         &self,
@@ -250,7 +217,8 @@ impl StreamLog {
 
     /// The stream is over. Returns whether there is a line with the words.
     pub fn end(&self, reason: &Reason) -> bool {
-        let event = match (self.method, reason) {
+        let method = self.method();
+        let event = match (method, reason) {
             (Some(_), _) => Event::StreamClosed,
             (None, reason) if reason.has(Mark::NoRefusal) => Event::StreamClosed,
             (None, _) => Event::StreamRefused,
@@ -258,7 +226,7 @@ impl StreamLog {
         self.ledger.count(reason.code());
         let line = self.line(event);
         let code = reason.code();
-        if self.direction == Direction::Inbound || self.method.is_some() {
+        if self.direction() == Direction::Inbound || method.is_some() {
             return self.tell(line, code, reason);
         }
         // `dial-failed` has the words, under the number of this stream.
@@ -273,13 +241,14 @@ impl StreamLog {
         let context = edge.context();
         let remote = self
             .remote()
-            .filter(|_| self.direction == Direction::Outbound);
+            .filter(|_| self.direction() == Direction::Outbound);
         let partner = remote.and_then(|remote| context.rules.partner_of(remote));
         partner.is_some_and(|partner| !partner.methods().contains(Method::TlsDialback))
     }
 
     fn concerns(&mut self, pair: Pair, known: impl Fn(&Domain) -> Option<Known>) {
         self.partner = known(&pair.remote);
+        self.facts.concerns(pair.clone());
         self.pair = Some(pair);
     }
 
@@ -306,14 +275,14 @@ impl StreamLog {
     fn admit(&self, what: What) -> Option<u64> {
         let known = match self.charged {
             Charged::Partner => self.account.as_ref(),
-            Charged::Stranger(_) => self.partner.as_ref().or(self.claim.partner.as_ref()),
+            Charged::Stranger(_) => self.partner.as_ref().or(self.claimed.as_ref()),
         };
         let now = clock::instant();
         match (self.charged, self.remote()) {
             (charged, Some(remote)) => charged.admit(&self.log_limiter, known, remote, what),
             (_, None) => {
                 let partner = known.map(|known| &known.partner);
-                let address = self.address.ip();
+                let address = self.facts.address.ip();
                 self.log_limiter.admit_stranger(partner, address, what, now)
             }
         }
@@ -329,15 +298,16 @@ impl StreamLog {
                 }
             }
             (_, None) => {
-                if let Some(local) = &self.claim.local {
+                let Claim { local, remote } = self.facts.with(|learned| learned.claim.clone());
+                if let Some(local) = &local {
                     line = line.local(local);
                 }
-                if let Some(remote) = &self.claim.remote {
+                if let Some(remote) = &remote {
                     line = line.claimed(remote);
                 }
             }
         }
-        if let Some(method) = self.method {
+        if let Some(method) = self.method() {
             line = line.method(method);
         }
         line
@@ -346,12 +316,25 @@ impl StreamLog {
     /// What is the same in all lines about this connection.
     fn bare_line(&self, event: Event) -> Line {
         let line = Line::new(event)
-            .stream(self.stream)
-            .direction(self.direction)
-            .peer_address(self.address);
-        match self.tls {
+            .stream(self.facts.id)
+            .direction(self.direction())
+            .peer_address(self.facts.address);
+        let tls = (self.facts).with(|learned| learned.tls.as_ref().map(|tls| tls.version));
+        match tls {
             Some(tls) => line.tls(tls.as_str()),
             None => line,
         }
+    }
+
+    fn direction(&self) -> Direction {
+        match self.facts.kind {
+            Kind::Inbound | Kind::Link => Direction::Inbound,
+            Kind::Outbound => Direction::Outbound,
+        }
+    }
+
+    /// How the last pair was proven.
+    fn method(&self) -> Option<Method> {
+        (self.facts).with(|learned| learned.pairs.last().map(|(_, method)| *method))
     }
 }

@@ -9,6 +9,10 @@ fn domain(text: &str) -> Domain {
     Domain::parse(text).unwrap()
 }
 
+fn there() -> SocketAddr {
+    "192.0.2.7:5269".parse().unwrap()
+}
+
 /// A partner with all domains below its own, which may have so many streams.
 fn rules(limit: usize) -> Rules {
     let mut partner = Partner::new(domain("a.example"));
@@ -19,7 +23,7 @@ fn rules(limit: usize) -> Rules {
 
 /// A stream that is proven for this many domains of the partner.
 fn stream(registry: &Arc<Registry>, rules: &Rules, pairs: usize) -> Result<Registered, Reason> {
-    let registered = registry.register(Kind::Outbound, mailbox().0);
+    let registered = registry.register(Kind::Outbound, there(), mailbox().0);
     for number in 0..pairs {
         let remote = domain(&format!("x{number}.a.example"));
         registered.take_room(&remote, rules, usize::MAX)?;
@@ -42,7 +46,7 @@ fn a_proof_costs_the_same_however_many_pairs_there_are() {
     let rules = rules(1000);
     let cost = || {
         let _ = counted::taken();
-        let one = registry.register(Kind::Inbound, mailbox().0);
+        let one = registry.register(Kind::Inbound, there(), mailbox().0);
         let remote = domain("y.a.example");
         registry.has_room(&remote, &rules, usize::MAX).unwrap();
         one.take_room(&remote, &rules, usize::MAX).unwrap();
@@ -88,7 +92,7 @@ fn a_reload_finds_out_anew_whose_the_streams_are() {
     let mut inside = Vec::new();
     for name in ["x.a.example", "y.a.example", "x.a.example"] {
         let (mailbox, incoming) = mailbox();
-        let registered = registry.register(Kind::Outbound, mailbox);
+        let registered = registry.register(Kind::Outbound, there(), mailbox);
         registered.take_room(&domain(name), &before, 9).unwrap();
         inside.push((registered, incoming));
     }

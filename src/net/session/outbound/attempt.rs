@@ -58,7 +58,9 @@ impl Attempt<'_> {
         };
         let mailbox = mailbox();
         let (number, mail) = (self.number, mailbox.0.clone());
-        let registered = edge.registry.register_as(number, Kind::Outbound, mail);
+        let registered = edge
+            .registry
+            .register_as((number, Kind::Outbound, address), mail);
         // A question is short, and whoever waits for its answer is counted already.
         if matches!(self.purpose, Purpose::Carry) {
             let limit = edge.settings.load().connection_limit;
@@ -67,8 +69,7 @@ impl Attempt<'_> {
         let stream_log = StreamLog::outbound(
             Arc::clone(&edge.ledger),
             Arc::clone(&edge.log_limiter),
-            registered.id(),
-            address,
+            Arc::clone(registered.facts()),
             (self.charged, self.pair.clone(), self.known.clone()),
         );
         let machine = Outbound::new(
@@ -88,7 +89,8 @@ impl Attempt<'_> {
             ..side(stream_log)
         };
         let driver = Driver::new(transport, machine, side, mailbox, edge.context.subscribe())
-            .with_stall(edge.context().timing.establishment);
+            .with_stall(edge.context().timing.establishment)
+            .known_by(registered.facts());
         let mut running = JoinSet::new();
         running.spawn(async move {
             let mut ended = Box::pin(driver.run()).await;

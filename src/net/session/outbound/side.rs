@@ -13,6 +13,7 @@ use crate::net::io::transport::Transport;
 use crate::net::live::mailbox::Mailbox;
 use crate::net::live::trail::{Fact, Trail};
 use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
+use crate::net::session::continuity;
 use crate::net::session::driver::Side;
 use crate::net::session::stream_log::StreamLog;
 use crate::proto::auth::chain::TlsFacts;
@@ -117,7 +118,11 @@ impl Side for Dialling {
                 {
                     self.external_refused = true;
                 }
+                let change = continuity::change(&self.edge, &record);
                 self.stream_log.record(record, &self.edge);
+                if let Some(change) = change {
+                    self.stream_log.certificate_changed(&change);
+                }
             }
             Output::Pace => {
                 self.edge.ledger.count(Code::PACED_ELEMENTS);

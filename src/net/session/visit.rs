@@ -1,0 +1,163 @@
+//! What a stream that a partner opened has met, kept for whoever asks why it came to nothing.
+//!
+//! Whoever says nothing, or names nobody that an entry covers, leaves no trail: such are counted.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+
+use crate::net::edge::Edge;
+use crate::net::live::attempts::Attempt;
+use crate::net::live::facts::StreamFacts;
+use crate::net::live::log_limiter::Known;
+use crate::net::live::trail::{Fact, Trail};
+use crate::net::session::driver::now;
+use crate::proto::auth::chain::TlsVersion;
+use crate::proto::jid::Domain;
+use crate::proto::policy::{Direction, Method, Reason};
+use crate::proto::stream::Record;
+
+/// One stream that came in.
+#[derive(Debug)]
+pub struct Visit {
+    stream: u64,
+    address: SocketAddr,
+    /// Whom it claims to be, where an entry covers that.
+    claimed: Option<Claimed>,
+    /// Whether it asked about a key of ours: then it may have come for nothing else.
+    has_asked: bool,
+}
+
+#[derive(Debug)]
+struct Claimed {
+    partner: Known,
+    local: Option<Domain>,
+    remote: Domain,
+    trail: Arc<Trail>,
+}
+
+impl Visit {
+    /// Somebody has come, and has said nothing yet.
+    #[must_use]
+    pub fn new(facts: &StreamFacts) -> Self {
+        Self {
+            stream: facts.id,
+            address: facts.address,
+            claimed: None,
+            has_asked: false,
+        }
+    }
+
+    /// Notes what the machine reports.
+    pub fn record(&mut self, record: &Record, edge: &Edge, is_familiar: bool) {
+        match record {
+            Record::Claimed { local, remote } => {
+                let text = remote.as_deref().unwrap_or_default();
+                let remote = Domain::parse(text).ok();
+                let found = remote.and_then(|it| Some((edge.hub.known(&it)?, it)));
+                self.claimed = found.map(|(partner, remote)| Claimed {
+                    partner,
+                    local: local.clone(),
+                    remote,
+                    trail: Arc::new(Trail::short()),
+                });
+                self.note(|| Fact::Called(local.clone()));
+            }
+            Record::DialbackAnswered { .. } => self.has_asked = true,
+            record => {
+                if let Some(claimed) = &self.claimed {
+                    claimed.trail.record(record);
+                }
+            }
+        }
+        match record {
+            Record::Authenticated { pair, method } => {
+                self.met(edge, &pair.remote, Ok(*method), is_familiar);
+            }
+            Record::MethodFailed {
+                pair,
+                reason: Reason::UnknownPartner { .. },
+                ..
+            } => {
+                edge.knocks
+                    .note(&pair.remote, self.address.ip(), now().monotonic);
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes a step that the machine does not report.
+    pub fn note(&self, fact: impl FnOnce() -> Fact) {
+        if let Some(claimed) = &self.claimed {
+            claimed.trail.note(fact());
+        }
+    }
+
+    /// The handshake is over.
+    pub fn secured(&self, version: TlsVersion, cipher: String, chain: &[CertificateDer<'_>]) {
+        if let Some(claimed) = &self.claimed {
+            claimed.trail.secured(version, cipher, chain);
+        }
+    }
+
+    /// The stream has ended, and nothing was proven on it.
+    pub fn in_vain(&self, edge: &Edge, reason: &Reason, is_familiar: bool) {
+        if let Reason::UnknownPartner { domain, .. } = reason
+            && let Ok(domain) = Domain::parse(domain)
+        {
+            edge.knocks
+                .note(&domain, self.address.ip(), now().monotonic);
+        }
+        // Whoever came to ask has its answer; and that the edge stops is nobody's failure.
+        if self.has_asked || matches!(reason, Reason::Shutdown) {
+            return;
+        }
+        if let Some(claimed) = &self.claimed {
+            claimed.trail.fail(reason);
+            let remote = claimed.remote.clone();
+            self.met(edge, &remote, Err(reason.clone()), is_familiar);
+        }
+    }
+
+    fn met(
+        &self,
+        edge: &Edge,
+        remote: &Domain,
+        outcome: Result<Method, Reason>,
+        is_familiar: bool,
+    ) {
+        let Some(claimed) = &self.claimed else {
+            return;
+        };
+        // A further pair may be of another partner.
+        let partner = match *remote == claimed.remote {
+            true => Some(claimed.partner.partner.clone()),
+            false => edge.hub.partner(remote),
+        };
+        let Some(partner) = partner else {
+            return;
+        };
+        let wall = now().wall.as_secs();
+        let steps = match outcome {
+            // What is met later is no part of the way in.
+            Ok(_) => claimed.trail.close(),
+            Err(_) => claimed.trail.since(0),
+        };
+        let attempt = Attempt {
+            stream: Some(self.stream),
+            direction: Direction::Inbound,
+            local: claimed.local.clone(),
+            remote: remote.clone(),
+            address: Some(self.address),
+            is_familiar: is_familiar || outcome.is_ok(),
+            first: wall,
+            last: wall,
+            times: 1,
+            took: claimed.trail.age(),
+            outcome,
+            steps,
+        };
+        edge.attempts.note(&partner, attempt);
+    }
+}
