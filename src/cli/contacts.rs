@@ -11,9 +11,9 @@ use serde::Serialize;
 use self::access::{Access, Refusal};
 use super::{ConfigFile, Exit};
 use crate::config::{Config, report};
+use crate::net::admin::protocol::Entry;
 use crate::proto::jid::Jid;
 use crate::proto::words;
-use crate::store::protocol::Entry;
 
 /// List and edit the contacts that local users have added
 ///
@@ -99,7 +99,7 @@ type Done = Result<String, (Exit, String)>;
 
 fn list(file: &ConfigFile, format: Format) -> Done {
     let config = load(file)?;
-    let entries = Access::open(&config.state_directory)
+    let entries = Access::open(&config)
         .and_then(|mut access| access.list())
         .map_err(unavailable)?;
     Ok(match format {
@@ -140,7 +140,7 @@ fn change(pair: &Pair, present: bool) -> Done {
         local: local.normal_bare().to_string(),
         remote: remote.normal_bare().to_string(),
     };
-    let changed = Access::open(&config.state_directory)
+    let changed = Access::open(&config)
         .and_then(|mut access| access.change(&entry, present))
         .map_err(unavailable)?;
     let Entry { local, remote } = entry;

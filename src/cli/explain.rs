@@ -5,6 +5,7 @@
 
 mod json;
 mod letter;
+mod live;
 mod screen;
 mod verdict;
 mod walk;
@@ -14,6 +15,7 @@ use clap::ValueEnum;
 use rustls::pki_types::UnixTime;
 use tokio::runtime;
 
+use self::live::Asked;
 use self::screen::Screen;
 use self::verdict::{Side, Verdict};
 use self::walk::Walk;
@@ -102,6 +104,7 @@ async fn explain(mut config: Config, pair: Pair, format: Format) -> Result<Exit,
     let secret = config.dialback.without_a_file();
     config.dialback = secret.map_err(|error| error.to_string())?;
     let mut walk = Walk::new(pair, &config);
+    let socket = config.admin.socket.clone();
     let edge = daemon::aside(config).map_err(|error| error.texts().join("; "))?;
     let screen = (format == Format::Text).then(Screen::of_stdout);
     if let Some(screen) = &screen {
@@ -114,9 +117,13 @@ async fn explain(mut config: Config, pair: Pair, format: Format) -> Result<Exit,
     })
     .await;
     let verdict = Verdict::of(&walk);
+    let asked = Asked::about(&walk.pair.remote, &socket);
     match &screen {
-        Some(screen) => screen.conclude(&walk, verdict.as_ref()),
-        None => super::print(&json::render(&walk, verdict.as_ref())),
+        Some(screen) => {
+            super::print(&asked.text());
+            screen.conclude(&walk, verdict.as_ref());
+        }
+        None => super::print(&json::render(&walk, verdict.as_ref(), &asked)),
     }
     Ok(match verdict.map(|verdict| verdict.side) {
         None => Exit::Success,

@@ -7,9 +7,11 @@ mod demo;
 mod dns;
 mod explain;
 mod hosts;
+mod paper;
 mod partner_sheet;
 mod report;
 mod run;
+mod status;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -85,6 +87,8 @@ Examples:
           See it work, on loopback
   xmpp-edge check
           Is /etc/xmpp-edge/edge.toml sound, and what may each partner do?
+  xmpp-edge status
+          Is it up, is the gateway there, who is not connected and why?
   xmpp-edge explain fabrikam.example
           Why does this partner not connect?
   xmpp-edge check --config ./edge.toml --format json
@@ -93,7 +97,7 @@ Examples:
 Exit status:
    0  it went well
   64  the command line is wrong
-  69  the contacts, a partner or a name server cannot be reached
+  69  the daemon, a partner, a name server or the contacts cannot be reached
   70  a step of the demo came out wrong
   71  a port or a resource cannot be had; this may pass
   73  the state directory cannot be written; this may pass
@@ -103,6 +107,7 @@ Exit status:
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Status(status::Arguments),
     Check(check::Arguments),
     Explain(explain::Arguments),
     Dns(dns::Arguments),
@@ -116,6 +121,7 @@ impl Arguments {
     fn run(self) -> Exit {
         match self.command {
             Command::Run(arguments) => run::run(&arguments),
+            Command::Status(arguments) => status::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
             Command::Explain(arguments) => explain::run(&arguments),
             Command::Dns(arguments) => dns::run(&arguments),

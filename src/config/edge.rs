@@ -9,7 +9,9 @@ use super::model::{Config, NamedCertificate};
 use super::problem::{Findings, Severity};
 use super::reader::Section;
 use super::state::State;
-use super::{Examination, access, admission, files, gateway, identity, partners, sections, syntax};
+use super::{
+    Examination, access, admin, admission, files, gateway, identity, partners, sections, syntax,
+};
 use crate::ops::logging::Format;
 use crate::proto::auth::chain::Anchors;
 use crate::proto::policy::Terms;
@@ -119,6 +121,7 @@ fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
     let dialback = sections::dialback(&root, &state_directory);
     let dns = sections::dns(&root);
     let gateway = gateway::read(&root, now);
+    let admin = admin::read(&root);
     let log = sections::log(&root);
     let log_format = log.as_ref().map_or_else(Format::default, |log| log.format);
     root.finish();
@@ -137,6 +140,7 @@ fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
             dns,
             gateway: gateway?,
             log: log?,
+            admin,
             contact_limit,
             rules: rules?.with_access(access),
             partners_file: partners_path,

@@ -5,6 +5,7 @@
 //! section gives it meaning, [`model`](Config) is what the daemon sees.
 
 mod access;
+mod admin;
 mod admission;
 mod advice;
 mod certificate;
@@ -12,6 +13,7 @@ mod daemon_user;
 mod edge;
 mod encoding;
 mod files;
+mod fingerprint;
 mod gateway;
 mod identity;
 mod inspect;
@@ -42,7 +44,7 @@ use crate::proto::auth::chain::Anchors;
 
 pub use inspect::Inspection;
 pub use model::{
-    Config, Dns, Gateway, GatewayTls, Identities, Log, NamedCertificate, S2s, Tls, Transport,
+    Admin, Config, Dns, Gateway, GatewayTls, Identities, Log, NamedCertificate, S2s, Tls, Transport,
 };
 pub use partners::{PartnerSummary, ROOM_LABELS};
 pub use problem::{Place, Problem, Problems, Severity, Source};
@@ -103,6 +105,12 @@ impl Config {
     pub fn log_format(path: &Path) -> Format {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         sections::log_format(&text)
+    }
+
+    /// Where a daemon with this `edge.toml` answers, whatever else is wrong with the file.
+    #[must_use]
+    pub fn admin_socket(path: &Path) -> PathBuf {
+        admin::socket(path)
     }
 
     /// As [`Config::load`]; keeps what could be learned of a configuration that is refused.

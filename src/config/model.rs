@@ -42,6 +42,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// What is logged, and how.
     pub log: Log,
+    /// Where administrators ask.
+    pub admin: Admin,
     /// How many contacts each local user may have.
     pub contact_limit: usize,
     /// Who the partners are: what policy decides by.
@@ -162,6 +164,13 @@ pub struct GatewayTls {
     pub client_anchors: Arc<RootCertStore>,
     /// Names of which a gateway's certificate must carry one; empty: any name will do.
     pub client_names: Vec<ServerName<'static>>,
+}
+
+/// Where administrators ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// The Unix socket that answers `xmpp-edge status`, `explain` and `contacts`.
+    pub socket: PathBuf,
 }
 
 /// What is logged, and how.

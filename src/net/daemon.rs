@@ -14,8 +14,9 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::config::{Config, Transport};
 use crate::net::accept::{Port, accept};
+use crate::net::admin::desk::Desk;
+use crate::net::admin::serve::{self, Socket};
 use crate::net::bounds;
-use crate::net::contacts;
 use crate::net::drained::Left;
 use crate::net::edge::{Edge, LinkSettings, Settings};
 use crate::net::guard::verifications::Verifications;
@@ -23,6 +24,7 @@ use crate::net::io::clock;
 use crate::net::io::resolve::DnsResolver;
 use crate::net::io::tls::{Credential, LinkTls, TlsConfigs};
 use crate::net::live::registry::Kind;
+use crate::net::session::driver::now;
 use crate::net::session::outbound;
 use crate::ops::events::{Event, Line};
 use crate::ops::systemd::Listeners;
@@ -30,6 +32,7 @@ use crate::proto::auth::handshake::LinkSecret;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stream::{Context, Timing};
+use crate::proto::words;
 use crate::store::{Contacts, StoreError};
 
 pub use error::{Remedy, StartError};
@@ -69,6 +72,7 @@ impl Daemon {
             return Err(StartError::Unclaimed(*address));
         }
         let state = config.state_directory.clone();
+        let socket = config.admin.socket.clone();
         let settled = settled(&config);
         let held = bounds::total(&bounds::rows(&config, bounds::processors()));
         let (context, settings) = prepare(config)?;
@@ -80,16 +84,30 @@ impl Daemon {
         };
         let (s2s, gateway) = (addresses_of(Port::Partners)?, addresses_of(Port::Gateways)?);
         let listeners = s2s.iter().chain(&gateway).copied().collect();
-        let (ledger, known) = (Arc::default(), contacts.clone());
-        let (edge, wanted) = Edge::new(context, settings, known, ledger, listeners);
+        let ledger = Arc::default();
+        let (edge, wanted) = Edge::new(context, settings, contacts, ledger, listeners);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = vec![
             tokio::spawn(outbound::dial_all(Arc::clone(&edge), wanted)),
             tokio::spawn(sweep(Arc::clone(&edge))),
         ];
-        match contacts::listen(&state) {
-            Ok(listener) => tasks.push(tokio::spawn(contacts::serve(listener, contacts))),
-            Err(error) => Line::new(Event::ContactsUnserved).detail(error).log(),
+        let desk = Desk {
+            edge: Arc::clone(&edge),
+            s2s: s2s.clone(),
+            gateway: gateway.clone(),
+            stopping: stopped.clone(),
+            began: clock::instant(),
+            since: now().wall.as_secs(),
+        };
+        match Socket::open(&socket) {
+            Ok(socket) => tasks.push(tokio::spawn(serve::serve(socket, Arc::new(desk)))),
+            Err(error) => Line::new(Event::AdminUnserved)
+                .detail(format_args!(
+                    "{}: {}",
+                    socket.display(),
+                    words::of_error(&error)
+                ))
+                .log(),
         }
         for (port, listener) in bound {
             tasks.push(tokio::spawn(accept(
@@ -308,6 +326,9 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
         .map(|identity| identity.cert.clone())
         .collect();
     let settings = Settings {
+        fingerprint: config.fingerprint(),
+        partners_file: config.partners_file,
+        loaded: now().wall.as_secs(),
         shown,
         tls: TlsConfigs::new(default, others, config.tls.minimum_version)?,
         resolver: Arc::new(DnsResolver::new(&config.dns.nameservers)?),
@@ -406,7 +427,7 @@ fn difference(before: (&Context, &Settings), after: (&Context, &Settings)) -> St
 }
 
 /// The keys that are read at the start and not again, with their values.
-type Settled = [(&'static str, String); 4];
+type Settled = [(&'static str, String); 5];
 
 fn settled(config: &Config) -> Settled {
     [
@@ -416,6 +437,7 @@ fn settled(config: &Config) -> Settled {
             "state-directory",
             config.state_directory.display().to_string(),
         ),
+        ("[admin] socket", config.admin.socket.display().to_string()),
         ("[log] format", format!("{:?}", config.log.format)),
     ]
 }

@@ -1,6 +1,7 @@
 //! What all connection tasks share, and what a reload replaces.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::net::io::tls::{LinkTls, TlsConfigs};
 use crate::net::live::attempts::Attempts;
 use crate::net::live::knocks::Knocks;
 use crate::net::live::log_limiter::LogLimiter;
+use crate::net::live::refused_link::LastRefused;
 use crate::net::live::registry::Registry;
 use crate::net::live::sessions::Sessions;
 use crate::net::relay::hub::Hub;
@@ -53,6 +55,8 @@ pub struct Edge {
     pub attempts: Attempts,
     /// The unknown domains that knocked.
     pub knocks: Knocks,
+    /// The last gateway that was refused.
+    pub refused_link: LastRefused,
     /// What was logged lately.
     pub log_limiter: Arc<LogLimiter>,
     /// Sessions whose connection was lost, and which may be resumed.
@@ -101,6 +105,12 @@ pub struct Settings {
     pub contact_limit: usize,
     /// How long stanzas wait for an absent gateway.
     pub reconnect_grace: Duration,
+    /// One word for what the configuration means.
+    pub fingerprint: String,
+    /// The file of the partners.
+    pub partners_file: PathBuf,
+    /// When all this was read, in Unix time.
+    pub loaded: u64,
     /// What gateways must know and show.
     pub link: LinkSettings,
 }
@@ -156,6 +166,7 @@ impl Edge {
             goodbyes: Arc::new(Semaphore::new(GOODBYES)),
             attempts: Attempts::default(),
             knocks: Knocks::default(),
+            refused_link: LastRefused::default(),
             log_limiter,
             sessions: Sessions::default(),
             listeners,

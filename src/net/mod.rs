@@ -11,8 +11,8 @@
 //! our own streams.
 
 pub mod accept;
+pub mod admin;
 pub mod bounds;
-pub mod contacts;
 pub mod daemon;
 pub mod drained;
 pub mod edge;

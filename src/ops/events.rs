@@ -86,8 +86,8 @@ events! {
     DrainCutShort, "drain-cut-short", WARN, "edge stopped before all was delivered";
     /// The file of contacts was damaged: it is kept under the name in `detail`, and the contacts begin empty.
     ContactsSetAside, "contacts-set-aside", ERROR, "damaged contacts set aside";
-    /// `xmpp-edge contacts` cannot reach the running edge; all else works.
-    ContactsUnserved, "contacts-unserved", WARN, "contacts cannot be edited";
+    /// The admin socket cannot be opened: `status`, `explain` and `contacts` cannot ask the running edge; all else works.
+    AdminUnserved, "admin-unserved", WARN, "nobody can ask the edge";
     /// Message bodies are being logged (`message-bodies = true`).
     BodiesLogged, "bodies-logged", WARN, "message bodies are being logged";
     /// Lines about refused stanzas name the users (`addresses = true`): `from` and `to`.

@@ -22,7 +22,7 @@ impl fmt::Display for Peer<'_> {
 }
 
 /// Writes at most so many bytes of a text, with everything escaped that is not clean.
-pub(super) fn write_clean(to: &mut dyn Write, text: &str, limit: usize) -> fmt::Result {
+pub(crate) fn write_clean(to: &mut dyn Write, text: &str, limit: usize) -> fmt::Result {
     let mut end = text.len().min(limit);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -17,7 +17,6 @@ mod disk;
 mod error;
 mod file;
 mod header;
-pub mod protocol;
 mod writer;
 
 pub use certificates::CERTIFICATES_BYTES;

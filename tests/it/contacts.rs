@@ -160,12 +160,12 @@ fn what_cannot_be_reached_is_told() {
 
     // A daemon that takes connections and says nothing.
     fs::create_dir(lab.path("state")).unwrap();
-    let listener = UnixListener::bind(lab.path("state/contacts.sock")).unwrap();
+    let listener = UnixListener::bind(lab.path("admin.sock")).unwrap();
     let silent = std::thread::spawn(move || drop(listener.accept().unwrap()));
     let (status, _, errors) = contacts(&lab, &["list"]);
     assert_eq!(status, 69);
     assert!(
-        errors.starts_with("error: the daemon does not answer"),
+        errors.starts_with("error: the daemon has ended the conversation"),
         "{errors}"
     );
     silent.join().unwrap();
@@ -216,11 +216,13 @@ fn a_damaged_file_is_left_to_the_daemon_which_sets_it_aside() {
 fn the_socket_is_for_its_owner_and_answers_every_line() {
     let lab = used();
     let _daemon = Daemon::start(&lab);
-    let path = lab.path("state/contacts.sock");
+    let path = lab.path("admin.sock");
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let stream = UnixStream::connect(&path).unwrap();
     let mut replies = BufReader::new(&stream).lines();
+    let greeting = replies.next().unwrap().unwrap();
+    assert!(greeting.contains(r#""protocol":1"#), "{greeting}");
     for (request, want) in [
         (
             r#"{"add":{"local":"anne@contoso.example","remote":"bob@chat.example"}}"#,
@@ -239,10 +241,12 @@ fn the_socket_is_for_its_owner_and_answers_every_line() {
         ),
         (
             r#"{"remove":{"local":"anne@contoso.example","remote":""}}"#,
-            vec![r#"{"error":"`` is no address: the domain is empty"}"#],
+            vec![
+                r#"{"error":{"code":"not-an-address","text":"`` is no address: the domain is empty"}}"#,
+            ],
         ),
     ] {
-        writeln!(&stream, "{request}").unwrap();
+        writeln!(&stream, r#"{{"contacts":{request}}}"#).unwrap();
         for want in want {
             assert_eq!(replies.next().unwrap().unwrap(), want);
         }
@@ -250,7 +254,10 @@ fn the_socket_is_for_its_owner_and_answers_every_line() {
     for nonsense in ["", "{}", "[1]", "\u{0}", r#"{"add":{"local":"a@b"}}"#] {
         writeln!(&stream, "{nonsense}").unwrap();
         let reply = replies.next().unwrap().unwrap();
-        assert!(reply.starts_with(r#"{"error":"not a request"#), "{reply}");
+        assert!(
+            reply.starts_with(r#"{"error":{"code":"not-a-request""#),
+            "{reply}"
+        );
     }
     // A line without an end ends the conversation, and nothing else.
     (&stream).write_all(&vec![b' '; 40_000]).unwrap_or_default();

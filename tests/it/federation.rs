@@ -6,6 +6,6 @@ mod methods;
 mod partner;
 mod reload;
 mod sequences;
-mod stage;
+pub(crate) mod stage;
 mod stanzas;
 mod wire;

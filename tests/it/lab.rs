@@ -33,7 +33,12 @@ pub(crate) static FREE_PORTS: LazyLock<String> =
 /// [`EDGE`] on free ports, with more lines in these sections.
 pub(crate) fn free_ports(more: &[(&str, &str)]) -> String {
     let edge = EDGE.replace("127.0.0.1:23456", "127.0.0.1:0");
-    with(&with(&edge, &[("s2s", "listen = [\"127.0.0.1:0\"]")]), more)
+    let own = [
+        ("s2s", "listen = [\"127.0.0.1:0\"]"),
+        // Not that of a daemon on this host.
+        ("admin", "socket = \"admin.sock\""),
+    ];
+    with(&with(&edge, &own), more)
 }
 
 /// `edge.toml` with more lines at the end of its sections; `[s2s]` comes before `[tls]`, and any

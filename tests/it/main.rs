@@ -32,6 +32,7 @@ mod reasons;
 mod schemas;
 mod security;
 mod spellings;
+mod status;
 mod strangers;
 mod tree;
 mod words;

@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// The folders and files of `net`, and which of the others each may use: only such as stand below it.
 const NET: &[&str] = &[
-    "lab", "daemon", "bounds", "drained", "contacts", "accept", "session", "edge", "relay", "live",
+    "lab", "daemon", "bounds", "drained", "admin", "accept", "session", "edge", "relay", "live",
     "guard", "io",
 ];
 

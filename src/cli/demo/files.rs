@@ -105,6 +105,9 @@ allow-private-addresses = true
 listen = ["127.0.0.1:0"]
 secret-file = "gateway.secret"
 plaintext = true
+
+[admin]
+socket = "admin.sock"
 "#
     );
     public(&directory.join("edge.toml"), &edge)?;

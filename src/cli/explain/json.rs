@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::letter;
+use super::live::Asked;
 use super::screen::works;
 use super::verdict::{Side, Verdict};
 use super::walk::Walk;
@@ -28,6 +29,8 @@ struct Report<'w> {
     verdict: Option<Reported<'w>>,
     /// The one sentence.
     summary: String,
+    /// What a running daemon knows.
+    daemon: Value,
 }
 
 #[derive(Serialize)]
@@ -43,7 +46,7 @@ struct Reported<'w> {
 }
 
 /// The report as JSON.
-pub(super) fn render(walk: &Walk, verdict: Option<&Verdict>) -> String {
+pub(super) fn render(walk: &Walk, verdict: Option<&Verdict>, asked: &Asked) -> String {
     let report = Report {
         local: walk.pair.local.as_str(),
         remote: walk.pair.remote.as_str(),
@@ -63,6 +66,7 @@ pub(super) fn render(walk: &Walk, verdict: Option<&Verdict>) -> String {
                 .then(|| letter::paragraph(walk, verdict)),
         }),
         summary: verdict.map_or_else(|| works(walk), Verdict::sentence),
+        daemon: asked.json(),
     };
     let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
     text.push('\n');

@@ -236,6 +236,9 @@ fn settings() -> Settings {
     });
     let minimum = crate::proto::auth::chain::TlsVersion::Tls12;
     Settings {
+        fingerprint: String::new(),
+        partners_file: "partners.toml".into(),
+        loaded: 0,
         tls: TlsConfigs::new(credential.clone(), Vec::new(), minimum).unwrap(),
         shown: Vec::new(),
         resolver: Arc::clone(resolver),

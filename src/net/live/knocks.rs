@@ -19,6 +19,9 @@ pub const OF_ONE_NETWORK: usize = 8;
 /// A name that was not heard for so long makes room for another.
 const STALE: Duration = Duration::from_secs(3600);
 
+/// How often it is looked for such names.
+const SWEEP: Duration = Duration::from_secs(1);
+
 /// Who knocked.
 #[derive(Debug, Default)]
 pub struct Knocks(Mutex<State>);
@@ -26,6 +29,10 @@ pub struct Knocks(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     names: HashMap<Domain, Entry>,
+    /// How many of the names each network has brought.
+    brought: HashMap<Network, usize>,
+    /// When it was looked last for names that may be forgotten.
+    swept: Option<Instant>,
     uncounted: u64,
 }
 
@@ -68,8 +75,8 @@ impl Knocks {
             return;
         }
         let network = Network::of(address);
-        let of_network = state.names.values().filter(|it| it.network == network);
-        if of_network.count() >= OF_ONE_NETWORK || !state.has_room(now) {
+        let brought = state.brought.get(&network).copied().unwrap_or_default();
+        if brought >= OF_ONE_NETWORK || !state.has_room(now) {
             state.uncounted = state.uncounted.saturating_add(1);
             return;
         }
@@ -81,6 +88,7 @@ impl Knocks {
             address,
         };
         state.names.insert(domain.clone(), entry);
+        *state.brought.entry(network).or_default() += 1;
     }
 
     /// The names, the last one first; and how many knocks came with names that had no place.
@@ -102,7 +110,7 @@ impl Knocks {
 
     /// Forgets what is known by now.
     pub fn forget(&self, is_known: impl Fn(&Domain) -> bool) {
-        self.lock().names.retain(|domain, _| !is_known(domain));
+        self.lock().retain(|domain, _| !is_known(domain));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -115,9 +123,21 @@ impl State {
         if self.names.len() < MOST {
             return true;
         }
-        let is_fresh = |entry: &Entry| now.saturating_duration_since(entry.last) < STALE;
-        self.names.retain(|_, entry| is_fresh(entry));
+        let since = |then: Instant| now.saturating_duration_since(then);
+        // A flood is not to pay for a look at all names with each of its own.
+        if self.swept.is_none_or(|swept| since(swept) >= SWEEP) {
+            self.swept = Some(now);
+            self.retain(|_, entry| since(entry.last) < STALE);
+        }
         self.names.len() < MOST
+    }
+
+    fn retain(&mut self, is_kept: impl Fn(&Domain, &Entry) -> bool) {
+        self.names.retain(|domain, entry| is_kept(domain, entry));
+        self.brought.clear();
+        for entry in self.names.values() {
+            *self.brought.entry(entry.network).or_default() += 1;
+        }
     }
 }
 

@@ -5,6 +5,7 @@ pub mod facts;
 pub mod knocks;
 pub mod log_limiter;
 pub mod mailbox;
+pub mod refused_link;
 pub mod registry;
 pub mod sessions;
 pub mod told;

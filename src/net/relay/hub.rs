@@ -4,6 +4,7 @@
 //! stream takes from it). A stanza that cannot be carried is answered with the truth.
 
 mod ends;
+mod look;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

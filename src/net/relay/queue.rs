@@ -5,6 +5,7 @@
 //! becomes of it is counted.
 
 pub mod lanes;
+pub mod look;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,6 +1,5 @@
 //! A gateway's link: the shell around [`Component`].
 
-use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,6 +14,7 @@ use crate::net::io::transport::Transport;
 use crate::net::live::facts::{StreamFacts, TlsSession};
 use crate::net::live::log_limiter::What;
 use crate::net::live::mailbox::{Mailbox, mailbox};
+use crate::net::live::refused_link::RefusedLink;
 use crate::net::live::registry::Kind;
 use crate::net::live::sessions::{Owner, Session};
 use crate::net::relay::queue::{Consumer, Queue, QueuedStanza, Waited};
@@ -51,7 +51,8 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         Ok(transport) => transport,
         Err((code, detail)) => {
             edge.ledger.count(code);
-            refused(&edge, line(Event::LinkRefused), address, code, &detail);
+            let refused = refused_link(address, None, code, detail);
+            self::refused(&edge, line(Event::LinkRefused), refused);
             return;
         }
     };
@@ -80,7 +81,9 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
             line = line.claimed(asked.as_str());
         }
         let is_plain = edge.settings.load().link.tls.is_none();
-        refused(&edge, line, address, code, &in_words(&reason, is_plain));
+        let text = in_words(&reason, is_plain);
+        let refused = refused_link(address, ended.asked.as_ref(), code, text);
+        self::refused(&edge, line, refused);
         return;
     };
     // What never left waits for the next link, and what is not acknowledged before it. Where nothing is
@@ -124,12 +127,29 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
     edge.hub.tell_of_absence(&domain, &queue);
 }
 
+fn refused_link(
+    address: SocketAddr,
+    asked: Option<&Domain>,
+    code: Code,
+    text: String,
+) -> RefusedLink {
+    RefusedLink {
+        address,
+        claimed: asked.map(|domain| domain.as_str().to_owned()),
+        code,
+        text,
+        at: now().wall.as_secs(),
+        times: 1,
+    }
+}
+
 /// Writes that somebody was refused, unless too many were lately.
-fn refused(edge: &Edge, line: Line, from: SocketAddr, code: Code, detail: &dyn Display) {
-    let what = What::coded(Event::LinkRefused, code);
-    let now = clock::instant();
-    if let Some(left_out) = edge.log_limiter.admit_stranger(None, from.ip(), what, now) {
-        line.reason(code).and_more(detail, left_out).log();
+fn refused(edge: &Edge, line: Line, link: RefusedLink) {
+    let what = What::coded(Event::LinkRefused, link.code);
+    let (from, now) = (link.address.ip(), clock::instant());
+    edge.refused_link.note(link.clone());
+    if let Some(left_out) = edge.log_limiter.admit_stranger(None, from, what, now) {
+        line.reason(link.code).and_more(link.text, left_out).log();
     }
 }
 

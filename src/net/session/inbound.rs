@@ -68,7 +68,7 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         receipts,
         ..
     } = ended.side;
-    stream_log.end(&ended.reason);
+    // Whoever reads of it in the log finds it remembered.
     if ways.is_empty() {
         visit.in_vain(&edge, &ended.reason, admitted.is_familiar());
     }
@@ -83,6 +83,7 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         let owner = Owner::Partner(way.pair);
         edge.sessions.keep(id, owner, session, clock::instant());
     }
+    stream_log.end(&ended.reason);
 }
 
 /// What becomes of a partner's stanzas and questions.

@@ -75,6 +75,7 @@ class Edge:
             },
             "dns": {"allow-private-addresses": True},
             "gateway": link,
+            "admin": {"socket": "admin.sock"},
             "log": {"format": "json", "filter": self.filter},
         }
         if self.link_certificate is not None:

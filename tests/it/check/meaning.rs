@@ -1,5 +1,6 @@
 //! That what is written is what the daemon gets.
 
+use std::path::Path;
 use std::time::Duration;
 
 use xmpp_edge::config::{Config, DialbackSource, Transport};
@@ -97,6 +98,9 @@ client-names = ["gateway.contoso.example"]
 default = "deny"
 exceptions = ["CEO@contoso.example"]
 contact-limit = 9999
+
+[admin]
+socket = "a.sock"
 
 [log]
 format = "json"
@@ -245,6 +249,7 @@ fn the_edge_file() {
         ["gateway.contoso.example".try_into().unwrap()]
     );
 
+    assert!(config.admin.socket.ends_with("a.sock"));
     assert_eq!(config.log.format, Format::Json);
     assert!(config.log.message_bodies);
     assert!(config.log.addresses);
@@ -372,6 +377,8 @@ fn what_is_left_out_has_its_default() {
     assert!(!config.dns.allow_private_addresses);
     assert_eq!(config.gateway.reconnect_grace, Duration::from_secs(30));
     assert!(matches!(config.gateway.transport, Transport::Plain));
+    let socket = Path::new("/run/xmpp-edge/admin.sock");
+    assert_eq!(config.admin.socket, socket);
     assert_eq!(config.log.format, Format::Auto);
     assert!(!config.log.message_bodies);
     assert!(!config.log.addresses);

@@ -144,6 +144,11 @@ pub(super) const FORM: &[Mistake] = &[
     mistake("[tls]", "[metrics]\n[tls]", &["edge.toml:4:2 unknown-key"]),
     mistake(
         PLAINTEXT,
+        "plaintext = true\n[admin]\nsokcet = \"a.sock\"",
+        &["edge.toml:14:1 unknown-key"],
+    ),
+    mistake(
+        PLAINTEXT,
         "plaintext = true\nanotate = true",
         &["edge.toml:13:1 unknown-key"],
     ),

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use xmpp_edge::net::admin::protocol::{ContactsRequest, Entry, Reply, Request};
 use xmpp_edge::store::Contacts;
-use xmpp_edge::store::protocol::{Entry, Reply, Request};
 
 use crate::daemon::lab;
 use crate::daemon::process::Daemon;
@@ -52,15 +52,19 @@ impl Client {
             return;
         };
         let mut replies = BufReader::new(&stream).lines();
+        // The greeting; a daemon that is killed says none.
+        let Some(Ok(_)) = replies.next() else {
+            return;
+        };
         loop {
             let number = random.below(40);
             let present = !self.contacts.get(&number).copied().unwrap_or_default();
             let entry = entry(client, number);
-            let request = if present {
-                Request::Add(entry)
+            let request = Request::Contacts(if present {
+                ContactsRequest::Add(entry)
             } else {
-                Request::Remove(entry)
-            };
+                ContactsRequest::Remove(entry)
+            });
             self.unanswered = Some((number, present));
             let line = serde_json::to_string(&request).unwrap();
             if writeln!(&stream, "{line}").is_err() {
@@ -94,7 +98,7 @@ impl Client {
 fn every_acknowledged_change_survives_kill_9() {
     let lab = lab();
     let state = lab.path("state");
-    let socket = state.join("contacts.sock");
+    let socket = lab.path("admin.sock");
     let mut random = Random(20_261_120);
     let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::default()).collect();
     let done = AtomicUsize::new(0);

@@ -92,6 +92,11 @@ impl Stage {
         }
     }
 
+    /// Where its files are.
+    pub(crate) fn lab(&self) -> &Lab {
+        &self.lab
+    }
+
     /// Reloads with another partner file.
     pub(crate) fn reload(&self, entries: &str) -> String {
         let config = read(&self.lab, &self.edge, entries, self.route);

@@ -1,0 +1,16 @@
+//! The desk of the administrator: one Unix socket, lines of JSON, reports of what the edge knows.
+//!
+//! Read first: [`protocol`] (what is said), then [`serve`] (who may say it, and for how long), then
+//! [`desk`] (where the answers come from).
+
+pub mod client;
+pub mod contacts;
+pub mod desk;
+mod moment;
+mod nearest;
+pub mod protocol;
+mod render;
+pub mod report;
+pub mod serve;
+mod socket;
+mod steps;
