@@ -107,6 +107,7 @@ fn text(examination: &Examination, colours: bool) -> String {
     }
     partners(&mut text, examination);
     if examination.config.is_some() {
+        in_the_clear(&mut text, examination);
         rooms(&mut text, examination);
     }
     text.push_str(&problems(examination, colours));
@@ -155,7 +156,7 @@ fn anchors(text: &mut String, config: &Config) {
         text.push_str(&format!("Trust anchors{whose}: {authorities}\n"));
         for single in anchors.singles() {
             text.push_str(&format!(
-                "  no authority, counts only where it is shown: {single}\n"
+                "  no authority: vouches for nobody, and counts where it is shown itself: {single}\n"
             ));
         }
     }
@@ -200,32 +201,61 @@ fn partners(text: &mut String, examination: &Examination) {
 /// Most partners that a hint names.
 const NAMED: usize = 3;
 
-/// Rooms have a domain of their own, which nothing implies.
-fn rooms(text: &mut String, examination: &Examination) {
-    let without: Vec<_> = examination
-        .partners
-        .iter()
-        .filter(|partner| !partner.has_rooms)
-        .map(|partner| partner.primary.as_str())
-        .collect();
-    if without.is_empty() {
+/// What a setting that is meant does not protect from.
+fn in_the_clear(text: &mut String, examination: &Examination) {
+    let is_clear = |partner: &&PartnerSummary| {
+        partner.methods.contains(Method::TcpDialback) && note(examination, partner).is_empty()
+    };
+    let partners: Vec<_> = examination.partners.iter().filter(is_clear).collect();
+    let (alone, also): (Vec<_>, Vec<_>) = partners
+        .into_iter()
+        .partition(|partner| partner.methods.iter().count() == 1);
+    named(
+        text,
+        "Never encrypted, and only DNS says who it is (tcp-dialback, and no other method):",
+        &alone,
+    );
+    named(
+        text,
+        "Not encrypted where TLS fails or is stripped on the way (tcp-dialback is left):",
+        &also,
+    );
+}
+
+/// A line about some partners, and the first of them.
+fn named(text: &mut String, head: &str, partners: &[&PartnerSummary]) {
+    if partners.is_empty() {
         return;
     }
+    text.push_str(&report::wrap(head, report::WIDTH));
+    text.push('\n');
+    for partner in partners.iter().take(NAMED) {
+        text.push_str(&format!("  {}\n", partner.primary.as_str()));
+    }
+    if partners.len() > NAMED {
+        text.push_str(&format!("  and {} more\n", partners.len() - NAMED));
+    }
+    text.push('\n');
+}
+
+/// Rooms have a domain of their own, which nothing implies.
+fn rooms(text: &mut String, examination: &Examination) {
+    let without: Vec<_> = { examination.partners.iter() }
+        .filter(|partner| !partner.has_rooms)
+        .collect();
     let labels: Vec<_> = ROOM_LABELS
         .iter()
         .map(|label| format!("{label}."))
         .collect();
-    text.push_str(&format!(
-        "No domain of rooms is listed ({}) for:\n",
-        labels.join(", ")
-    ));
-    for domain in without.iter().take(NAMED) {
-        text.push_str(&format!("  {domain}\n"));
-    }
-    if without.len() > NAMED {
-        text.push_str(&format!("  and {} more\n", without.len() - NAMED));
-    }
-    text.push('\n');
+    named(
+        text,
+        &format!(
+            "Chat rooms have a domain of their own ({}). None is listed, so none is reached, for \
+             these; if they have rooms, add it to additional-domains:",
+            labels.join(", ")
+        ),
+        &without,
+    );
 }
 
 /// How wide the first column is: as the longest domain that fits.

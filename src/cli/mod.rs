@@ -17,6 +17,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
 use crate::ops::logging::stderr_is_journal;
@@ -35,6 +36,9 @@ pub fn main() -> ExitCode {
             };
             // Where the text cannot be written, the status is all there is left to say.
             error.print().unwrap_or_default();
+            if let Some(hint) = hint(&error) {
+                complain(&hint);
+            }
             exit
         }
     };
@@ -45,6 +49,16 @@ pub fn main() -> ExitCode {
 #[must_use]
 pub fn definition() -> clap::Command {
     <Arguments as clap::CommandFactory>::command()
+}
+
+/// What is meant by a file that is named without its option.
+fn hint(error: &clap::Error) -> Option<String> {
+    let ContextValue::String(argument) = error.get(ContextKind::InvalidArg)? else {
+        return None;
+    };
+    let is_file = error.kind() == ErrorKind::UnknownArgument && argument.ends_with(".toml");
+    is_file
+        .then(|| format!("\n  hint: name the configuration by its option: --config {argument}\n"))
 }
 
 /// The exit statuses of all subcommands; numbers as in BSD's `sysexits.h`.

@@ -125,6 +125,17 @@ fn mismatch(certified: &CertifiedKey, key: &Place, chain: &Place) -> Problem {
             "put that certificate first, then its issuer's, and so on upwards",
         )
         .related(key, "the key"),
+        None if authority(certified).is_some() => Problem::error(
+            "key-mismatch",
+            chain,
+            format!(
+                "the first certificate is that of an authority, {}, and not the edge's",
+                authority(certified).unwrap_or_default()
+            ),
+            "put the edge's own certificate first, then the intermediate ones; an authority's own \
+             belongs in trust-anchors, if anywhere",
+        )
+        .related(key, "the key"),
         None => Problem::error(
             "key-mismatch",
             key,
@@ -133,6 +144,12 @@ fn mismatch(certified: &CertifiedKey, key: &Place, chain: &Place) -> Problem {
         )
         .related(chain, "the certificate"),
     }
+}
+
+/// The subject of the first certificate, where it is an authority's.
+fn authority(certified: &CertifiedKey) -> Option<String> {
+    let facts = CertFacts::of(certified.cert.first()?)?;
+    facts.is_authority.then_some(facts.subject)
 }
 
 /// The TLS library cannot read the first certificate.

@@ -48,7 +48,18 @@ pub(super) fn domains(section: &Section<'_>) -> Option<Vec<Item<Domain>>> {
 /// A domain, or a finding.
 pub(super) fn domain(section: &Section<'_>, text: &Item<String>) -> Option<Domain> {
     match Domain::parse(&text.value) {
-        Ok(domain) => Some(domain),
+        Ok(domain) => {
+            if domain.is_address() {
+                section.findings.add(Problem::warning(
+                    "address-as-domain",
+                    &text.place,
+                    format!("{domain} is the address of a host, and no domain"),
+                    "write the domain that users have behind the @; where a partner's server is \
+                     goes into `route` of its entry",
+                ));
+            }
+            Some(domain)
+        }
         Err(error) => {
             let hint = if text.value.contains('*') {
                 "a wildcard stands only in additional-domains, as the first label: \"*.fabrikam.example\""

@@ -26,6 +26,13 @@ pub(super) fn parse<'s>(source: &'s Arc<Source>, findings: &Findings) -> Option<
             "this key or section stands here for the second time",
             "remove one of the two; repeated sections are written [[partner]]",
         )
+    } else if has_curly_quotes(&place) {
+        Problem::error(
+            "syntax",
+            &place,
+            "texts stand in straight quotes, and these are curly",
+            "write \" in the place of each: word processors and web pages change them",
+        )
     } else {
         Problem::error(
             "syntax",
@@ -36,6 +43,21 @@ pub(super) fn parse<'s>(source: &'s Arc<Source>, findings: &Findings) -> Option<
     };
     findings.add(problem);
     None
+}
+
+/// Whether a value begins with a quote of a word processor's, in the line of the place.
+fn has_curly_quotes(place: &Place) -> bool {
+    let line = place.source.text.lines().nth(place.line() - 1);
+    let mut before = ' ';
+    line.unwrap_or_default()
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .any(|c| {
+            let is_curly = "\u{201c}\u{201d}\u{201e}\u{2018}\u{2019}\u{ab}\u{bb}".contains(c);
+            let begins = "=[,".contains(before);
+            before = c;
+            is_curly && begins
+        })
 }
 
 /// A span with something to point at: what is missing is shown at the character before.

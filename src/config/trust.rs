@@ -47,8 +47,13 @@ pub(super) fn fault(
 fn words(fault: &CertFault) -> Option<(String, &'static str)> {
     const REINSTALL: &str = "put into the file what the authority delivered: the edge's own \
                              certificate first, then the intermediate ones";
+    const CUT: &str = "put into the file what the authority delivered: the edge's own certificate \
+                       first, then the intermediate ones; if that authority is one of your own, \
+                       add it to trust-anchors, too";
     const PRIVATE: &str = "have the certificate issued by an authority that partners trust; else \
                            each partner must be given this one, or is left with dialback";
+    const OWN: &str = "have the certificate issued by an authority that partners trust; if it is \
+                       one of your own, add it to trust-anchors here, and give it to each partner";
     Some(match fault {
         CertFault::SelfSigned => ("the certificate is self-signed".to_owned(), PRIVATE),
         CertFault::UnknownIssuer {
@@ -56,14 +61,14 @@ fn words(fault: &CertFault) -> Option<(String, &'static str)> {
             issuer_sent: false,
         } => (
             format!("the chain is cut off: {issuer} is neither in the file nor trusted"),
-            REINSTALL,
+            CUT,
         ),
         CertFault::UnknownIssuer {
             issuer,
             issuer_sent: true,
         } => (
             format!("the chain ends at {issuer}, which is not a trusted authority"),
-            PRIVATE,
+            OWN,
         ),
         CertFault::Expired {
             since,

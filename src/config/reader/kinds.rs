@@ -140,7 +140,26 @@ impl Section<'_> {
         key: &'static str,
         choices: &[(&'static str, T)],
     ) -> Option<Item<T>> {
-        let text = self.text(key)?;
+        let spanned = self.get(key)?;
+        if spanned.get_ref().as_str().is_none() {
+            let list = value::list_or(choices.iter().map(|(word, _)| format!("\"{word}\"")));
+            // Whoever writes `tls = true` means one of these.
+            let meant = match spanned.get_ref().as_bool() {
+                Some(true) => "required",
+                Some(false) => "not-supported",
+                None => "",
+            };
+            let meant = { choices.iter() }.find(|(word, _)| *word == meant);
+            let wanted = match meant {
+                Some((word, _)) => format!("{list}; did you mean \"{word}\"?"),
+                None => format!("{list}, in quotes"),
+            };
+            self.wrong_type(key, spanned, &wanted);
+        }
+        let text = Item {
+            value: spanned.get_ref().as_str()?.to_owned(),
+            place: self.at(spanned.span()),
+        };
         let found = choices.iter().find(|(word, _)| *word == text.value);
         if found.is_none() {
             let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();

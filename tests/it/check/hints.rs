@@ -8,6 +8,7 @@ use xmpp_edge::config::{Problem, Severity};
 use xmpp_edge::ops::logging::TARGETS;
 
 use crate::lab::{EDGE, Lab, PARTNERS};
+use crate::pki::{self, Authority};
 use crate::tree;
 
 /// The problems of a configuration: each as `file:line:column code`, its message, its hint.
@@ -364,4 +365,73 @@ fn check_for_the_daemons_user_warns_of_what_that_user_must_not_read() {
         complaint,
         "error: there is no user nobody-at-all on this system\n"
     );
+}
+
+#[test]
+fn true_and_false_are_written_as_the_words_that_were_meant() {
+    for (key, value, meant) in [
+        ("tls", "true", "; did you mean \"required\"?"),
+        ("sasl", "false", "; did you mean \"not-supported\"?"),
+        ("tls", "1", ", in quotes"),
+    ] {
+        let line = format!("type = \"federated\"\n{key} = {value}");
+        let [[code, message, hint]] = changed("type = \"federated\"", &line).try_into().unwrap();
+        let column = key.len() + 4;
+        assert_eq!(code, format!("partners.toml:4:{column} wrong-type"));
+        assert_eq!(message, format!("`{key}` is of the wrong type"));
+        let words = "\"required\", \"optional\" or \"not-supported\"";
+        assert_eq!(hint, format!("`{key}` is {words}{meant}"));
+    }
+}
+
+#[test]
+fn the_quotes_of_word_processors_are_named() {
+    for value in ["\u{201c}federated\u{201d}", "\u{2018}federated\u{2019}"] {
+        let found = changed("type = \"federated\"", &format!("type = {value}"));
+        let want = [
+            "partners.toml:3:8 syntax",
+            "texts stand in straight quotes, and these are curly",
+            "write \" in the place of each: word processors and web pages change them",
+        ];
+        assert_eq!(found, [want]);
+    }
+    // Within a text they are letters like others.
+    let none: [[&str; 3]; 0] = [];
+    let line = "type = \"federated\"\ndescription = \"\u{201c}Fabrikam\u{201d}\"";
+    assert_eq!(changed("type = \"federated\"", line), none);
+}
+
+#[test]
+fn an_authority_in_the_place_of_the_chain_is_named() {
+    let lab = Lab::new();
+    let text = fs::read_to_string(lab.path("ca.pem")).unwrap();
+    fs::write(lab.path("edge.pem"), text).unwrap();
+    let found = said(&lab);
+    let [code, message, hint] = &found[0];
+    assert_eq!(code, "edge.toml:5:21 key-mismatch", "{found:?}");
+    let message_wanted = "the first certificate is that of an authority, CN=";
+    assert!(message.starts_with(message_wanted), "{message}");
+    assert!(
+        hint.starts_with("put the edge's own certificate first"),
+        "{hint}"
+    );
+}
+
+#[test]
+fn an_authority_of_our_own_is_to_be_put_among_the_anchors() {
+    let lab = Lab::new();
+    let other = Authority::root("Another Authority");
+    fs::write(lab.path("ca.pem"), pki::pem(&other.certificate)).unwrap();
+    let [[code, _, hint]] = said(&lab).try_into().unwrap();
+    assert_eq!(code, "edge.toml:5:21 certificate-not-trusted");
+    let of_our_own = "one of your own, add it to trust-anchors";
+    assert!(hint.contains(of_our_own), "{hint}");
+}
+
+#[test]
+fn the_address_of_a_host_is_no_domain() {
+    let [[code, message, hint]] = changed("fabrikam.example", "192.0.2.7").try_into().unwrap();
+    assert_eq!(code, "partners.toml:2:18 address-as-domain");
+    assert_eq!(message, "192.0.2.7 is the address of a host, and no domain");
+    assert!(hint.contains("goes into `route`"), "{hint}");
 }

@@ -35,7 +35,9 @@ litware.example   sasl-external, tls-dialback, tcp-dialback  warning
 chat.a-long-name.northwind.example
                   sasl-external, tls-dialback
 
-No domain of rooms is listed (conference., rooms., muc., chat.) for:
+Chat rooms have a domain of their own (conference., rooms., muc., chat.). None
+is listed, so none is reached, for these; if they have rooms, add it to
+additional-domains:
   fabrikam.example
 
 warning[clear-text-admitted]: sasl = "required" does not protect this partner:
@@ -315,7 +317,7 @@ fn anchors_are_told_apart() {
     let (status, text, _) = lab.run(&["check", "--config", "edge.toml"]);
     assert_eq!(status, 0, "{text}");
     for part in [
-        "Trust anchors: 2 authorities\n  no authority, counts only where it is shown: CN=leaf\n",
+        "Trust anchors: 2 authorities\n  no authority: vouches for nobody, and counts where it is shown itself: CN=leaf\n",
         "warning[anchor-expired]: the authority CN=Old Authority expired on",
     ] {
         assert!(text.contains(part), "{text}");
@@ -385,4 +387,40 @@ fn domains_beyond_ascii_are_shown_in_both_forms() {
     assert_eq!(status, 0, "{text}");
     let row = "\nbücher.example (xn--bcher-kva.example)\n";
     assert!(text.contains(row), "{text}");
+}
+
+/// What is meant is no warning, and is told all the same.
+#[test]
+fn partners_that_may_come_in_the_clear_are_named() {
+    let entry = |name: &str, tls: &str| {
+        format!(
+            "[[partner]]\nprimary-domain = \"{name}\"\ntype = \"federated\"\ntls = \"{tls}\"\n\
+             sasl = \"not-supported\"\ndialback = true\n"
+        )
+    };
+    let partners = entry("old.example", "not-supported") + &entry("mixed.example", "optional");
+    let (status, text, _) = Lab::with(EDGE, &partners).run(&CHECK);
+    assert_eq!(status, 0, "{text}");
+    for part in [
+        "\nNever encrypted, and only DNS says who it is (tcp-dialback, and no other\nmethod):\n  \
+         old.example\n\n",
+        "\nNot encrypted where TLS fails or is stripped on the way (tcp-dialback is left):\n  \
+         mixed.example\n\n",
+        "2 partners, no errors, no warnings.",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let (_, text, _) = Lab::new().run(&CHECK);
+    assert!(!text.contains("tcp-dialback"), "{text}");
+}
+
+#[test]
+fn a_file_that_is_named_without_its_option_is_told_with_it() {
+    let (status, _, errors) = Lab::new().run(&["check", "edge.toml"]);
+    assert_eq!(status, 64);
+    let hint = "hint: name the configuration by its option: --config edge.toml\n";
+    assert!(errors.contains(hint), "{errors}");
+    let (status, _, errors) = Lab::new().run(&["check", "now"]);
+    assert_eq!(status, 64);
+    assert!(!errors.contains("hint:"), "{errors}");
 }
