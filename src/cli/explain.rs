@@ -17,12 +17,13 @@ use tokio::runtime;
 
 use self::live::Asked;
 use self::screen::Screen;
-use self::verdict::{Side, Verdict};
+use self::verdict::Verdict;
 use self::walk::Walk;
 use super::{ConfigFile, Exit, check};
 use crate::config::Config;
 use crate::net::daemon;
 use crate::proto::auth::Pair;
+use crate::proto::codes::Side;
 use crate::proto::jid::Domain;
 
 /// Say why a partner does not connect
@@ -125,10 +126,10 @@ async fn explain(mut config: Config, pair: Pair, format: Format) -> Result<Exit,
         }
         None => super::print(&json::render(&walk, verdict.as_ref(), &asked)),
     }
-    Ok(match verdict.map(|verdict| verdict.side) {
+    Ok(match verdict.map(|verdict| verdict.side()) {
         None => Exit::Success,
-        Some(Side::Ours) => Exit::Configuration,
-        Some(Side::Theirs) => Exit::Protocol,
+        Some(Side::Us) => Exit::Configuration,
+        Some(Side::Peer | Side::Neither) => Exit::Protocol,
         Some(Side::Network) => Exit::Unavailable,
     })
 }

@@ -116,6 +116,7 @@ fn turn_away(edge: &Edge, address: SocketAddr, reason: Reason) {
         Line::new(Event::AdmissionRefused)
             .peer_address(address)
             .reason(code)
+            .explained(code)
             .and_more(reason, left_out)
             .log();
     }

@@ -163,7 +163,9 @@ pub struct Line {
     tls: Option<String>,
     peer_address: Option<String>,
     reason: Option<&'static str>,
+    side: Option<&'static str>,
     detail: Option<String>,
+    remedy: Option<&'static str>,
 }
 
 impl Line {
@@ -183,7 +185,9 @@ impl Line {
             tls: None,
             peer_address: None,
             reason: None,
+            side: None,
             detail: None,
+            remedy: None,
         }
     }
 
@@ -260,6 +264,16 @@ impl Line {
         self
     }
 
+    /// Whose fault it is and what to do, by the row of the cause; nothing where nothing is to be
+    /// done.
+    pub fn explained(mut self, cause: Code) -> Self {
+        if !cause.remedy().starts_with("Nothing") {
+            self.side = Some(cause.side().as_str());
+            self.remedy = Some(cause.remedy());
+        }
+        self
+    }
+
     /// The code of a problem in the configuration, in the place of the reason: its own text says
     /// where it is and what to do.
     pub fn problem(mut self, code: &'static str) -> Self {
@@ -328,7 +342,9 @@ impl Line {
                 self.peer_address.as_deref().map(Cow::Borrowed),
             ),
             ("reason", self.reason.map(Cow::Borrowed)),
+            ("side", self.side.map(Cow::Borrowed)),
             ("detail", self.detail.as_deref().map(Cow::Borrowed)),
+            ("remedy", self.remedy.map(Cow::Borrowed)),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
@@ -360,7 +376,9 @@ impl Line {
                         tls = self.tls,
                         peer_address = self.peer_address,
                         reason = self.reason,
+                        side = self.side,
                         detail = self.detail,
+                        remedy = self.remedy,
                         "{}",
                         self.event.description(),
                     );
@@ -420,6 +438,24 @@ mod tests {
             "stream authenticated event=stream-authenticated direction=inbound stream=7 \
              partner=fabrikam.com local=contoso.com remote=chat.fabrikam.com method=sasl-external \
              tls=TLSv1.3 peer_address=[2001:db8::1]:50000"
+        );
+    }
+
+    #[test]
+    fn a_line_says_whose_fault_it_is_and_what_to_do_where_something_is_to_be_done() {
+        let line = |code| Line::new(Event::DialFailed).reason(code).explained(code);
+        let code = Code::CONNECTION_REFUSED;
+        assert_eq!(
+            line(code).message(),
+            format!(
+                "partner not reached event=dial-failed reason=connection-refused side=peer \
+                 remedy=\"{}\"",
+                code.remedy()
+            )
+        );
+        assert_eq!(
+            line(Code::IDLE).message(),
+            "partner not reached event=dial-failed reason=idle"
         );
     }
 

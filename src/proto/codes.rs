@@ -17,9 +17,6 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 /// Why something was refused, failed or counted: a label, and its row in the table.
-///
-/// Two rows may have one label where the same fault is met in two places; then they are equal, and
-/// counted together.
 #[derive(Clone, Copy)]
 pub struct Code(&'static Row);
 

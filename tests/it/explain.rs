@@ -2,15 +2,21 @@
 //! on 80 columns and to programs; and it says so where nothing is broken.
 
 mod certificates;
+mod inward;
+mod limits;
 mod names;
 mod peer;
+mod routes;
+mod setups;
 mod sound;
 mod streams;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::LazyLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
+use xmpp_edge::proto::codes::{Code, Side};
 
 use crate::lab::Lab;
 use crate::pki::{self, Authority, Leaf};
@@ -23,13 +29,16 @@ const NETWORK: i32 = 69;
 struct Wrong {
     exit: i32,
     reason: &'static str,
+    /// The row that has the side and the remedy.
+    cause: &'static str,
     step: &'static str,
     side: &'static str,
     /// Part of what is wrong, and part of what to change.
     says: [&'static str; 2],
 }
 
-/// Nothing takes long here: what is silent is given up after three seconds.
+/// Nothing takes long here: what is silent is given up after three seconds, and no name server is asked
+/// that a test does not have.
 static EDGE: LazyLock<String> = LazyLock::new(|| {
     let edge = crate::lab::EDGE
         .replace(
@@ -38,7 +47,8 @@ static EDGE: LazyLock<String> = LazyLock::new(|| {
         )
         .replace("127.0.0.1:23456", "127.0.0.1:2");
     let s2s = "listen = [\"127.0.0.1:1\"]\nstream-establishment-timeout = \"3s\"";
-    crate::lab::with(&edge, &[("s2s", s2s)])
+    let dns = "nameservers = [\"127.0.0.1:3\"]";
+    crate::lab::with(&edge, &[("s2s", s2s), ("dns", dns)])
 });
 
 const ENTRY: &str = "[[partner]]\nprimary-domain = \"fabrikam.example\"\ntype = \"federated\"\n";
@@ -103,13 +113,23 @@ fn finds(lab: &Lab, domain: &str, wrong: &Wrong) -> String {
         "{summary}"
     );
     assert!(words.contains(&timeless(summary)), "{summary}\n{text}");
-    let last = json["steps"].as_array().unwrap().last().unwrap();
+    let mut steps = json["steps"].as_array().unwrap().iter().rev();
+    let last = steps.find(|step| step["step"] != "without-route").unwrap();
     assert_eq!(last["step"], "failed", "{json:#}");
+    assert_eq!(verdict["cause"], wrong.cause, "{json:#}\n{text}");
+    // The side and the remedy are those of the row that has them.
+    let row = Code::all().find(|code| *code == wrong.cause).unwrap();
+    assert!(remedy.starts_with(row.remedy()), "{remedy}");
+    if row.side() != Side::Neither {
+        assert_eq!(wrong.side, row.side().as_str());
+    }
     let letter = verdict["to-the-partner"].as_str();
-    assert_eq!(letter.is_some(), wrong.side == "theirs", "{json:#}");
+    assert_eq!(letter.is_some(), wrong.side == "peer", "{json:#}");
     if let Some(letter) = letter {
         assert!(words.contains(&timeless(letter)), "{letter}\n{text}");
-        let what = what.replace("its ", "your ");
+        let what = what.replace("this host's clock", "our clock");
+        let what = what.replace("the partner", "your server");
+        let what = what.replace("its entry requires", "we require");
         for part in ["contoso.example", "fabrikam.example", &what, "Please "] {
             assert!(letter.contains(part), "{part}: {letter}");
         }
@@ -122,6 +142,12 @@ fn timeless(text: &str) -> String {
     let is_time = |word: &&str| word.contains("T") && word.trim_end_matches('.').ends_with('Z');
     let words = text.split_whitespace().filter(|word| !is_time(word));
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// In two hours.
+fn soon() -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    now + Duration::from_secs(7200)
 }
 
 /// A port at which nothing listens.

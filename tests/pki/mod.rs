@@ -10,6 +10,8 @@
     reason = "a test helper: each user needs a part of it, and a failure is a failed test"
 )]
 
+use std::time::Duration;
+
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SigningKey, date_time_ymd,
@@ -146,6 +148,7 @@ pub struct Leaf {
     key_usages: Vec<KeyUsagePurpose>,
     valid: [(i32, u8, u8); 2],
     ends_after: Option<u32>,
+    begins_at: Option<Duration>,
     is_ca: bool,
 }
 
@@ -163,6 +166,7 @@ impl Leaf {
             key_usages: Vec::new(),
             valid: [(2020, 1, 1), (2100, 1, 1)],
             ends_after: None,
+            begins_at: None,
             is_ca: false,
         }
     }
@@ -170,6 +174,12 @@ impl Leaf {
     /// It expires so many seconds after [`NOW`].
     pub fn ends_after(mut self, seconds: u32) -> Self {
         self.ends_after = Some(seconds);
+        self
+    }
+
+    /// Its first second, in Unix time.
+    pub fn begins_at(mut self, time: Duration) -> Self {
+        self.begins_at = Some(time);
         self
     }
 
@@ -232,8 +242,11 @@ impl Leaf {
         let [from, until] = self.valid.map(|(y, m, d)| date_time_ymd(y, m, d));
         (params.not_before, params.not_after) = (from, until);
         if let Some(seconds) = self.ends_after {
-            let seconds = std::time::Duration::from_secs(8 * 3600 + u64::from(seconds));
+            let seconds = Duration::from_secs(8 * 3600 + u64::from(seconds));
             params.not_after = date_time_ymd(2027, 1, 15) + seconds;
+        }
+        if let Some(time) = self.begins_at {
+            params.not_before = date_time_ymd(1970, 1, 1) + time;
         }
         params.extended_key_usages = self.usages;
         params.key_usages = self.key_usages;

@@ -6,13 +6,15 @@ use serde_json::{Value, json};
 use super::letter;
 use super::live::Asked;
 use super::screen::works;
-use super::verdict::{Side, Verdict};
+use super::verdict::Verdict;
 use super::walk::Walk;
-use super::words::lines;
+use super::words::{lines, round_trip};
 use crate::net::live::trail::{Fact, Shown, Step};
+use crate::proto::codes::Side;
 use crate::proto::discover::{Fallback, Target, Via};
 use crate::proto::jid::Domain;
 use crate::proto::policy::Method;
+use crate::proto::stream::Pong;
 
 /// The contract of `--format json`.
 #[derive(Serialize)]
@@ -27,6 +29,8 @@ struct Report<'w> {
     steps: Vec<Value>,
     /// Null where it works.
     verdict: Option<Reported<'w>>,
+    /// What is doubtful about a way that works.
+    warnings: Vec<Reported<'w>>,
     /// The one sentence.
     summary: String,
     /// What a running daemon knows.
@@ -36,7 +40,9 @@ struct Report<'w> {
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Reported<'w> {
-    reason: &'w str,
+    reason: &'static str,
+    /// The code in the reference that has the side and the remedy: the reason's, or one that says more.
+    cause: &'static str,
     step: &'static str,
     side: &'static str,
     what: &'w str,
@@ -47,6 +53,7 @@ struct Reported<'w> {
 
 /// The report as JSON.
 pub(super) fn render(walk: &Walk, verdict: Option<&Verdict>, asked: &Asked) -> String {
+    let warnings = Verdict::warnings(walk);
     let report = Report {
         local: walk.pair.local.as_str(),
         remote: walk.pair.remote.as_str(),
@@ -56,21 +63,29 @@ pub(super) fn render(walk: &Walk, verdict: Option<&Verdict>, asked: &Asked) -> S
         steps: (1..=walk.steps.len())
             .filter_map(|count| step(walk, walk.steps.get(..count)?))
             .collect(),
-        verdict: verdict.map(|verdict| Reported {
-            reason: verdict.code.as_str(),
-            step: verdict.step,
-            side: verdict.side.as_str(),
-            what: &verdict.what,
-            remedy: verdict.remedy(),
-            to_the_partner: (verdict.side == Side::Theirs)
-                .then(|| letter::paragraph(walk, verdict)),
-        }),
+        verdict: verdict.map(|verdict| reported(walk, verdict)),
+        warnings: { warnings.iter() }
+            .map(|warning| reported(walk, warning))
+            .collect(),
         summary: verdict.map_or_else(|| works(walk), Verdict::sentence),
         daemon: asked.json(),
     };
     let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
     text.push('\n');
     text
+}
+
+fn reported<'w>(walk: &Walk, verdict: &'w Verdict) -> Reported<'w> {
+    let is_theirs = walk.outcome.is_err() && verdict.side() == Side::Peer;
+    Reported {
+        reason: verdict.reason.as_str(),
+        cause: verdict.cause.as_str(),
+        step: verdict.step,
+        side: verdict.side().as_str(),
+        what: &verdict.what,
+        remedy: verdict.remedy(),
+        to_the_partner: is_theirs.then(|| letter::paragraph(walk, verdict)),
+    }
 }
 
 fn ms(time: std::time::Duration) -> f64 {
@@ -89,6 +104,9 @@ fn step(walk: &Walk, steps: &[Step]) -> Option<Value> {
         }
         let words: Vec<_> = lines(walk, steps).into_iter().map(|it| it.text).collect();
         object.insert("text".to_owned(), json!(words.join("; ")));
+        if let Some(time) = round_trip(steps) {
+            object.insert("round-trip-ms".to_owned(), json!(ms(time)));
+        }
     }
     Some(facts)
 }
@@ -155,6 +173,7 @@ fn facts(fact: &Fact) -> (&'static str, Value) {
                 "external": offered.external,
                 "dialback": offered.dialback,
                 "max-bytes": offered.max_bytes,
+                "idle-seconds": offered.idle_seconds,
             });
             ("features", facts)
         }
@@ -182,9 +201,19 @@ fn facts(fact: &Fact) -> (&'static str, Value) {
             ("proof-failed", facts)
         }
         Fact::Opened(method) => ("opened", json!({ "method": method.as_str() })),
-        Fact::Pinged => ("ping", json!({})),
-        Fact::Pong => ("pong", json!({})),
+        Fact::Pinged { hears } => ("ping", json!({ "answer-is-heard": hears })),
+        Fact::NotPinged => ("no-ping", json!({})),
+        Fact::Pong(pong) => {
+            let is_error = matches!(pong, Pong::OnOurs { is_error: true });
+            let on_our_stream = matches!(pong, Pong::OnOurs { .. });
+            let facts = json!({ "on-our-stream": on_our_stream, "by-an-error": is_error });
+            ("pong", facts)
+        }
         Fact::Failed(reason) => ("failed", json!({ "reason": reason.code().as_str() })),
+        Fact::WithoutRoute(targets) => {
+            let targets: Vec<_> = targets.iter().map(target).collect();
+            ("without-route", json!({ "targets": targets }))
+        }
     }
 }
 

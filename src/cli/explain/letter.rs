@@ -23,11 +23,7 @@ pub(super) fn paragraph(walk: &Walk, verdict: &Verdict) -> String {
         (None, _) => {}
     }
     let is_certificate = verdict.step == "certificate";
-    let what = match is_certificate {
-        true => verdict.what.replace("its ", "your "),
-        false => verdict.what.clone(),
-    };
-    text.push_str(&format!(". It failed: {what}."));
+    text.push_str(&format!(". It failed: {}.", to_them(&verdict.what)));
     let leaf = walk.facts().rev().find_map(|fact| match fact {
         Fact::Tls { chain, .. } => chain.first(),
         _ => None,
@@ -41,6 +37,15 @@ pub(super) fn paragraph(walk: &Walk, verdict: &Verdict) -> String {
             utc(leaf.not_after)
         ));
     }
-    text.push_str(&format!(" Please {}.", verdict.change));
+    let change = verdict.for_the_partner().replace("its ", "your ");
+    text.push_str(&format!(" Please {change}."));
     text
+}
+
+/// What was met, said to the partner.
+fn to_them(what: &str) -> String {
+    what.replace("this host's clock", "our clock")
+        .replace("the partner's", "your")
+        .replace("the partner", "your server")
+        .replace("its entry requires", "we require")
 }

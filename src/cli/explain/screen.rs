@@ -3,10 +3,11 @@
 use std::io::IsTerminal as _;
 
 use super::letter;
-use super::verdict::{Side, Verdict};
+use super::verdict::Verdict;
 use super::walk::{Happened, Walk};
 use super::words::{Kind, Line, lines, ms, title};
 use crate::config::report::{WIDTH, wrap};
+use crate::proto::codes::Side;
 
 /// Writes to standard output.
 #[derive(Clone, Copy, Debug)]
@@ -62,10 +63,15 @@ impl Screen {
     pub(super) fn conclude(self, walk: &Walk, verdict: Option<&Verdict>) {
         self.say("");
         let Some(verdict) = verdict else {
-            return self.paragraph(GREEN, "", &works(walk));
+            self.paragraph(GREEN, "", &works(walk));
+            for warning in Verdict::warnings(walk) {
+                self.say("");
+                self.paragraph("", "", &warning.warning());
+            }
+            return;
         };
         self.paragraph(RED, "", &verdict.sentence());
-        if verdict.side == Side::Theirs {
+        if verdict.side() == Side::Peer {
             self.say("");
             let head = format!("To send to the administrator of {}:", walk.pair.remote);
             self.paragraph(BOLD, "", &head);
@@ -119,7 +125,7 @@ pub(super) fn works(walk: &Walk) -> String {
         text.push_str(&format!(", proven by {}", title(method)));
     }
     if let Some((version, _)) = walk.tls() {
-        text.push_str(&format!(", over TLS {version}"));
+        text.push_str(&format!(", TLS {version}"));
     }
     format!("{text} ({}).", ms(walk.took))
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::config::Config;
 use crate::net::edge::Edge;
 use crate::net::live::trail::{Fact, Step, Trail};
-use crate::net::session::outbound::try_out;
+use crate::net::session::outbound::{Hearing, try_out};
 use crate::proto::auth::Pair;
 use crate::proto::auth::certificate::CertFacts;
 use crate::proto::auth::chain::TlsVersion;
@@ -37,6 +37,8 @@ pub(super) struct Walk {
     pub(super) partners_file: PathBuf,
     /// The certificate that we show.
     pub(super) own: Option<CertFacts>,
+    /// After how much silence a stream of ours ends.
+    pub(super) idle: Duration,
     /// When it began, in Unix time.
     pub(super) since: u64,
     pub(super) steps: Vec<Step>,
@@ -63,6 +65,7 @@ impl Walk {
             locals: config.domains.clone(),
             known: primaries.map(|partner| partner.primary.clone()).collect(),
             partners_file: config.partners_file.clone(),
+            idle: config.s2s.inactivity_timeout,
             since: UnixTime::now().as_secs(),
             steps: Vec::new(),
             outcome: Ok(()),
@@ -74,7 +77,7 @@ impl Walk {
     pub(super) async fn go(&mut self, edge: &Arc<Edge>, tell: impl Fn(&Self, Happened)) {
         let trail = Arc::<Trail>::default();
         let pair = self.pair.clone();
-        let mut trying = pin!(try_out(edge, &pair, &trail));
+        let mut trying = pin!(try_out(edge, &pair, &trail, Hearing::Elsewhere));
         let mut quiet_since = Instant::now();
         let mut next_word = quiet_since + PATIENCE;
         loop {
@@ -166,6 +169,16 @@ impl Walk {
             Fact::Tls {
                 version, cipher, ..
             } => Some((*version, cipher.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The limits that the partner has told, in bytes and seconds, with the last features that have any.
+    pub(super) fn offered_limits(&self) -> Option<(Option<u32>, Option<u32>)> {
+        self.facts().rev().find_map(|fact| match fact {
+            Fact::Features(it) if it.max_bytes.is_some() || it.idle_seconds.is_some() => {
+                Some((it.max_bytes, it.idle_seconds))
+            }
             _ => None,
         })
     }

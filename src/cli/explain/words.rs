@@ -7,7 +7,7 @@ use crate::net::live::trail::{Fact, Shown, Step};
 use crate::proto::auth::certificate::{Purposes, utc};
 use crate::proto::discover::{Fallback, Target, Via, service};
 use crate::proto::policy::{Method, Partner, Reason};
-use crate::proto::stream::Offered;
+use crate::proto::stream::{Offered, Pong};
 
 /// A line of the report; longer texts are broken.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,7 +100,9 @@ pub(super) fn lines(walk: &Walk, steps: &[Step]) -> Vec<Line> {
             if here().any(|fact| matches!(fact, Fact::Tries(Method::SaslExternal))) {
                 return Vec::new();
             }
-            step("Offered", features(*offered))
+            let mut lines = vec![step("Offered", features(*offered))];
+            lines.extend(limits(walk, *offered).map(|text| step("Limits", text)));
+            return lines;
         }
         Fact::TlsBegins => return Vec::new(),
         Fact::Tls {
@@ -139,11 +141,38 @@ pub(super) fn lines(walk: &Walk, steps: &[Step]) -> Vec<Line> {
             bad("Proof", format!("{} failed: {reason}", title(*method)))
         }
         Fact::Opened(method) => step("Open", format!("proven by {}", title(*method))),
-        Fact::Pinged => step(
+        Fact::Pinged { hears: true } => step("Ping", "sent; its answer is awaited".to_owned()),
+        Fact::Pinged { hears: false } => step(
             "Ping",
-            "sent; the answer goes to the listener of this edge, and is not awaited".to_owned(),
+            "sent; the answer comes on the partner's own stream to the daemon, and is not heard \
+             here"
+                .to_owned(),
         ),
-        Fact::Pong => step("Ping", "answered".to_owned()),
+        Fact::NotPinged => step(
+            "Ping",
+            format!("not sent: keep-alive is false in {}", walk.entry()),
+        ),
+        Fact::Pong(pong) => {
+            let time = round_trip(steps).map(|time| format!(" in {}", ms(time)));
+            let how = match pong {
+                Pong::OnTheirs => "on the partner's own stream",
+                Pong::OnOurs { is_error: false } => "on this very stream",
+                Pong::OnOurs { is_error: true } => {
+                    "on this very stream, by an error, which proves the way as well"
+                }
+            };
+            step(
+                "Ping",
+                format!("answered{}, {how}", time.unwrap_or_default()),
+            )
+        }
+        Fact::WithoutRoute(targets) => {
+            let list: Vec<_> = targets.iter().map(ToString::to_string).collect();
+            step(
+                "DNS",
+                format!("without `route` it would lead to {}", list.join(", ")),
+            )
+        }
         // What another line says already is not said again.
         Fact::Failed(Reason::Certificate(_)) => bad(
             "FAILED",
@@ -157,6 +186,14 @@ pub(super) fn lines(walk: &Walk, steps: &[Step]) -> Vec<Line> {
         Fact::Failed(reason) => bad("FAILED", reason.to_string()),
     };
     vec![one]
+}
+
+/// How long the ping took that the last of some steps answers.
+pub(super) fn round_trip(steps: &[Step]) -> Option<Duration> {
+    let last = steps.last().filter(|it| matches!(it.fact, Fact::Pong(_)))?;
+    let is_ping = |step: &&Step| matches!(step.fact, Fact::Pinged { .. });
+    let ping = steps.iter().rev().find(is_ping)?;
+    last.at.checked_sub(ping.at)
 }
 
 /// In thousandths of a second.
@@ -245,10 +282,27 @@ fn features(offered: Offered) -> String {
     if list.is_empty() {
         list.push("no way to prove anything".to_owned());
     }
-    if let Some(bytes) = offered.max_bytes {
-        list.push(format!("stanzas of {bytes} bytes at most"));
-    }
     list.join(", ")
+}
+
+/// What the partner says of its limits, beside ours; nothing where it says nothing.
+fn limits(walk: &Walk, offered: Offered) -> Option<String> {
+    let mut theirs = Vec::new();
+    if let Some(bytes) = offered.max_bytes {
+        theirs.push(format!("stanzas of {bytes} bytes"));
+    }
+    if let Some(seconds) = offered.idle_seconds {
+        theirs.push(format!("{seconds} s of silence"));
+    }
+    let ours = walk.partner()?.terms.max_stanza_bytes;
+    (!theirs.is_empty()).then(|| {
+        format!(
+            "the partner takes {}; this edge takes, and sends, stanzas of {ours} bytes, and {} s of \
+             silence",
+            theirs.join(", "),
+            walk.idle.as_secs()
+        )
+    })
 }
 
 fn certificate(walk: &Walk, depth: usize, shown: &Shown) -> String {

@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub async fn serve(socket: Socket, desk: Arc<Desk>) {
     let own = rustix::process::geteuid().as_raw();
     let mut tasks = JoinSet::new();
-    let mut places: Vec<Place> = Vec::new();
+    let mut places: Vec<Conversation> = Vec::new();
     let began = clock::instant();
     loop {
         let Ok((stream, _)) = socket.listener.accept().await else {
@@ -56,12 +56,12 @@ pub async fn serve(socket: Socket, desk: Arc<Desk>) {
             // Whoever went away in the middle is told by its own end.
             conversation.await.unwrap_or_default();
         });
-        places.push(Place { task, waiting });
+        places.push(Conversation { task, waiting });
     }
 }
 
 /// One that is being served.
-struct Place {
+struct Conversation {
     task: AbortHandle,
     waiting: Arc<Waiting>,
 }
@@ -101,7 +101,7 @@ impl Waiting {
 }
 
 /// Ends the conversation that has been silent for the longest time; false where all are busy.
-fn make_room(places: &mut Vec<Place>) -> bool {
+fn make_room(places: &mut Vec<Conversation>) -> bool {
     let all = places.iter().enumerate();
     let waiting = all.filter(|(_, place)| place.waiting.since() != BUSY);
     let Some((index, _)) = waiting.min_by_key(|(_, place)| place.waiting.since()) else {

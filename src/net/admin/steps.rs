@@ -81,7 +81,9 @@ fn told(fact: &Fact) -> Option<(&'static str, String)> {
         | Fact::Header
         | Fact::Features(_)
         | Fact::TlsBegins
-        | Fact::Pinged
-        | Fact::Pong => return None,
+        | Fact::Pinged { .. }
+        | Fact::NotPinged
+        | Fact::WithoutRoute(_)
+        | Fact::Pong(_) => return None,
     })
 }

@@ -20,7 +20,7 @@ use crate::proto::auth::chain::TlsVersion;
 use crate::proto::discover::Target;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{DomainPattern, Method, Partner, Reason};
-use crate::proto::stream::{Milestone, Offered, Record};
+use crate::proto::stream::{Milestone, Offered, Pong, Record};
 
 /// How many steps are kept of one attempt. Twenty places with two addresses and two tries each
 /// take fewer.
@@ -128,11 +128,19 @@ pub enum Fact {
     /// The stream is open.
     Opened(Method),
     /// A ping was sent over it.
-    Pinged,
+    Pinged {
+        /// Whether whoever notes this hears of an answer that comes on the partner's own stream: the
+        /// daemon does, another process does not.
+        hears: bool,
+    },
+    /// No ping was sent: the entry says so.
+    NotPinged,
     /// The ping was answered.
-    Pong,
+    Pong(Pong),
     /// The place, or the whole way, came to nothing.
     Failed(Reason),
+    /// Where DNS would lead in the place of a `route` that came to nothing.
+    WithoutRoute(Vec<Target>),
 }
 
 /// One certificate of a chain, in the words that fit a line.
@@ -240,7 +248,7 @@ impl Trail {
             Record::Reached(Milestone::Header) => self.note(Fact::Header),
             Record::Reached(Milestone::Features(offered)) => self.note(Fact::Features(*offered)),
             Record::Reached(Milestone::Tries(method)) => self.note(Fact::Tries(*method)),
-            Record::Reached(Milestone::Pong) => self.note(Fact::Pong),
+            Record::Reached(Milestone::Pong(pong)) => self.note(Fact::Pong(*pong)),
             Record::Secured { fault, .. } => {
                 self.note(Fact::Judged(fault.clone().map_or(Ok(()), Err)));
             }
@@ -273,6 +281,19 @@ impl Trail {
             .await
             .map(drop)
             .unwrap_or_default();
+    }
+
+    /// Waits until something like this has been noted.
+    pub async fn until(&self, is_it: impl Fn(&Fact) -> bool) {
+        let mut seen = 0;
+        loop {
+            let steps = self.since(seen);
+            if steps.iter().any(|step| is_it(&step.fact)) {
+                return;
+            }
+            seen += steps.len();
+            self.more_than(seen).await;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Step>> {
@@ -321,7 +342,7 @@ mod tests {
             trail.note(Fact::Header);
         }
         assert_eq!(trail.close().len(), SHORT);
-        trail.note(Fact::Pong);
+        trail.note(Fact::NotPinged);
         assert!(trail.since(0).is_empty());
         assert_eq!(trail.lock().capacity(), 0);
     }

@@ -14,7 +14,7 @@ mod side;
 mod trial;
 
 pub use question::ask;
-pub use trial::try_out;
+pub use trial::{Hearing, try_out};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -190,6 +190,7 @@ async fn reach(
         edge,
         pair,
         partner: &known,
+        is_routed: !partner.route.is_empty(),
         charged,
     };
     let effort = match purpose {

@@ -266,7 +266,14 @@ impl StreamLog {
     fn tell(&self, line: Line, code: Code, detail: &dyn fmt::Display) -> bool {
         let admitted = self.admit(What::coded(line.event(), code));
         if let Some(left_out) = admitted {
-            line.reason(code).and_more(detail, left_out).log();
+            let line = line.reason(code).and_more(detail, left_out);
+            match line.event() {
+                // Of a stanza it is its sender who hears what is wrong, and that nothing asked for
+                // is no fault.
+                Event::StanzaBounced | Event::StanzaDropped | Event::InputIgnored => line,
+                _ => line.explained(code),
+            }
+            .log();
         }
         admitted.is_some()
     }

@@ -10,28 +10,22 @@ use crate::proto::jid::Domain;
 #[non_exhaustive]
 pub enum CertFault {
     /// The other side sent none.
-    #[error(
-        "no certificate was presented: the partner's server must be set to present its certificate on connections it opens, too"
-    )]
+    #[error("no certificate was presented")]
     Absent,
     /// X.509 version 1: such a certificate cannot name a domain.
-    #[error(
-        "the certificate is X.509 version 1, which cannot carry a domain name: the partner needs a version 3 certificate"
-    )]
+    #[error("the certificate is X.509 version 1, which cannot carry a domain name")]
     VersionOne,
     /// It cannot be read as a certificate.
-    #[error("the certificate cannot be read ({detail}): the partner must have it issued anew")]
+    #[error("the certificate cannot be read ({detail})")]
     Malformed {
         /// What the parser met.
         detail: String,
     },
     /// Signed with its own key, and not itself a trust anchor.
-    #[error(
-        "the certificate is self-signed: the partner needs one from a certification authority, or put this very certificate into the partner's trust-anchors"
-    )]
+    #[error("the certificate is self-signed, and is not a trust anchor")]
     SelfSigned,
     /// Its time is over, or that of an authority above it.
-    #[error("{} expired on {}, and this host's clock says {}: {}", certificate_of(.authority), utc(*.since), utc(*.now), who_renews(.authority))]
+    #[error("{} expired on {}, and this host's clock says {}", certificate_of(.authority), utc(*.since), utc(*.now))]
     Expired {
         /// The last second of validity, in Unix time.
         since: u64,
@@ -41,7 +35,7 @@ pub enum CertFault {
         authority: Option<String>,
     },
     /// Its time has not come, or that of an authority above it.
-    #[error("{} is not valid before {}, and this host's clock says {}: check the clocks on both sides", certificate_of(.authority), utc(*.from), utc(*.now))]
+    #[error("{} is not valid before {}, and this host's clock says {}", certificate_of(.authority), utc(*.from), utc(*.now))]
     NotYetValid {
         /// The first second of validity, in Unix time.
         from: u64,
@@ -51,19 +45,15 @@ pub enum CertFault {
         authority: Option<String>,
     },
     /// It may be used for TLS clients only.
-    #[error(
-        "the certificate is for TLS clients only (clientAuth without serverAuth), which authorities check less: the partner needs one with serverAuth, or without extended key usages"
-    )]
+    #[error("the certificate is for TLS clients only (clientAuth without serverAuth)")]
     ClientAuthOnly,
     /// Its extended key usages, or those of an authority above it, leave out servers.
     #[error(
-        "the certificate, or an authority above it, may not be used for TLS servers (no serverAuth among the extended key usages): the partner needs another one"
+        "the certificate, or an authority above it, may not be used for TLS servers (no serverAuth among the extended key usages)"
     )]
     NotForServers,
     /// It is an authority's own certificate.
-    #[error(
-        "the certificate is that of a certification authority and not of a server: the partner must present a server's certificate"
-    )]
+    #[error("the certificate is that of a certification authority and not of a server")]
     AuthorityAsServer,
     /// No way leads from it to a trust anchor.
     #[error("{}", unknown_issuer(.issuer, *.issuer_sent))]
@@ -75,53 +65,41 @@ pub enum CertFault {
         issuer_sent: bool,
     },
     /// A signature in the chain is wrong.
-    #[error(
-        "a signature in the chain is wrong: the certificates sent do not belong together, and the partner must install the chain that came with the certificate"
-    )]
+    #[error("a signature in the chain is wrong: the certificates sent do not belong together")]
     BadSignature,
     /// An algorithm in the chain is not supported.
     #[error(
-        "the chain is signed with an algorithm that is not supported (SHA-1, a short key or an unusual curve): the partner needs a certificate with a current algorithm"
+        "the chain is signed with an algorithm that is not supported (SHA-1, a short key or an unusual curve)"
     )]
     UnsupportedAlgorithm,
     /// An authority in the chain may not vouch for such names.
-    #[error(
-        "an authority in the chain is not allowed to vouch for these names (name constraints): the partner needs a certificate from another authority"
-    )]
+    #[error("an authority in the chain is not allowed to vouch for these names (name constraints)")]
     NameConstraint,
     /// The way to a trust anchor is too long or too winding to follow.
-    #[error(
-        "the chain is too long or too complex to check: the partner must send its own certificate and the intermediates, and nothing else"
-    )]
+    #[error("the chain is too long or too complex to check")]
     TooDeep,
     /// More certificates were sent than any chain needs.
     #[error(
-        "too many certificates were sent: more than {MOST_SENT}, or more than {MOST_CANDIDATES} that name each other as issuers: the partner must send its own certificate and the intermediates, and nothing else"
+        "too many certificates were sent: more than {MOST_SENT}, or more than {MOST_CANDIDATES} that name each other as issuers"
     )]
     TooManyCertificates,
     /// The certificate's key usage leaves out what TLS signs with it.
-    #[error(
-        "the certificate's key may not sign handshakes (key usage without digitalSignature): the partner needs another certificate"
-    )]
+    #[error("the certificate's key may not sign handshakes (key usage without digitalSignature)")]
     KeyMayNotSign,
     /// The key usage of an authority leaves out certificates.
-    #[error(
-        "the key of {authority} may not sign certificates (key usage without keyCertSign): the partner needs a certificate from another authority"
-    )]
+    #[error("the key of {authority} may not sign certificates (key usage without keyCertSign)")]
     AuthorityMayNotSign {
         /// The subject of the authority's certificate.
         authority: String,
     },
     /// Anything else that the chain check refuses.
-    #[error("the chain is not valid ({detail}): the partner must have the certificate issued anew")]
+    #[error("the chain is not valid ({detail})")]
     Invalid {
         /// What the check met.
         detail: String,
     },
     /// Good, but for other domains.
-    #[error(
-        "the certificate does not name {domain} (it names: {presented}): the partner needs a certificate with {domain} as a subject alternative name"
-    )]
+    #[error("the certificate does not name {domain} (it names: {presented})")]
     WrongName {
         /// The domain it should prove.
         domain: Domain,
@@ -130,7 +108,7 @@ pub enum CertFault {
     },
     /// The domain stands only in a kind of name that an authority in the chain was not held to.
     #[error(
-        "the certificate names {domain} only as SRVName or xmppAddr, while an authority in the chain is limited by name constraints: the partner needs {domain} as a dNSName"
+        "the certificate names {domain} only as SRVName or xmppAddr, while an authority in the chain is limited by name constraints"
     )]
     UnconstrainedName {
         /// The domain it should prove.
@@ -146,6 +124,9 @@ pub enum CertFault {
     },
 }
 
+/// In seconds.
+const DAY: u64 = 86_400;
+
 impl CertFault {
     /// The name of the fault in counters and JSON.
     #[must_use]
@@ -156,10 +137,18 @@ impl CertFault {
             Self::Malformed { .. } => Code::MALFORMED,
             Self::SelfSigned => Code::SELF_SIGNED,
             Self::Expired { .. } => Code::EXPIRED,
+            // No authority dates a certificate ahead: one that is a few hours old at most, and not
+            // valid yet, speaks of the clock.
+            Self::NotYetValid { from, now, .. } if from.saturating_sub(*now) < DAY => {
+                Code::CLOCK_SKEW
+            }
             Self::NotYetValid { .. } => Code::NOT_YET_VALID,
             Self::ClientAuthOnly => Code::CLIENT_AUTH_ONLY,
             Self::NotForServers => Code::NOT_FOR_SERVERS,
             Self::AuthorityAsServer => Code::AUTHORITY_AS_SERVER,
+            Self::UnknownIssuer {
+                issuer_sent: false, ..
+            } => Code::ISSUER_NOT_SENT,
             Self::UnknownIssuer { .. } => Code::UNKNOWN_ISSUER,
             Self::BadSignature => Code::BAD_SIGNATURE,
             Self::UnsupportedAlgorithm => Code::UNSUPPORTED_ALGORITHM,
@@ -183,21 +172,10 @@ fn certificate_of(authority: &Option<String>) -> String {
     }
 }
 
-fn who_renews(authority: &Option<String>) -> &'static str {
-    match authority {
-        Some(_) => "the partner must install the authority's current intermediate certificate",
-        None => "the partner must renew it, and reload its server",
-    }
-}
-
 fn unknown_issuer(issuer: &str, issuer_sent: bool) -> String {
     if issuer_sent {
-        format!(
-            "the chain ends at {issuer}, which is not among the trust anchors: put that authority into the partner's trust-anchors if you trust it"
-        )
+        format!("the chain ends at {issuer}, which is not among the trust anchors")
     } else {
-        format!(
-            "the issuer {issuer} was not found: either the partner must send its intermediate certificates, or that authority is missing among the trust anchors"
-        )
+        format!("the issuer of the chain, {issuer}, was not sent and is not a trust anchor")
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::{Authenticated, Pair};
 use crate::proto::jid::Domain;
-use crate::proto::policy::{Method, Reason};
+use crate::proto::policy::{KEY_DENIED, Method, Reason};
 use crate::proto::xml::{Condition, Element, Ns};
 
 /// Most dialback requests that may wait for an answer on one stream.
@@ -203,9 +203,7 @@ impl Requested {
         }
         match verdict {
             Verdict::Valid => Ok(Authenticated::assertion(self.pair, Some(self.method))),
-            Verdict::Invalid => Err(Err(Reason::DialbackRefused(
-                "the partner says that our key is invalid".to_owned(),
-            ))),
+            Verdict::Invalid => Err(Err(Reason::DialbackRefused(KEY_DENIED.to_owned()))),
             Verdict::Error(condition) => Err(Err(Reason::DialbackRefused(condition.clone()))),
         }
     }

@@ -5,20 +5,17 @@ use super::{Code, NOT_FOUND, TIMEOUT, rows};
 rows! {
     NO_SERVICE = "no-service", Peer, Dns, [],
         "DNS says that the domain does not exist, or has no XMPP service.",
-        "Correct the name of the partner; or the partner must publish SRV records, or an address, \
-         for its domain.",
+        "The partner must publish SRV records for its domain, whose targets have addresses; or correct the domain in its entry, or set `route` there.",
         stanza: Some(NOT_FOUND),
         dialback: "remote-server-not-found";
     DNS_FAILED = "dns-failed", Network, Dns, [],
         "DNS did not answer, and there was no address to connect to.",
-        "The lines `dial-failed` with the same `stream` say which lookup failed: the name servers of this host, or those of the partner, \
-         must be mended.",
+        "Check `nameservers` under `[dns]` (or `/etc/resolv.conf`), and port 53 in the firewall; if other domains are found, the partner must mend its name servers.",
         stanza: Some(TIMEOUT),
         dialback: "remote-connection-failed";
     CONNECT_FAILED = "connect-failed", Network, Connect, [],
         "No address of the partner could be connected to.",
-        "Each attempt is in `detail`: the partner's host is down, or a firewall on either side is in \
-         the way.",
+        "Look at your own firewall first; then the partner must look at its host and its firewall.",
         stanza: Some(TIMEOUT),
         dialback: "remote-connection-failed";
     BACKING_OFF = "backing-off", Neither, Connect, [],
@@ -57,14 +54,13 @@ rows! {
         "Ask the same name with another tool; if only the edge fails, please report it.";
     NOT_A_PUBLIC_ADDRESS = "not-a-public-address", Peer, Dns, [],
         "DNS gave an address that is not on the public Internet, and nothing was tried.",
-        "If the partner is inside your network, set `allow-private-addresses` under `[dns]`; else it \
-         must correct DNS.";
+        "The partner must publish an address that is reached from outside; or set `allow-private-addresses` under `[dns]`, if it is inside your network.";
     CONNECTION_REFUSED = "connection-refused", Peer, Connect, [],
         "The partner's host answers, and nothing listens on that port, or a firewall rejects it.",
-        "The partner must start its server or open the port, 5269 as a rule.";
+        "The partner must start its server, or open its port, 5269 as a rule.";
     CONNECTION_TIMED_OUT = "connection-timed-out", Network, Connect, [],
         "The partner's host did not answer in time: it is down, or a firewall drops packets.",
-        "Look at your own firewall first; then the partner must look at its own.";
+        "Let your own firewall pass connections to the partner's port; then the partner must look at its host and its firewall.";
     UNREACHABLE = "unreachable", Network, Connect, [],
         "There is no route to the partner's address.",
         "Check the network of this host; without IPv6 this is to be expected of IPv6 addresses.";
@@ -73,18 +69,21 @@ rows! {
         "Check the limits of this host: descriptors, local ports, firewall rules for what goes \
          out.";
     // RFC 6120 §4.9.3.6 has been said by the other side.
-    NOT_SERVED = "not-served", Us, Header, [],
+    NOT_SERVED = "not-served", Peer, Header, [],
         "The server that was reached says that it does not serve the partner's domain.",
-        "Ask the partner for its host; correct `route`, or have the SRV records corrected.",
+        "The partner must correct its SRV records, or add the domain to that server; or set `route` in its entry.",
         stanza: Some(NOT_FOUND), dialback: "remote-server-not-found";
-    CLIENT_PORT = "client-port", Us, Header, [],
+    WRONG_ROUTE = "wrong-route", Us, Connect, [],
+        "`route` in the partner's entry leads to a host that is not the partner's, or not there any more.",
+        "Correct `route` in the partner's entry, or remove it, so that DNS leads to the partner.";
+    CLIENT_PORT = "client-port", Peer, Header, [],
         "The port that was reached is for clients.",
-        "Correct the port in `route`, or have the SRV records corrected: 5269 as a rule.",
+        "The partner must correct its SRV records: the port for servers is 5269 as a rule.",
         stream: Some("invalid-namespace"), stanza: Some(TIMEOUT);
-    LEADS_BACK = "leads-back", Us, Header, [],
+    LEADS_BACK = "leads-back", Peer, Header, [],
         "The way to the partner ends at this edge, or at a server that answers in the name of a \
          local domain.",
-        "Ask the partner for its host; correct `route`, or have DNS of the partner corrected.",
+        "The partner must correct its SRV records or addresses, which lead to you; or set `route` in its entry.",
         stream: Some("invalid-from"), stanza: Some(NOT_FOUND),
         dialback: "remote-server-not-found";
 }

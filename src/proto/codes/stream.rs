@@ -32,7 +32,7 @@ rows! {
     ESTABLISHMENT_TIMEOUT = "establishment-timeout", Peer, Authentication, [],
         "The stream was not ready within `stream-establishment-timeout`; `detail` says what was \
          awaited.",
-        "See at the side that was to send it: the partner's server, the gateway, or DNS.",
+        "The partner must see why its server does not go on; if a gateway is slow, look there; or raise `stream-establishment-timeout` under `[s2s]`.",
         stream: Some("connection-timeout"), stanza: Some(TIMEOUT);
     NOT_AUTHORIZED = "not-authorized", Peer, Authentication, [],
         "A stanza, or a proof that was not asked for, came before the pair of domains was proven.",
@@ -59,7 +59,7 @@ rows! {
         stanza: Some(TIMEOUT);
     TLS_MISSING = "tls-missing", Peer, Header, [],
         "Policy wants TLS and the partner does not offer it.",
-        "The partner must switch TLS on; only if it cannot, loosen `tls` in its entry.",
+        "The partner must switch TLS on for connections between servers; only if it cannot, loosen `tls` in its entry.",
         stream: Some("policy-violation"), stanza: Some(TIMEOUT);
     TLS_DEMANDED = "tls-demanded", Us, Header, [],
         "The partner demands TLS, and `tls = \"not-supported\"` in its entry switches it off.",
@@ -67,32 +67,47 @@ rows! {
         stream: Some("policy-violation"), stanza: Some(TIMEOUT);
     TLS_REFUSED = "tls-refused", Peer, Header, [],
         "The partner offered TLS and then refused to start it.",
-        "The partner must look at its server's log; most often its certificate or key cannot be \
-         read.",
+        "The partner must see in its server's log why TLS cannot start: its certificate or key, most often.",
         stanza: Some(TIMEOUT);
     EXTERNAL_MISSING = "external-missing", Peer, Authentication, [],
         "The partner does not offer SASL EXTERNAL, and no other method is allowed.",
-        "The partner must accept our certificate, or switch EXTERNAL on; else allow dialback in \
-         its entry.",
+        "The partner must accept our certificate, and switch SASL EXTERNAL on; or allow dialback in its entry.",
         stream: Some("not-authorized"), stanza: Some(TIMEOUT);
     EXTERNAL_REFUSED = "external-refused", Peer, Authentication, [],
         "The partner refused SASL EXTERNAL, and no other method is left.",
-        "Check the chain, names and dates of our certificate; the partner's log says what it does \
-         not like.",
+        "The partner must accept our certificate: know its authority, and admit our domain; or allow dialback in its entry.",
         stanza: Some(TIMEOUT);
+    // What is known besides, where ours is not accepted: only `explain` looks.
+    OUR_CERTIFICATE_EXPIRED = "our-certificate-expired", Us, Authentication, [],
+        "The partner does not accept our certificate, and it has expired.",
+        "Renew it, and reload the edge.";
+    OUR_PURPOSE_REFUSED = "our-purpose-refused", Peer, Authentication, [],
+        "The partner does not accept our certificate, which is for servers only: it may want one for clients.",
+        "The partner must accept certificates with serverAuth alone: public authorities issue no others; or allow \
+         dialback in its entry.";
     SASL_FAILED = "sasl-failed", Peer, Authentication, [],
         "The partner's own attempt at SASL failed.",
-        "The partner's server must ask for a mechanism that was offered, and for the domain of its \
-         header.",
+        "The partner must set its server to ask for a mechanism that was offered, and for the domain of its header.",
         stream: Some("not-authorized"), stanza: Some(TIMEOUT);
     DIALBACK_INVALID = "dialback-invalid", Peer, Authentication, [],
         "The authoritative server says that the dialback key is not its own.",
-        "The partner's servers must share one dialback secret; else somebody poses as the partner.",
+        "The partner must give its servers one dialback secret; else somebody poses as the partner.",
         stream: Some("not-authorized"), stanza: Some(TIMEOUT);
     DIALBACK_REFUSED = "dialback-refused", Peer, Authentication, [],
-        "The partner could not or would not check our dialback key.",
-        "DNS of our domain must lead to this edge from where the partner is; edges of one pool \
-         need one secret.",
+        "The partner refused our dialback key for a reason of its own.",
+        "The partner must admit our domain in the settings of its server, or accept our certificate.",
+        stanza: Some(TIMEOUT);
+    DIALBACK_DENIED = "dialback-denied", Us, Authentication, [],
+        "The partner asked about our dialback key, and was told that it is invalid.",
+        "Give all edges of the domain one `secret-file` under `[dialback]`; and run `explain` as the daemon's user.",
+        stanza: Some(TIMEOUT);
+    DIALBACK_UNREACHABLE = "dialback-unreachable", Us, Authentication, [],
+        "The partner could not reach the authoritative server of our domain, to ask about our dialback key.",
+        "Publish SRV records of the local domain that lead to this edge, let its port in, and have the daemon running.",
+        stanza: Some(TIMEOUT);
+    DIALBACK_UNANSWERED = "dialback-unanswered", Peer, Authentication, [],
+        "The authoritative server of the partner's domain could not be asked about the partner's dialback key.",
+        "The partner must publish SRV records that lead to a server which answers; `dial-failed` says what was met there.",
         stanza: Some(TIMEOUT);
     TOO_MANY_ATTEMPTS = "too-many-attempts", Peer, Authentication, [Limit],
         "The other side failed to authenticate too often on one stream.",
@@ -161,13 +176,22 @@ rows! {
     PEER_ERROR = "peer-error", Peer, Stream, [],
         "The other side ended the stream with an error of its own; `detail` has its condition and \
          text.",
-        "Ask the partner: its log says more than its error.",
+        "The partner must see in its server's log why it ended the stream: the log says more than the error.",
         stanza: Some(TIMEOUT);
     PEER_CLOSED = "peer-closed", Neither, Stream, [EndsWell, NoRefusal],
         "The other side ended the stream, or the connection, without an error.",
         "Nothing as a rule; if streams never become ready, the partner's log may say why it hangs \
          up.",
         stanza: Some(TIMEOUT);
+    PEER_REFUSED = "peer-refused", Peer, Stream, [],
+        "The other side ended the stream by a policy of its own.",
+        "The partner must admit our domain in the settings of its server: the server's log says which rule it was.";
+    PEER_HUNG_UP = "peer-hung-up", Peer, Stream, [],
+        "The other side closed the connection before the stream was open, without a word.",
+        "The partner must see in its server's log why it closes connections of ours.";
+    PARTNER_LIMIT = "partner-limit", Peer, Header, [],
+        "The partner takes shorter stanzas than those that gateways may send.",
+        "The partner must raise its limit; or lower `max-stanza-bytes` in its entry, so that the edge tells senders.";
     TRANSPORT = "transport", Network, Stream, [Cut],
         "Reading from the connection, or writing to it, failed.",
         "Nothing if it is rare; else look at the line, at firewalls that forget, and at the other \

@@ -7,11 +7,11 @@ use super::{Code, TIMEOUT, rows};
 rows! {
     PEER_X509_VERSION_1 = "peer-x509-version-1", Peer, Tls, [Cut],
         "The partner's certificate is X.509 version 1, with which no handshake can be finished.",
-        "The partner needs a version 3 certificate.",
+        "The partner must get a certificate of version 3.",
         stream: Some("undefined-condition"), stanza: Some(TIMEOUT);
     PEER_CERTIFICATE_UNUSABLE = "peer-certificate-unusable", Peer, Tls, [Cut],
         "The partner's certificate cannot be read, or its key is of a kind that is not supported.",
-        "The partner must have it issued anew, with a current kind of key.",
+        "The partner must have its certificate issued anew, with a current kind of key.",
         stream: Some("undefined-condition"), stanza: Some(TIMEOUT);
     PEER_SIGNATURE = "peer-signature", Peer, Tls, [Cut],
         "The partner did not prove to hold the key of its certificate.",
@@ -23,7 +23,7 @@ rows! {
         "Check its chain, its names and its dates; the partner must know our certification \
          authority.",
         stream: Some("undefined-condition"), stanza: Some(TIMEOUT);
-    NO_CERTIFICATE_IN_TLS = "no-certificate", Us, Tls, [Cut],
+    NO_CERTIFICATE_IN_TLS = "gateway-certificate-missing", Us, Tls, [Cut],
         "A gateway presented no certificate where the link wants one.",
         "Give the gateway a certificate of an authority in `client-trust-anchors`.",
         stream: Some("undefined-condition"), stanza: Some(TIMEOUT);
@@ -38,12 +38,11 @@ rows! {
          certificate.";
     ALERT = "alert", Peer, Tls, [Cut],
         "The other side ended TLS with an alert that says nothing of certificates or versions.",
-        "The partner's log says why; `detail` names the alert.",
+        "The partner must see in its server's log why the handshake fails; `detail` names the alert.",
         stream: Some("undefined-condition"), stanza: Some(TIMEOUT);
     NO_SHARED_VERSION = "no-shared-version", Peer, Tls, [Cut],
         "There is no version of TLS that both sides allow.",
-        "The partner must offer at least our minimum; or lower `minimum-tls-version`, down to \
-         \"1.2\".",
+        "The partner must offer TLS 1.2 or 1.3; or lower `minimum-tls-version` in its entry, if it is \"1.3\".",
         stream: Some("undefined-condition"), stanza: Some(TIMEOUT);
     NO_SHARED_ALGORITHM = "no-shared-algorithm", Peer, Tls, [Cut],
         "There are no TLS algorithms that both sides allow.",
@@ -56,7 +55,7 @@ rows! {
         stream: Some("undefined-condition"), stanza: Some(TIMEOUT);
     CLOSED = "closed", Peer, Tls, [Cut],
         "The other side closed the connection during the handshake without saying why.",
-        "The partner's log may say why; as a rule it does not like our certificate.",
+        "The partner must see in its server's log why it ends the handshake; as a rule it does not like our certificate.",
         stream: Some("undefined-condition"), stanza: Some(TIMEOUT);
     IO = "io", Network, Tls, [Cut],
         "The connection failed during the handshake.",
@@ -74,7 +73,7 @@ rows! {
         stream: Some("undefined-condition"), stanza: Some(TIMEOUT);
     SERVER_NAME = "server-name", Peer, Tls, [Cut],
         "The partner's domain cannot be named in a TLS handshake.",
-        "Only a domain that DNS can have works with TLS; correct the name of the partner.",
+        "The partner must use a domain that DNS can have; or correct its name in its entry.",
         stream: Some("undefined-condition"), stanza: Some(TIMEOUT);
     PROTOCOL = "protocol", Peer, Tls, [Cut],
         "The other side broke the rules of TLS.",

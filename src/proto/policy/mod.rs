@@ -27,7 +27,7 @@ pub use dial_limits::DialLimits;
 pub use direction::{Direction, Initiative};
 pub use method::{Method, Methods, Negotiation};
 pub use partner::{DomainPattern, HostPort, Partner};
-pub use reason::Reason;
+pub use reason::{KEY_DENIED, Reason};
 pub use rules::{EntryClaim, Rules, RulesError};
 pub use sent::Sent;
 pub use terms::{Kinds, PartnerType, Payload, Terms};

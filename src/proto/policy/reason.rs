@@ -1,5 +1,6 @@
 //! Why something was refused: one enum for the wire, the counters, the operator and the docs.
 
+mod cause;
 mod kinds;
 mod words;
 
@@ -13,6 +14,9 @@ use crate::proto::jid::Domain;
 use crate::proto::stanza::Kind;
 use crate::proto::stream::acks::TooHigh;
 use crate::proto::xml;
+
+/// The text of [`Reason::DialbackRefused`] where the partner was told that the key is none of ours.
+pub const KEY_DENIED: &str = "the partner says that our key is invalid";
 
 /// Why a stream, a method or a stanza was refused, or could not be carried.
 ///
@@ -198,6 +202,8 @@ pub enum Reason {
     DialbackInvalid,
     /// The partner could not or would not check our dialback key.
     DialbackRefused(String),
+    /// The authoritative server of a partner's domain could not be asked about the partner's key.
+    DialbackUnanswered(String),
 
     // --- reaching a partner ---
     /// DNS says that the domain does not exist or has no XMPP service.
@@ -318,7 +324,8 @@ impl Reason {
             Self::ExternalRefused(_) => Code::EXTERNAL_REFUSED,
             Self::SaslFailed(_) => Code::SASL_FAILED,
             Self::DialbackInvalid => Code::DIALBACK_INVALID,
-            Self::DialbackRefused(_) => Code::DIALBACK_REFUSED,
+            Self::DialbackRefused(text) => cause::of_dialback(text),
+            Self::DialbackUnanswered(_) => Code::DIALBACK_UNANSWERED,
             Self::NoService(_) => Code::NO_SERVICE,
             Self::DnsFailed(_) => Code::DNS_FAILED,
             Self::ConnectFailed(_) => Code::CONNECT_FAILED,

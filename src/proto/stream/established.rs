@@ -24,7 +24,7 @@ use self::watch::Watch;
 use super::cx::Cx;
 use super::directions::{Directions, Inward, Outward};
 use super::machine::{Input, Output};
-use super::record::{Milestone, Record};
+use super::record::{Milestone, Pong, Record};
 use super::security::Security;
 use super::timing::Timing;
 use super::wire::Wire;
@@ -112,7 +112,8 @@ impl Established {
                 self.wrote(cx, true);
             }
             (Input::Pong(id), _) if self.watch.pong(id, now) => {
-                cx.wire.record(Record::Reached(Milestone::Pong));
+                let pong = Milestone::Pong(Pong::OnTheirs);
+                cx.wire.record(Record::Reached(pong));
             }
             (Input::Probe, _) if self.watch.probe(now, now + Timing::PROBE_ANSWER) => {
                 self.ping(cx, now + Timing::PROBE_ANSWER);

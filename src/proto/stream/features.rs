@@ -58,7 +58,9 @@ pub struct Offered {
     /// Acknowledgements (XEP-0198 §2).
     pub acks: bool,
     /// The longest stanza that it takes, in bytes, where it says so (XEP-0478 §2).
-    pub max_bytes: Option<u64>,
+    pub max_bytes: Option<u32>,
+    /// After how many seconds of silence it ends a stream, where it says so (XEP-0478 §2).
+    pub idle_seconds: Option<u32>,
     /// Whether there are features that only clients are offered.
     pub(super) is_for_clients: bool,
 }
@@ -84,7 +86,8 @@ impl Offered {
             is_for_clients: element.children().any(is_for_clients),
             dialback: element.child(&Ns::DIALBACK_FEATURE, "dialback").is_some(),
             acks: element.child(&Ns::STREAM_MANAGEMENT, "sm").is_some(),
-            max_bytes: max_bytes(element),
+            max_bytes: limit(element, "max-bytes"),
+            idle_seconds: limit(element, "idle-seconds"),
             starttls: starttls.is_some(),
             starttls_required: starttls
                 .is_some_and(|starttls| starttls.child(&Ns::TLS, "required").is_some()),
@@ -99,12 +102,14 @@ impl Offered {
     }
 }
 
-/// XEP-0478 §2: what the other side will not take more of in one stanza.
-fn max_bytes(features: &Element) -> Option<u64> {
+/// XEP-0478 §2: what the other side says of its own limits, where it does.
+fn limit(features: &Element, name: &str) -> Option<u32> {
     let is_limits = |it: &&Element| it.ns().as_str() == LIMITS && it.name() == "limits";
     let limits = features.children().find(is_limits)?;
-    let bytes = limits.children().find(|it| it.name() == "max-bytes")?;
-    bytes.text().trim().parse().ok()
+    let limit = limits.children().find(|it| it.name() == name)?;
+    let number: u64 = limit.text().trim().parse().ok()?;
+    // More than this is no limit to anything that we send.
+    Some(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 const LIMITS: &str = "urn:xmpp:stream-limits:0";

@@ -68,7 +68,7 @@ pub use id::IdSource;
 pub use inbound::Inbound;
 pub use machine::{AckChange, Input, Machine, Output};
 pub use outbound::{Endpoint, Outbound, Purpose};
-pub use record::{Milestone, Record};
+pub use record::{Milestone, Pong, Record};
 pub use timing::Timing;
 
 #[cfg(test)]

@@ -76,5 +76,17 @@ pub enum Milestone {
     /// We try to prove ourselves by a method.
     Tries(Method),
     /// The partner has answered our ping.
-    Pong,
+    Pong(Pong),
+}
+
+/// How a ping was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pong {
+    /// On a stream that the partner has opened to us.
+    OnTheirs,
+    /// On our own stream.
+    OnOurs {
+        /// Whether by an error: the partner has heard it all the same (XEP-0199 §4.5).
+        is_error: bool,
+    },
 }

@@ -159,7 +159,7 @@ fn letter(met: &Result<Method, [Reason; 2]>) -> &'static str {
         ("tls-demanded", "peer-error") => "d",
         ("external-missing", "peer-error") => "e",
         // The other side refused, and recorded why; it needs no telling.
-        ("dialback-refused", "peer-closed") => "x",
+        ("dialback-denied" | "dialback-unreachable" | "dialback-refused", "peer-closed") => "x",
         other => panic!("no reasons for the two sides: {other:?}"),
     }
 }

@@ -137,7 +137,7 @@ fn a_bad_certificate_is_told_once() {
     lab.write("edge.key", identity.key_pem(), 0o600);
     let partner = Daemon::start(&lab);
     let lines = log_of_a_failure(partner.s2s);
-    told_once(&lines, "unknown-issuer");
+    told_once(&lines, "issuer-not-sent");
     assert_eq!(lines.len(), 3, "{lines:#?}");
     partner.signal("TERM");
     partner.ends_with(0);

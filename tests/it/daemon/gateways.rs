@@ -110,7 +110,7 @@ fn a_certificate_that_is_refused_is_the_gateways_and_shown() {
     for (identity, code, words) in [
         (
             None,
-            "no-certificate",
+            "gateway-certificate-missing",
             "the gateway showed no certificate: give it one that an authority in \
              client-trust-anchors has issued"
                 .to_owned(),

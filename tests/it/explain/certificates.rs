@@ -1,7 +1,7 @@
 //! Certificates of the partner's that prove nothing.
 
 use super::peer::Peer;
-use super::{THEIRS, Wrong, finds, lab, route};
+use super::{OURS, THEIRS, Wrong, finds, lab, route, soon};
 use crate::pki::{Authority, Leaf};
 
 #[test]
@@ -10,6 +10,13 @@ fn a_bad_certificate_is_named_with_its_fault_and_its_remedy() {
     let leaf = || Leaf::new(&["fabrikam.example"]);
     let intermediate = authority.intermediate("Test Intermediate");
     let unknown = Authority::root("Unknown Authority");
+    let unknown_whole = unknown.issue(leaf());
+    let sent = [
+        &unknown_whole.chain[..],
+        std::slice::from_ref(&unknown.certificate),
+    ]
+    .concat();
+    let unknown_whole = unknown_whole.with_chain(sent);
     for (identity, reason, says) in [
         (
             authority.issue(leaf().valid((2020, 1, 1), (2021, 1, 1))),
@@ -31,18 +38,18 @@ fn a_bad_certificate_is_named_with_its_fault_and_its_remedy() {
         ),
         (
             intermediate.issue(leaf()).without_intermediates(),
-            "unknown-issuer",
+            "issuer-not-sent",
             [
                 "CN=Test Intermediate, was not sent",
-                "must send the intermediate",
+                "must send its intermediate",
             ],
         ),
         (
-            unknown.issue(leaf()),
+            unknown_whole,
             "unknown-issuer",
             [
-                "CN=Unknown Authority",
-                "add that authority to trust-anchors",
+                "ends at CN=Unknown Authority",
+                "add that one to `trust-anchors`",
             ],
         ),
         (
@@ -55,7 +62,7 @@ fn a_bad_certificate_is_named_with_its_fault_and_its_remedy() {
             "client-auth-only",
             [
                 "clientAuth without serverAuth",
-                "must get one with serverAuth",
+                "must get a certificate with serverAuth",
             ],
         ),
     ] {
@@ -63,8 +70,9 @@ fn a_bad_certificate_is_named_with_its_fault_and_its_remedy() {
         let wrong = Wrong {
             exit: THEIRS,
             reason,
+            cause: reason,
             step: "certificate",
-            side: "theirs",
+            side: "peer",
             says,
         };
         let text = finds(&lab, "fabrikam.example", &wrong);
@@ -72,4 +80,24 @@ fn a_bad_certificate_is_named_with_its_fault_and_its_remedy() {
         assert!(text.contains("Certificate  0: CN=leaf; names "), "{text}");
         assert!(text.contains(&format!("Judged       {reason}: ")), "{text}");
     }
+}
+
+/// No authority dates certificates ahead: one that becomes valid within a day speaks of a clock.
+#[test]
+fn a_clock_that_is_wrong_is_told_from_a_certificate_that_is_too_early() {
+    let (lab, authority) = lab();
+    let fresh = Leaf::new(&["fabrikam.example"]).begins_at(soon());
+    route(&lab, Peer::with(&authority.issue(fresh)).start(), "");
+    let wrong = Wrong {
+        exit: OURS,
+        reason: "clock-skew",
+        cause: "clock-skew",
+        step: "certificate",
+        side: "us",
+        says: [
+            "one of the clocks is wrong",
+            "Compare the clock of this host",
+        ],
+    };
+    finds(&lab, "fabrikam.example", &wrong);
 }

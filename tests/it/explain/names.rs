@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use hickory_resolver::proto::rr::RecordType;
 
-use self::fake::{Answer, Zone};
+pub(super) use self::fake::{Answer, Zone};
 use super::peer::Peer;
 use super::{EDGE, ENTRY, NETWORK, THEIRS, Wrong, explain, finds, lab};
 use crate::lab::Lab;
@@ -31,12 +31,14 @@ fn serve(zone: Zone) -> SocketAddr {
 }
 
 /// The partner is where this zone says.
-fn asks(lab: &Lab, zone: Zone, private: bool) {
-    let edge = format!(
-        "{}\n[dns]\nnameservers = [\"{}\"]\nallow-private-addresses = {private}\n",
-        *EDGE,
+pub(super) fn asks(lab: &Lab, zone: Zone, private: bool) {
+    let none = "nameservers = [\"127.0.0.1:3\"]";
+    assert!(EDGE.contains(none));
+    let served = format!(
+        "nameservers = [\"{}\"]\nallow-private-addresses = {private}",
         serve(zone)
     );
+    let edge = EDGE.replace(none, &served);
     lab.write("edge.toml", &edge, 0o644);
     lab.write("partners.toml", ENTRY, 0o644);
 }
@@ -46,28 +48,28 @@ fn a_domain_that_dns_does_not_lead_to() {
     let (lab, _) = lab();
     let service = "_xmpp-server._tcp.fabrikam.example";
     let silent = Zone::default().answer(service, RecordType::SRV, Answer::Silence);
-    for (zone, exit, side, reason, step, says) in [
+    for (zone, exit, side, [reason, cause], step, says) in [
         (
             Zone::default(),
             THEIRS,
-            "theirs",
-            "no-service",
+            "peer",
+            ["no-service"; 2],
             "dns",
             ["there is no SRV record", "must publish SRV records"],
         ),
         (
             Zone::default().srv("fabrikam.example", 0, 0, "."),
             THEIRS,
-            "theirs",
-            "no-service",
+            "peer",
+            ["no-service"; 2],
             "dns",
             ["offers no XMPP service", "must publish SRV records"],
         ),
         (
             Zone::default().srv("fabrikam.example", 1, 5269, "gone.fabrikam.example"),
             THEIRS,
-            "theirs",
-            "no-service",
+            "peer",
+            ["no-service"; 2],
             "dns",
             [
                 "gone.fabrikam.example:5269: the host has no address",
@@ -79,27 +81,28 @@ fn a_domain_that_dns_does_not_lead_to() {
                 .srv("fabrikam.example", 1, 5269, "xmpp.fabrikam.example")
                 .host("xmpp.fabrikam.example", &["127.0.0.1", "10.0.0.1"]),
             THEIRS,
-            "theirs",
-            "connect-failed",
+            "peer",
+            ["connect-failed", "not-a-public-address"],
             "dns",
             [
                 "was not tried: it is loopback",
-                "set allow-private-addresses = true",
+                "set `allow-private-addresses`",
             ],
         ),
         (
             silent,
             NETWORK,
             "network",
-            "establishment-timeout",
+            ["establishment-timeout", "dns-timed-out"],
             "dns",
-            ["the answer of DNS had not come", "check `nameservers`"],
+            ["the answer of DNS had not come", "Check `nameservers`"],
         ),
     ] {
         asks(&lab, zone, false);
         let wrong = Wrong {
             exit,
             reason,
+            cause,
             step,
             side,
             says,
@@ -134,6 +137,13 @@ fn srv_records_are_shown_in_their_order_with_priority_weight_and_time() {
     ] {
         assert!(text.contains(&line), "{line}\n{text}");
     }
+    // It works, and what does not is told all the same.
+    let refused = format!("[::1]:{port}");
+    let warning = &json["warnings"][0];
+    assert_eq!(warning["cause"], "connection-refused", "{json:#}");
+    assert_eq!(warning["step"], "connect", "{json:#}");
+    assert_eq!(warning["side"], "peer", "{json:#}");
+    assert!(text.contains(&format!("But {refused} refused")), "{text}");
     let places = &json["steps"][2];
     assert_eq!(places["step"], "places", "{json:#}");
     assert_eq!(places["ttl"], 60, "{json:#}");

@@ -21,6 +21,8 @@ pub(crate) struct Peer {
     to_external: &'static str,
     /// What it answers to a dialback key.
     to_dialback: &'static str,
+    /// Of what type its answer to a ping is, on the stream that the ping came on.
+    to_pings: Option<&'static str>,
 }
 
 pub(crate) const EXTERNAL: &str = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
@@ -57,6 +59,7 @@ impl Peer {
             features: EXTERNAL,
             to_external: SUCCESS,
             to_dialback: VALID,
+            to_pings: None,
         }
     }
 
@@ -72,6 +75,11 @@ impl Peer {
 
     pub(crate) fn answers_dialback(mut self, answer: &'static str) -> Self {
         self.to_dialback = answer;
+        self
+    }
+
+    pub(crate) fn answers_pings(mut self, kind: &'static str) -> Self {
+        self.to_pings = Some(kind);
         self
     }
 
@@ -112,6 +120,12 @@ impl Peer {
             }
         } else if heard.contains("<db:result") {
             say(&mut stream, &[self.to_dialback])?;
+        }
+        if let Some(kind) = self.to_pings {
+            let ping = hear(&mut stream, "</iq>")?;
+            let id = ping.split("id='").nth(1)?.split('\'').next()?;
+            let answer = "' from='fabrikam.example' to='contoso.example' id='";
+            say(&mut stream, &["<iq type='", kind, answer, id, "'/>"])?;
         }
         hear(&mut stream, "</stream:stream>")?;
         say(&mut stream, &["</stream:stream>"])

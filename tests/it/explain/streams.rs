@@ -12,24 +12,35 @@ use crate::pki::{Identity, Leaf};
 /// Entries that let dialback prove the partner, too.
 const BY_DIALBACK: &str = "sasl = \"optional\"\ndialback = true\n";
 
-fn wrong(
+pub(super) fn wrong(
     (exit, side): (i32, &'static str),
     reason: &'static str,
+    step: &'static str,
+    says: [&'static str; 2],
+) -> Wrong {
+    by((exit, side), [reason, reason], step, says)
+}
+
+/// The same, where another row than the reason's says more.
+pub(super) fn by(
+    (exit, side): (i32, &'static str),
+    [reason, cause]: [&'static str; 2],
     step: &'static str,
     says: [&'static str; 2],
 ) -> Wrong {
     Wrong {
         exit,
         reason,
+        cause,
         step,
         side,
         says,
     }
 }
 
-const WE: (i32, &str) = (OURS, "ours");
-const THEY: (i32, &str) = (THEIRS, "theirs");
-const BETWEEN: (i32, &str) = (NETWORK, "network");
+pub(super) const WE: (i32, &str) = (OURS, "us");
+pub(super) const THEY: (i32, &str) = (THEIRS, "peer");
+pub(super) const BETWEEN: (i32, &str) = (NETWORK, "network");
 
 #[test]
 fn a_closed_port() {
@@ -37,12 +48,17 @@ fn a_closed_port() {
     route(&lab, closed_port(), "");
     let says = [
         "refused the connection",
-        "must start the server, or open the port",
+        "must start its server, or open its port",
     ];
     finds(
         &lab,
         "fabrikam.example",
-        &wrong(THEY, "connect-failed", "connect", says),
+        &by(
+            THEY,
+            ["connect-failed", "connection-refused"],
+            "connect",
+            says,
+        ),
     );
 }
 
@@ -58,11 +74,16 @@ fn a_black_hole() {
     let place = full.local_addr().unwrap().as_socket().unwrap();
     let _waits = TcpStream::connect(place).unwrap();
     route(&lab, place, "");
-    let says = ["did not answer in time", "let your own firewall pass"];
+    let says = ["did not answer in time", "Let your own firewall pass"];
     finds(
         &lab,
         "fabrikam.example",
-        &wrong(BETWEEN, "connect-failed", "connect", says),
+        &by(
+            BETWEEN,
+            ["connect-failed", "connection-timed-out"],
+            "connect",
+            says,
+        ),
     );
 }
 
@@ -73,7 +94,7 @@ fn a_server_that_says_nothing() {
     route(&lab, place, "");
     let says = [
         "takes connections, and says nothing",
-        "see whether an XMPP server listens",
+        "must see why its server is silent",
     ];
     finds(
         &lab,
@@ -147,24 +168,31 @@ fn external_that_is_refused_or_not_offered_and_nothing_else() {
     route(&lab, peer.start(), "");
     let says = [
         "(not-authorized)",
-        "must accept the certificate of contoso.example",
+        "must accept certificates with serverAuth alone",
     ];
     finds(
         &lab,
         "fabrikam.example",
-        &wrong(THEY, "external-refused", "proof", says),
+        &by(
+            THEY,
+            ["external-refused", "our-purpose-refused"],
+            "proof",
+            says,
+        ),
     );
 
     let peer = Peer::with(&identity).offers(DIALBACK);
     route(&lab, peer.start(), "");
-    let says = [
-        "it may want clientAuth",
-        "else allow dialback in partners.toml:1",
-    ];
+    let says = ["it may want clientAuth", "The entry is partners.toml:1"];
     let text = finds(
         &lab,
         "fabrikam.example",
-        &wrong(THEY, "external-missing", "proof", says),
+        &by(
+            THEY,
+            ["external-missing", "our-purpose-refused"],
+            "proof",
+            says,
+        ),
     );
     assert!(text.contains("Offered      dialback"), "{text}");
 }
@@ -181,14 +209,11 @@ fn dialback_that_comes_to_nothing() {
     };
     let invalid = "<db:result from='fabrikam.example' to='contoso.example' type='invalid'/>";
     route(&lab, peer(invalid).start(), BY_DIALBACK);
-    let says = [
-        "told that our dialback key is invalid",
-        "the same secret-file",
-    ];
+    let says = ["was told that it is invalid", "one `secret-file`"];
     let text = finds(
         &lab,
         "fabrikam.example",
-        &wrong(WE, "dialback-refused", "proof", says),
+        &wrong(WE, "dialback-denied", "proof", says),
     );
     let tried = "Proof        dialback over TLS is tried, since EXTERNAL is not offered";
     assert!(text.contains(tried), "{text}");
@@ -198,14 +223,53 @@ fn dialback_that_comes_to_nothing() {
                  xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></db:result>";
     route(&lab, peer(error).start(), BY_DIALBACK);
     let says = [
-        "cannot ask this edge",
-        "SRV records of contoso.example that lead to this edge",
+        "could not ask this edge",
+        "SRV records stand at _xmpp-server._tcp.contoso.example",
     ];
     finds(
         &lab,
         "fabrikam.example",
-        &wrong(WE, "dialback-refused", "proof", says),
+        &wrong(WE, "dialback-unreachable", "proof", says),
     );
+}
+
+/// What is neither a denial nor a failed call is the partner's own affair.
+#[test]
+fn dialback_that_is_refused_for_another_reason() {
+    let (lab, authority) = lab();
+    let error = "<db:result from='fabrikam.example' to='contoso.example' type='error'>\
+                 <error type='cancel'><policy-violation \
+                 xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></db:result>";
+    let peer = Peer::with(&fabrikam(&authority)).offers(DIALBACK);
+    route(&lab, peer.answers_dialback(error).start(), BY_DIALBACK);
+    let says = [
+        "refuses dialback (policy-violation)",
+        "must admit our domain",
+    ];
+    finds(
+        &lab,
+        "fabrikam.example",
+        &wrong(THEY, "dialback-refused", "proof", says),
+    );
+}
+
+/// Before a partner can refuse it, the configuration is refused for it, as by `check`.
+#[test]
+fn a_certificate_of_ours_that_lacks_the_domain() {
+    let (lab, authority) = lab();
+    let other = authority.issue(Leaf::new(&["contoso.example"]));
+    lab.write("edge.pem", &other.chain_pem(), 0o600);
+    lab.write("edge.key", other.key_pem(), 0o600);
+    let command = ["explain", "fabrikam.example", "--config", "edge.toml"];
+    let (status, output, errors) = lab.run(&command);
+    assert_eq!((status, output.as_str()), (OURS, ""));
+    for part in [
+        "error[certificate-lacks-domain]: the certificate does not name the local domain",
+        "eu.contoso.example",
+        "hint: get a certificate whose subject alternative names include",
+    ] {
+        assert!(errors.contains(part), "{part}\n{errors}");
+    }
 }
 
 #[test]
@@ -218,22 +282,22 @@ fn servers_that_are_not_the_partners() {
     route(&lab, answering(unknown), "");
     let says = [
         "does not serve fabrikam.example",
-        "correct `route` in partners.toml:1",
+        "`route` is in partners.toml:1",
     ];
     finds(
         &lab,
         "fabrikam.example",
-        &wrong(WE, "not-served", "header", says),
+        &by(WE, ["not-served", "wrong-route"], "header", says),
     );
 
     let clients = "<stream:stream xmlns='jabber:client' from='fabrikam.example' id='1' \
                    xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>";
     route(&lab, answering(clients), "");
-    let says = ["a port for clients", "correct `route` in partners.toml:1"];
+    let says = ["a port for clients", "`route` is in partners.toml:1"];
     finds(
         &lab,
         "fabrikam.example",
-        &wrong(WE, "client-port", "header", says),
+        &by(WE, ["client-port", "wrong-route"], "header", says),
     );
 }
 
@@ -247,12 +311,12 @@ fn a_way_that_leads_back_to_this_edge() {
     route(&lab, daemon.s2s, "");
     let says = [
         "leads back to this edge itself",
-        "correct `route` in partners.toml:1",
+        "`route` is in partners.toml:1",
     ];
     finds(
         &lab,
         "fabrikam.example",
-        &wrong(WE, "leads-back", "header", says),
+        &by(WE, ["leads-back", "wrong-route"], "header", says),
     );
 }
 
@@ -265,60 +329,65 @@ fn a_server_that_breaks_off() {
                   <text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>who are you?</text>\
                   </stream:error></stream:stream>";
     route(&lab, answering(policy), "");
-    let says = [
-        "policy-violation (who are you?)",
-        "must admit contoso.example",
-    ];
+    let says = ["policy-violation (who are you?)", "must admit our domain"];
     finds(
         &lab,
         "fabrikam.example",
-        &wrong(THEY, "peer-error", "features", says),
+        &by(THEY, ["peer-error", "peer-refused"], "features", says),
     );
 
     let place = serve(|mut stream| hear(&mut stream, "version='1.0'").map(drop));
     route(&lab, place, "");
     let says = [
         "closed the connection without a word",
-        "must see in the server's log",
+        "must see in its server's log",
     ];
     finds(
         &lab,
         "fabrikam.example",
-        &wrong(THEY, "peer-closed", "header", says),
+        &by(THEY, ["peer-closed", "peer-hung-up"], "header", says),
     );
 }
 
 #[test]
 fn a_domain_that_is_no_partner() {
     let (lab, _) = lab();
-    for (domain, says) in [
+    for (domain, cause, says) in [
         (
             "fabricam.example",
+            "unknown-partner",
             [
                 "fabricam.example is not a partner",
-                "did you mean fabrikam.example",
+                "Did you mean fabrikam.example",
             ],
         ),
         (
             "chat.fabrikam.example",
+            "unknown-partner",
             ["is not a partner", "additional-domains of fabrikam.example"],
         ),
         (
             "adatum.org",
+            "unknown-partner",
             [
                 "adatum.org is not a partner",
-                "add an entry for it to partners.toml",
+                "Entries stand in partners.toml.",
             ],
         ),
         (
             "contoso.example",
+            "both-local",
             [
                 "a domain of this edge itself",
-                "name the domain of a partner",
+                "Name the domain of a partner",
             ],
         ),
     ] {
-        finds(&lab, domain, &wrong(WE, "unknown-partner", "policy", says));
+        finds(
+            &lab,
+            domain,
+            &by(WE, ["unknown-partner", cause], "policy", says),
+        );
     }
     // Nothing has left this host.
     let (_, json) = explain(&lab, "adatum.org", OURS);

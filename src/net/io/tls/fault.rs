@@ -12,14 +12,10 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerInco
 #[non_exhaustive]
 pub enum TlsFault {
     /// The partner's certificate is X.509 version 1, with which no handshake can be finished.
-    #[error(
-        "the partner's certificate is X.509 version 1, with which TLS cannot be used: the partner needs a version 3 certificate"
-    )]
+    #[error("the partner's certificate is X.509 version 1, with which TLS cannot be used")]
     PeerVersionOne,
     /// The partner's certificate cannot be read, or its key is of a kind that is not supported.
-    #[error(
-        "the partner's certificate cannot be used in a handshake ({detail}): the partner must have it issued anew, with a current kind of key"
-    )]
+    #[error("the partner's certificate cannot be used in a handshake ({detail})")]
     PeerCertificate {
         /// What the library met.
         detail: String,
@@ -30,9 +26,7 @@ pub enum TlsFault {
     )]
     PeerSignature,
     /// The partner refused our certificate.
-    #[error(
-        "the partner refused our certificate (alert {alert}): check its chain, its names and its dates, and whether the partner knows our certification authority"
-    )]
+    #[error("the partner refused our certificate (alert {alert})")]
     OursRejected {
         /// The name of the TLS alert.
         alert: String,
@@ -53,9 +47,7 @@ pub enum TlsFault {
         alert: String,
     },
     /// No version of TLS is common to both.
-    #[error(
-        "there is no TLS version that both sides allow: the partner must offer at least our minimum"
-    )]
+    #[error("there is no TLS version that both sides allow")]
     NoSharedVersion,
     /// No cipher suite, key exchange or signature algorithm is common to both.
     #[error(
@@ -80,7 +72,7 @@ pub enum TlsFault {
         kind: io::ErrorKind,
     },
     /// The handshake took too long.
-    #[error("the TLS handshake took too long")]
+    #[error("it took too long")]
     TimedOut,
     /// The other side sends more than a handshake may take.
     #[error("{0}")]
@@ -148,6 +140,8 @@ impl TlsFault {
             Error::PeerIncompatible(
                 PeerIncompatible::ServerDoesNotSupportTls12Or13
                 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+                // RFC 5246 §7.4.1.4.1: who leaves it out knows nothing later than TLS 1.1.
+                | PeerIncompatible::SignatureAlgorithmsExtensionRequired
                 | PeerIncompatible::SupportedVersionsExtensionRequired
                 | PeerIncompatible::Tls12NotOffered
                 | PeerIncompatible::Tls12NotOfferedOrEnabled,

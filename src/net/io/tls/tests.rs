@@ -334,7 +334,7 @@ fn a_gateway_needs_a_certificate_of_the_internal_authority() {
     );
 
     let code = |presents| try_with(presents).unwrap_err().code().as_str();
-    assert_eq!(code(None), "no-certificate");
+    assert_eq!(code(None), "gateway-certificate-missing");
     assert_eq!(
         code(Some(Authority::root("x").issue(leaf()))),
         "certificate-refused"

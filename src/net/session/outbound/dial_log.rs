@@ -16,6 +16,8 @@ pub(super) struct DialLog<'a> {
     pub(super) edge: &'a Edge,
     pub(super) pair: &'a Pair,
     pub(super) partner: &'a Known,
+    /// Whether a `route` of ours, and not DNS, leads there.
+    pub(super) is_routed: bool,
     /// On whose account it is written down.
     pub(super) charged: Charged,
 }
@@ -42,7 +44,8 @@ impl DialLog<'_> {
                 .partner(partner)
                 .local(&self.pair.local)
                 .remote(&self.pair.remote)
-                .reason(reason.code());
+                .reason(reason.code())
+                .explained(reason.cause(self.is_routed));
             match met {
                 None => line.and_more(&reason, left_out),
                 Some((target, address)) if target.is_literal() => {

@@ -34,7 +34,7 @@ pub(super) enum Word {
 pub(super) struct Dialling {
     pub(super) edge: Arc<Edge>,
     pub(super) stream_log: StreamLog,
-    /// What waits to be carried; `None` on a stream that only asks.
+    /// What waits to be carried; `None` on a stream that only asks, or is only tried out.
     pub(super) queue: Option<Arc<Queue>>,
     /// The consumer number, and since when the stream is open.
     pub(super) opened: Option<(Consumer, Instant)>,
@@ -93,8 +93,10 @@ impl Side for Dialling {
                     queue.attach(id);
                     self.opened = Some((id, clock::instant()));
                     self.edge.hub.opened(&pair, mailbox.clone());
-                    self.say(Word::Done);
+                } else {
+                    self.edge.hub.tries(&pair, mailbox.clone());
                 }
+                self.say(Word::Done);
             }
             Output::GaveUp(reason) => {
                 let word = Word::GaveUp(reason, self.external_refused);

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
@@ -9,31 +10,55 @@ use super::{Dialling, Reached, reach};
 use crate::net::edge::Edge;
 use crate::net::io::clock;
 use crate::net::live::trail::{Fact, Trail};
-use crate::net::relay::queue::Queue;
 use crate::net::session::stream_log::Charged;
 use crate::proto::auth::Pair;
+use crate::proto::auth::cert_fault::CertFault;
+use crate::proto::discover::{Target, Via};
 use crate::proto::policy::Reason;
 use crate::proto::stream::{Purpose, Timing};
 
+/// Who hears the answer to a ping: s2s streams go one way, and it comes on the partner's own stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hearing {
+    /// This process listens for partners: the answer is awaited.
+    Here,
+    /// Another process does, or none: only what comes on our own stream is heard.
+    Elsewhere,
+}
+
+/// How long it may take to find out where DNS leads.
+const LOOK_UP: Duration = Duration::from_secs(2);
+
 /// Opens a stream for a pair as its first stanza would, pings over it where the partner is pinged,
-/// and closes it. Each step is noted on `trail`, why it failed as the last one.
+/// and closes it. Each step is noted on `trail`, with why it failed. Where a `route` has led nowhere,
+/// DNS is asked where it would lead, and that is noted last.
 ///
 /// # Errors
-/// Why there was no stream, or why it broke as soon as it was open.
-pub async fn try_out(edge: &Arc<Edge>, pair: &Pair, trail: &Arc<Trail>) -> Result<(), Reason> {
-    let outcome = try_to_open(edge, pair, trail).await;
+/// Why there was no stream, why it broke as soon as it was open, or that the ping was not answered.
+pub async fn try_out(
+    edge: &Arc<Edge>,
+    pair: &Pair,
+    trail: &Arc<Trail>,
+    hearing: Hearing,
+) -> Result<(), Reason> {
+    let outcome = try_to_open(edge, pair, trail, hearing).await;
     if let Err(reason) = &outcome {
         trail.fail(reason);
+        look_beside_the_route(edge, pair, reason, trail).await;
     }
     outcome
 }
 
-async fn try_to_open(edge: &Arc<Edge>, pair: &Pair, trail: &Arc<Trail>) -> Result<(), Reason> {
-    let queue = Arc::<Queue>::default();
+async fn try_to_open(
+    edge: &Arc<Edge>,
+    pair: &Pair,
+    trail: &Arc<Trail>,
+    hearing: Hearing,
+) -> Result<(), Reason> {
     let side = |stream_log| Dialling {
         edge: Arc::clone(edge),
         stream_log,
-        queue: Some(Arc::clone(&queue)),
+        queue: None,
         opened: None,
         told: None,
         outcome: None,
@@ -47,11 +72,19 @@ async fn try_to_open(edge: &Arc<Edge>, pair: &Pair, trail: &Arc<Trail>) -> Resul
     let reached = reached.map_err(|told| told.reason)?;
     let context = edge.context();
     let partner = context.rules.partner_of(&pair.remote);
-    hold(reached, partner.is_some_and(|it| it.keep_alive), trail).await
+    let pings = partner.is_some_and(|it| it.keep_alive);
+    let outcome = hold(reached, pings, hearing, trail).await;
+    edge.hub.tried_out(pair);
+    outcome
 }
 
 /// Whether the stream lasts for a moment, and takes a ping.
-async fn hold(reached: Reached, pings: bool, trail: &Arc<Trail>) -> Result<(), Reason> {
+async fn hold(
+    reached: Reached,
+    pings: bool,
+    hearing: Hearing,
+    trail: &Arc<Trail>,
+) -> Result<(), Reason> {
     let mailbox = reached.mailbox.clone();
     let mut end = pin!(reached.end());
     // What is wrong is often said as soon as the stream is open.
@@ -59,13 +92,22 @@ async fn hold(reached: Reached, pings: bool, trail: &Arc<Trail>) -> Result<(), R
         return Err(ended?.reason);
     }
     if pings {
+        let hears = hearing == Hearing::Here;
+        trail.note(Fact::Pinged { hears });
         mailbox.probe();
-        trail.note(Fact::Pinged);
-        // Its answer comes on a stream that the partner opens. What comes on this one is a refusal.
+        // Where it is heard, the stream itself ends without an answer in time.
+        let patience = if hears {
+            Timing::PROBE_ANSWER * 2
+        } else {
+            Timing::FRESH
+        };
         tokio::select! {
             ended = &mut end => return Err(ended?.reason),
-            () = sleep(Timing::FRESH) => {}
+            () = trail.until(|fact| matches!(fact, Fact::Pong(_))) => {}
+            () = sleep(patience) => {}
         }
+    } else {
+        trail.note(Fact::NotPinged);
     }
     mailbox.end(Reason::Finished);
     // Whether the partner closes its side, too, changes nothing any more.
@@ -75,3 +117,35 @@ async fn hold(reached: Reached, pings: bool, trail: &Arc<Trail>) -> Result<(), R
         .unwrap_or_default();
     Ok(())
 }
+
+/// A `route` may be older than what the partner has published since.
+async fn look_beside_the_route(edge: &Edge, pair: &Pair, reason: &Reason, trail: &Trail) {
+    let is_about_the_place = matches!(
+        reason,
+        Reason::NotServed { .. }
+            | Reason::ClientPort
+            | Reason::LeadsBack { .. }
+            | Reason::NoService(_)
+            | Reason::ConnectFailed(_)
+            | Reason::HeaderTimeout
+            | Reason::Certificate(CertFault::WrongName { .. })
+    );
+    let context = edge.context();
+    let partner = context.rules.partner_of(&pair.remote);
+    if !is_about_the_place || partner.is_none_or(|it| it.route.is_empty()) {
+        return;
+    }
+    let resolver = Arc::clone(&edge.settings.load().resolver);
+    let asking = resolver.targets(&pair.remote, MOST_PLACES);
+    if let Ok(Ok(found)) = timeout(LOOK_UP, asking).await {
+        // Where nothing is published, DNS leads nowhere.
+        let published = |target: &Target| matches!(target.via, Via::Srv { .. });
+        let targets: Vec<_> = found.targets.into_iter().filter(published).collect();
+        if !targets.is_empty() {
+            trail.note(Fact::WithoutRoute(targets));
+        }
+    }
+}
+
+/// More places than these are not worth a line each.
+const MOST_PLACES: usize = 4;

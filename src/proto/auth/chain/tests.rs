@@ -72,6 +72,13 @@ fn each_certificate_has_its_verdict() {
         above.intermediate(&format!("deep {depth}"))
     });
     let same_name = Authority::root("root");
+    let whole = stranger.issue(Leaf::new(&[DOMAIN]));
+    let sent = [
+        &whole.chain[..],
+        std::slice::from_ref(&stranger.certificate),
+    ]
+    .concat();
+    let stranger_whole = whole.with_chain(sent);
     let leaf = || Leaf::new(&[DOMAIN]);
     let email = rcgen::ExtendedKeyUsagePurpose::EmailProtection;
 
@@ -92,12 +99,22 @@ fn each_certificate_has_its_verdict() {
             "not-yet-valid",
             root.issue(leaf().valid((2090, 1, 1), (2091, 1, 1))),
         ),
+        // It is 08:00 on the day before; and on the day before that.
+        (
+            "clock-skew",
+            root.issue(leaf().valid((2027, 1, 16), (2028, 1, 1))),
+        ),
+        (
+            "not-yet-valid",
+            root.issue(leaf().valid((2027, 1, 17), (2028, 1, 1))),
+        ),
         ("expired", expired_middle.issue(leaf())),
         // The way up.
         ("self-signed", leaf().self_signed()),
-        ("unknown-issuer", stranger.issue(leaf())),
+        ("issuer-not-sent", stranger.issue(leaf())),
+        ("unknown-issuer", stranger_whole),
         (
-            "unknown-issuer",
+            "issuer-not-sent",
             middle.issue(leaf()).without_intermediates(),
         ),
         (
@@ -105,7 +122,7 @@ fn each_certificate_has_its_verdict() {
             with_unknown_algorithm(root.issue(leaf())),
         ),
         ("bad-signature", same_name.issue(leaf())),
-        ("too-deep", deep.issue(leaf())),
+        ("chain-too-deep", deep.issue(leaf())),
         ("name-constraint", limited.issue(leaf())),
         ("good", for_partner.issue(leaf())),
         ("authority-as-server", root.issue(leaf().authority())),
@@ -155,7 +172,7 @@ fn each_certificate_has_its_verdict() {
             stranger.issue(leaf().valid((2020, 1, 1), (2021, 1, 1))),
         ),
         (
-            "unknown-issuer",
+            "issuer-not-sent",
             stranger.issue(Leaf::new(&["other.example"])),
         ),
     ];

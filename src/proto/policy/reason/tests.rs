@@ -123,6 +123,7 @@ fn every_reason() -> Vec<Reason> {
         Reason::SaslFailed("invalid-authzid"),
         Reason::DialbackInvalid,
         Reason::DialbackRefused(text()),
+        Reason::DialbackUnanswered(text()),
         Reason::NoService(text()),
         Reason::DnsFailed(text()),
         Reason::ConnectFailed(text()),

@@ -181,6 +181,10 @@ impl fmt::Display for Reason {
                 f.write_str("the authoritative server says that the dialback key is not its own")
             }
             Self::DialbackRefused(text) => write!(f, "the dialback was not completed: {text}"),
+            Self::DialbackUnanswered(text) => write!(
+                f,
+                "the partner's authoritative server could not be asked about its key: {text}"
+            ),
             Self::NoService(text) => write!(f, "DNS names no XMPP service: {text}"),
             Self::DnsFailed(text) => write!(f, "DNS: {text}"),
             Self::ConnectFailed(text) => write!(f, "no connection: {text}"),

@@ -11,6 +11,7 @@ use crate::proto::stream::Output;
 use crate::proto::stream::acks::Seen;
 use crate::proto::stream::cx::Cx;
 use crate::proto::stream::directions::Inward;
+use crate::proto::stream::record::{Milestone, Pong, Record};
 use crate::proto::xml::{Element, Excess, Ns};
 
 /// So many stanzas with malformed addresses in one minute end the stream.
@@ -80,6 +81,10 @@ impl Established {
     }
 
     fn read(&mut self, cx: &mut Cx<'_>, element: Element, when: When) -> Result<(), Reason> {
+        if let Some(pong) = self.pong(cx.now.monotonic, &element) {
+            cx.wire.record(Record::Reached(pong));
+            return Ok(());
+        }
         self.watch.stanza(cx.now.monotonic);
         if self.saw() == Seen::Before {
             cx.wire.push(Output::Pace);
@@ -96,6 +101,21 @@ impl Established {
             Err(refusal) => self.refused(cx, refusal, when)?,
         }
         Ok(())
+    }
+
+    /// The answer to our ping, on the one-way stream that it was sent on. It belongs on the partner's
+    /// own stream, but shows as well that the partner lives: nobody else has read the id.
+    fn pong(&mut self, now: Instant, element: &Element) -> Option<Milestone> {
+        let is_error = match element.attribute("type") {
+            Some("result") => false,
+            Some("error") => true,
+            _ => return None,
+        };
+        if !matches!(self.directions.inward, Inward::Nobody) || !element.is(&Ns::CONTENT, "iq") {
+            return None;
+        }
+        let is_ours = self.watch.pong(element.attribute("id")?, now);
+        is_ours.then_some(Milestone::Pong(Pong::OnOurs { is_error }))
     }
 
     fn read_excess(&mut self, cx: &mut Cx<'_>, excess: Excess, when: When) -> Result<(), Reason> {

@@ -57,7 +57,7 @@ pub(super) fn answered(
             Err(reason) => refuse(stream, cx, proven, (pair, reason))?,
         },
         Err(Verdict::Error(condition)) => {
-            failed(cx, pair, Reason::DialbackRefused(condition.clone()));
+            failed(cx, pair, Reason::DialbackUnanswered(condition.clone()));
             reply(cx, pair, &Verdict::Error(passed_on(&condition).to_owned()));
             stream.dialback_failed(proven)?;
         }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_operator_is_told_who_must_mend_what() {
+fn the_operator_is_told_what_is_wrong() {
     let root = Authority::root("root");
     let middle = root.intermediate("middle");
     let anchors = trust(&[&root.certificate]);
@@ -16,7 +16,7 @@ fn the_operator_is_told_who_must_mend_what() {
 
     let forgotten = middle.issue(Leaf::new(&[DOMAIN])).without_intermediates();
     let text = said(&forgotten.chain);
-    assert!(text.contains("CN=middle was not found"), "{text}");
+    assert!(text.contains("CN=middle, was not sent"), "{text}");
 
     let stranger = Authority::root("Big Corp Root");
     let mut chain = stranger.issue(Leaf::new(&[DOMAIN])).chain;
