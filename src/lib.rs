@@ -24,7 +24,9 @@
 //! | stream | one XML stream with a partner's server; it may be proven for several pairs |
 //! | direction | inward: stanzas are taken from a stream; outward: they are written on it; each has a proof of its own |
 //! | link | one XEP-0114 stream with a gateway, for one local domain |
-//! | session | the task that owns a connection: socket, machine, driver |
+//! | driver | the task that owns a connection: it pumps between socket and machine |
+//! | session | what both sides have counted on one stream; with acknowledgements it may outlive the connection |
+//! | receipt | what a sender is owed for a stanza: the word that it is settled, delivered, bounced or dropped |
 //! | claim | what a peer says it is, before anything shows it |
 //! | proof | a claim with evidence: [`Authenticated`](proto::auth::Authenticated), and nothing else |
 //! | unauthenticated peer, stranger | whoever is connected and has proven nothing yet, a partner's server too |
