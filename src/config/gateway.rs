@@ -40,6 +40,7 @@ pub(super) fn read(root: &Section<'_>, now: UnixTime) -> Option<Gateway> {
         Duration::ZERO..=Duration::from_secs(3600),
     );
     let annotate = section.flag("annotate", false).value;
+    let links_per_domain = section.number("links-per-domain", 8, 1..=1000);
     let tls = section.section("tls");
     let transport = if plaintext.value {
         check_plaintext(&section, &plaintext, &listen, &tls);
@@ -54,6 +55,7 @@ pub(super) fn read(root: &Section<'_>, now: UnixTime) -> Option<Gateway> {
         transport: transport?,
         reconnect_grace,
         annotate,
+        links_per_domain,
     })
 }
 

@@ -144,6 +144,8 @@ pub struct Gateway {
     pub reconnect_grace: Duration,
     /// Whether each stanza tells the gateway which partner it is from.
     pub annotate: bool,
+    /// How many links one domain may have.
+    pub links_per_domain: usize,
 }
 
 /// What the internal link runs on.

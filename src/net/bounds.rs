@@ -90,6 +90,7 @@ pub fn rows(config: &Config, processors: usize) -> Vec<Row> {
     };
     let one = |who, what, bytes| row(who, what, Some(1), bytes);
     let pairs = s2s.connection_limit.saturating_mul(s2s.pairs_per_stream);
+    let links = (config.domains.len()).saturating_mul(config.gateway.links_per_domain);
     // Those about partners that are known where they are asked from are counted apart.
     let questions = limit(admission.questions_at_once).map(|count| 2 * count + MOST_SLOW);
     use Who::{Edge, Partners, Strangers, Users};
@@ -129,17 +130,12 @@ pub fn rows(config: &Config, processors: usize) -> Vec<Row> {
             Some(config.rules.partners().len() + 1),
             Attempts::BYTES_EACH,
         ),
-        row(
-            Users,
-            "links, one for each domain",
-            Some(config.domains.len()),
-            stream,
-        ),
+        row(Users, "links of gateways", Some(links), stream),
         one(Users, "ways out", PairQueues::BYTES),
         row(
             Users,
             "what links remember of users and domains",
-            Some(config.domains.len()),
+            Some(links),
             WaysOut::BYTES,
         ),
         row(

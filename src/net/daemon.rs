@@ -349,6 +349,7 @@ fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
             secret: Arc::new(LinkSecret::new(secret)),
             tls: link_tls,
             client_names,
+            per_domain: config.gateway.links_per_domain,
         },
     };
     let context = Context {

@@ -124,6 +124,8 @@ pub struct LinkSettings {
     pub tls: Option<Arc<LinkTls>>,
     /// Names of which a gateway's certificate must have one; empty: any.
     pub client_names: Vec<Domain>,
+    /// How many links one domain may have.
+    pub per_domain: usize,
 }
 
 /// The pairs that want a stream.

@@ -128,9 +128,9 @@ events! {
     DialbackAnswered, "dialback-answered", DEBUG, "dialback key verified for a peer";
     /// One step on the way to a partner failed; other targets may follow. Other lines about it have its `reason` and its `stream`, and not its words.
     DialFailed, "dial-failed", WARN, "partner not reached";
-    /// A gateway has a link for a local domain. If there is one already, the new one takes over all stanzas for the domain, and `detail` names the other by its stream.
+    /// A gateway has a link for a local domain. If it is not the first, `detail` says how many there are now; each gets its share of the conversations.
     LinkUp, "link-up", INFO, "gateway connected";
-    /// A gateway's link has ended; `detail` says why, and whether another link is left for the domain.
+    /// A gateway's link has ended; `detail` says why, how many stanzas were being written and are bounced for it, and how many links are left for the domain.
     LinkDown, "link-down", WARN, "gateway disconnected";
     /// A stanza waits for a domain's gateway, and none is connected; told once, until one comes. What waits is bounced after `reconnect-grace`.
     GatewayAwaited, "gateway-awaited", WARN, "stanzas wait for a gateway";

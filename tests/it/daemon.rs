@@ -4,6 +4,7 @@ mod acknowledged;
 mod dialled;
 mod gateways;
 mod links;
+mod pool;
 pub(crate) mod process;
 mod start;
 mod told;

@@ -149,12 +149,18 @@ pub fn tune(stream: &TcpStream, silence: Duration) -> io::Result<()> {
     let socket = SockRef::from(stream);
     socket.set_tcp_keepalive(&keepalive)?;
     socket.set_tcp_user_timeout(Some(silence))?;
+    socket.set_send_buffer_size(UNACKNOWLEDGED)?;
     socket.set_tcp_notsent_lowat(UNSENT)
 }
 
 /// How much the system takes over beyond what the other side has room for, in bytes. What it has
 /// taken counts as delivered, and megabytes of it would be lost with a connection that breaks.
-const UNSENT: u32 = 128 << 10;
+const UNSENT: u32 = 16 << 10;
+
+/// How much the system holds of what the other side has not acknowledged, in bytes; it counts with its
+/// own overhead, and takes no more than `net.core.wmem_max`. Enough for 10 MB a second to a partner at
+/// a distance of 20 ms.
+const UNACKNOWLEDGED: usize = 256 << 10;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -256,6 +256,7 @@ fn settings() -> Settings {
             secret: Arc::new(LinkSecret::new(SECRET.to_owned())),
             tls: None,
             client_names: Vec::new(),
+            per_domain: 8,
         },
     }
 }

@@ -2,30 +2,36 @@
 //!
 //! A lane has its own bound in bytes, so a flood from one partner fills its own lane, slows its
 //! own sockets, and delays nobody else. A stanza takes its [`Accepted`] token along, so whatever
-//! becomes of it is counted.
+//! becomes of it is counted. Several links may take from one queue: [`pool`] says which gets what.
 
 pub mod lanes;
 pub mod look;
+pub mod pool;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use self::lanes::{Entry, Lanes};
+use self::pool::Pool;
 use crate::net::io::clock;
 use crate::net::relay::stock::{Held, Share, Stock};
 use crate::ops::counters::Accepted;
-use crate::proto::jid::Domain;
-use crate::proto::stanza::{Validated, Written};
+use crate::proto::jid::{Domain, Jid};
+use crate::proto::stanza::{Stanza, Validated, Written};
+
+pub use self::pool::Consumer;
 
 /// How much may wait in one lane, in bytes as it is held.
 pub const LANE_BYTES: usize = 4 << 20;
 /// The same where whoever sends waits: less is enough, because nothing is bounced when it is full.
 pub const PATIENT_LANE_BYTES: usize = 2 << 20;
-/// How much is taken at once: large enough to fill a segment, small enough to take turns.
-const BATCH_BYTES: usize = 64 << 10;
+/// How much is taken at once, as it is written, but for the last stanza: large enough for a record of TLS,
+/// small enough to take turns. So much of others' may stand before a stanza that comes first.
+const BATCH_BYTES: usize = 16 << 10;
 
 /// A stanza on its way.
 #[derive(Debug)]
@@ -41,6 +47,10 @@ pub struct QueuedStanza {
     /// On which session it was written, and as its which stanza: it was not acknowledged when the
     /// connection was lost.
     sent: Option<(u64, u32)>,
+    /// Between whom it is: the same for all stanzas of two users.
+    conversation: u64,
+    /// The lane it waits in, once it waits.
+    lane: Option<Domain>,
     /// On whose account it waits, where that one may have many lanes.
     share: Option<Arc<Share>>,
     /// Its part of the room for all that waits, once it waits.
@@ -62,6 +72,8 @@ impl QueuedStanza {
     pub fn accepted(stanza: Validated<Written>, accepted: Accepted, now: Instant) -> Self {
         Self {
             cost: stanza.cost(),
+            conversation: conversation_of(&stanza),
+            lane: None,
             stanza,
             accepted: Some(accepted),
             since: now,
@@ -76,6 +88,8 @@ impl QueuedStanza {
     pub fn own(stanza: Validated<Written>) -> Self {
         Self {
             cost: stanza.cost(),
+            conversation: conversation_of(&stanza),
+            lane: None,
             stanza,
             accepted: None,
             since: clock::instant(),
@@ -114,10 +128,6 @@ impl NotQueued {
     }
 }
 
-/// Who takes from a queue: the newest of several takes everything, once those before it have given
-/// back what they have not begun to write. So what is queued for one pair of users stays in order.
-pub type Consumer = u64;
-
 /// What waited while nobody took from a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waited {
@@ -129,13 +139,11 @@ pub struct Waited {
     pub given_up: usize,
 }
 
-/// A queue with one lane a partner.
+/// A queue with one lane a partner, for any number of links.
 #[derive(Debug, Default)]
 pub struct Queue {
     stock: Arc<Stock>,
     state: Mutex<State>,
-    /// Something to take, or a new consumer.
-    ready: Notify,
     /// Something was taken.
     space: Notify,
     /// Something has begun to wait while nobody takes, and nobody was told.
@@ -144,12 +152,11 @@ pub struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    lanes: Lanes<QueuedStanza, Held>,
-    consumers: Vec<Consumer>,
+    pool: Pool<QueuedStanza, Held>,
+    /// How each link is told that there is something to take.
+    bells: Vec<(Consumer, Arc<Notify>)>,
     /// Nobody will come for what is put in here any more.
     is_closed: bool,
-    /// Who has taken last, and may not have begun to write all of it.
-    holder: Option<Consumer>,
     /// Since when something waits while nobody takes, and how many were given up meanwhile.
     unattended: Option<(Instant, usize)>,
 }
@@ -193,9 +200,11 @@ impl Queue {
             if !self.stock.can_hold(needed, queued.share.as_deref()) {
                 return Err(queued);
             }
+            // Whose own lane is full is not woken for each stanza of others that is gone.
+            let is_lane_full = self.lane_cost(lane) + needed > PATIENT_LANE_BYTES;
             tokio::select! {
                 () = space => {}
-                () = freed => {}
+                () = freed, if !is_lane_full => {}
             }
         }
     }
@@ -224,20 +233,22 @@ impl Queue {
             return Err(NotQueued::Closed(queued));
         }
         // Taken at once: what was taken in vain would be given back, and wake everybody who waits.
-        let (waiting, of_lane) = match state.lanes.cost(lane) {
-            Some(waiting) => (waiting, 0),
-            None => (0, OF_LANE),
-        };
+        let has_lane = state.pool.has_lane(queued.conversation, lane);
+        let of_lane = if has_lane { 0 } else { OF_LANE };
+        let waiting = state.pool.cost(lane);
         let taken = (self.stock).take(queued.cost + of_lane, waiting, most, queued.share.as_ref());
         let Some(mut held) = taken else {
             return Err(NotQueued::Full(queued));
         };
         let room = (of_lane > 0).then(|| held.split(of_lane));
         queued.held = Some(held);
-        state.lanes.push(lane, entry(queued), room);
+        queued.lane = Some(lane.clone());
+        let bell = (state.pool.push(lane, entry(queued), room)).and_then(|taker| state.bell(taker));
         self.note_absence(&mut state);
         drop(state);
-        self.ready.notify_waiters();
+        if let Some(bell) = bell {
+            bell.notify_one();
+        }
         Ok(())
     }
 
@@ -245,66 +256,39 @@ impl Queue {
     #[must_use]
     pub fn close_if_empty(&self) -> bool {
         let mut state = self.lock();
-        state.is_closed |= state.lanes.waiting() == 0;
+        state.is_closed |= state.pool.waiting() == 0;
         state.is_closed
     }
 
-    /// Takes up to a batch of stanzas, each time from the lane that was given least; waits until there
-    /// are some, `consumer` is the newest, and whoever took before it has handed over.
+    /// Takes up to a batch of a link's stanzas, each time from the lane that was given least; waits until
+    /// there are some. Whoever comes for more has written what it took before.
     pub async fn take(&self, consumer: Consumer) -> Vec<QueuedStanza> {
+        self.take_besides(0, consumer).await
+    }
+
+    /// The same for a link that has the last `unfinished` of what it took in its hands: written, and not
+    /// acknowledged.
+    pub async fn take_besides(&self, unfinished: usize, consumer: Consumer) -> Vec<QueuedStanza> {
         loop {
-            let ready = self.ready.notified();
-            {
+            let bell = {
                 let mut state = self.lock();
-                let is_next = state.consumers.last() == Some(&consumer)
-                    && state.holder.is_none_or(|holder| holder == consumer);
-                if is_next && state.lanes.waiting() > 0 {
-                    state.holder = Some(consumer);
-                    let batch = state.take_batch();
+                let (batch, has_moved) =
+                    (state.pool).take(consumer, unfinished, BATCH_BYTES, || self.room_of_lane());
+                if has_moved {
+                    state.ring_all();
+                }
+                if !batch.is_empty() {
                     drop(state);
                     self.space.notify_waiters();
-                    return batch;
+                    return batch.into_iter().map(|entry| entry.item).collect();
                 }
+                state.bell(consumer)
+            };
+            match bell {
+                Some(bell) => bell.notified().await,
+                None => std::future::pending().await,
             }
-            ready.await;
         }
-    }
-
-    /// Puts back what was taken and never begun, at the head of its lane and in its order.
-    pub fn put_back(&self, lane_of: impl Fn(&QueuedStanza) -> Domain, stanzas: Vec<QueuedStanza>) {
-        let mut state = self.lock();
-        for queued in stanzas.into_iter().rev() {
-            let lane = lane_of(&queued);
-            state.lanes.put_back(&lane, entry(queued));
-        }
-        drop(state);
-        self.ready.notify_waiters();
-    }
-
-    /// Resolves when a newer consumer waits for what `consumer` has taken and not begun to write.
-    pub async fn taken_over(&self, consumer: Consumer) {
-        loop {
-            let ready = self.ready.notified();
-            {
-                let state = self.lock();
-                if state.holder == Some(consumer) && state.consumers.last() != Some(&consumer) {
-                    return;
-                }
-            }
-            ready.await;
-        }
-    }
-
-    /// Puts back what `consumer` has taken and not begun to write; from here on the newest takes.
-    pub fn hand_over(
-        &self,
-        consumer: Consumer,
-        lane_of: impl Fn(&QueuedStanza) -> Domain,
-        untouched: Vec<QueuedStanza>,
-    ) {
-        self.put_back(lane_of, untouched);
-        self.lock().release(consumer);
-        self.ready.notify_waiters();
     }
 
     /// Takes everything out: nobody will come for it.
@@ -318,7 +302,7 @@ impl Queue {
     pub fn drain_older_than(&self, now: Instant, age: Duration) -> Vec<QueuedStanza> {
         let mut state = self.lock();
         let is_old = |queued: &QueuedStanza| now.saturating_duration_since(queued.since) >= age;
-        let out = state.lanes.drain(is_old);
+        let out = state.pool.drain(is_old);
         if let Some((_, given_up)) = &mut state.unattended {
             *given_up += out.len();
         }
@@ -336,7 +320,8 @@ impl Queue {
             // XEP-0198 §4: counters are modulo 2^32.
             number.is_some_and(|(_, number)| h.wrapping_sub(number) < 1 << 31)
         };
-        let out = self.lock().lanes.drain(is_there);
+        // Where others have taken over from a link, it is anywhere in their lanes.
+        let out = self.lock().pool.extract(is_there);
         self.space.notify_waiters();
         out
     }
@@ -344,29 +329,41 @@ impl Queue {
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lock().lanes.waiting() == 0
+        self.lock().pool.waiting() == 0
     }
 
-    /// A consumer arrives, and takes over from those before it: returns the newest of these.
-    pub fn attach(&self, consumer: Consumer) -> Option<Consumer> {
-        let mut state = self.lock();
-        let before = state.consumers.last().copied();
-        state.consumers.push(consumer);
-        drop(state);
-        self.ready.notify_waiters();
-        before
+    /// A link has come, and gets its share.
+    pub fn attach(&self, consumer: Consumer) {
+        self.attach_within(usize::MAX, consumer);
     }
 
-    /// A consumer leaves; the newest of those that remain takes over, and is returned.
-    pub fn detach(&self, consumer: Consumer) -> Option<Consumer> {
+    /// The same where no more than `most` take: how many there are now, or nothing, where there are so
+    /// many without it.
+    pub fn attach_within(&self, most: usize, consumer: Consumer) -> Option<usize> {
         let mut state = self.lock();
-        state.consumers.retain(|other| *other != consumer);
-        state.release(consumer);
-        let newest = state.consumers.last().copied();
+        if state.pool.links() >= most {
+            return None;
+        }
+        state.bells.push((consumer, Arc::default()));
+        state.pool.attach(consumer, || self.room_of_lane());
+        state.ring_all();
+        Some(state.pool.links())
+    }
+
+    /// A link has gone, and gives back what it has taken and not begun to write. That, and what waits
+    /// for it, goes to the links that are left, whose number is returned, or waits for the next.
+    pub fn detach(&self, consumer: Consumer, untouched: Vec<QueuedStanza>) -> usize {
+        let mut state = self.lock();
+        let back = untouched.into_iter().map(|queued| {
+            let lane = queued.lane.clone();
+            let lane = lane.unwrap_or_else(|| queued.stanza.from.domain().clone());
+            (lane, entry(queued))
+        });
+        (state.pool).detach(consumer, back.collect(), || self.room_of_lane());
+        state.bells.retain(|(other, _)| *other != consumer);
+        state.ring_all();
         self.note_absence(&mut state);
-        drop(state);
-        self.ready.notify_waiters();
-        newest
+        state.pool.links()
     }
 
     /// Whether something has begun to wait while nobody takes; true once, until somebody has come.
@@ -382,13 +379,22 @@ impl Queue {
         self.untold.store(false, Relaxed);
         Some(Waited {
             since,
-            waiting: state.lanes.waiting(),
+            waiting: state.pool.waiting(),
             given_up,
         })
     }
 
+    fn lane_cost(&self, lane: &Domain) -> usize {
+        self.lock().pool.cost(lane)
+    }
+
+    /// For a lane that begins with what has moved: it was admitted before, so it is not asked again.
+    fn room_of_lane(&self) -> Held {
+        self.stock.take_anyway(OF_LANE)
+    }
+
     fn note_absence(&self, state: &mut State) {
-        if state.consumers.is_empty() && state.lanes.waiting() > 0 && state.unattended.is_none() {
+        if state.pool.links() == 0 && state.pool.waiting() > 0 && state.unattended.is_none() {
             state.unattended = Some((clock::instant(), 0));
             self.untold.store(true, Relaxed);
         }
@@ -397,7 +403,7 @@ impl Queue {
     /// Whether anybody takes from this queue.
     #[must_use]
     pub fn has_consumer(&self) -> bool {
-        !self.lock().consumers.is_empty()
+        self.lock().pool.links() > 0
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -406,28 +412,44 @@ impl Queue {
 }
 
 impl State {
-    fn release(&mut self, consumer: Consumer) {
-        self.holder = self.holder.filter(|holder| *holder != consumer);
+    fn bell(&self, consumer: Consumer) -> Option<Arc<Notify>> {
+        let mut bells = self.bells.iter();
+        let (_, bell) = bells.find(|(other, _)| *other == consumer)?;
+        Some(Arc::clone(bell))
     }
 
-    fn take_batch(&mut self) -> Vec<QueuedStanza> {
-        let mut batch = Vec::new();
-        let mut bytes = 0;
-        while bytes < BATCH_BYTES {
-            let Some(entry) = self.lanes.pop() else {
-                break;
-            };
-            bytes += entry.cost;
-            batch.push(entry.item);
+    fn ring_all(&self) {
+        for (_, bell) in &self.bells {
+            bell.notify_one();
         }
-        batch
     }
+}
+
+/// The same for all stanzas of two users, whichever of their resources they use and whoever writes.
+/// The key is this process's own: no partner can choose who shares a gateway with whom.
+fn conversation_of(stanza: &Stanza) -> u64 {
+    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    let digest = |jid: &Jid| {
+        let bare = jid.bare();
+        // Most are in their normal form: it differs in capitals, and beyond ASCII.
+        if bare
+            .bytes()
+            .any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
+        {
+            KEY.hash_one(jid.normal_bare().as_str())
+        } else {
+            KEY.hash_one(bare)
+        }
+    };
+    // As a sum, the two have no order.
+    digest(&stanza.from).wrapping_add(digest(&stanza.to))
 }
 
 fn entry(queued: QueuedStanza) -> Entry<QueuedStanza> {
     Entry {
         cost: queued.cost,
         bytes: queued.stanza.bytes().len(),
+        conversation: queued.conversation,
         item: queued,
     }
 }

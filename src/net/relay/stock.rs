@@ -115,6 +115,18 @@ impl Stock {
         })
     }
 
+    /// Takes room that is needed, whatever there is: the little that stanzas take more where they wait
+    /// now than where they waited before.
+    #[must_use]
+    pub fn take_anyway(self: &Arc<Self>, bytes: usize) -> Held {
+        self.held.fetch_add(bytes, SeqCst);
+        Held {
+            stock: Arc::clone(self),
+            share: None,
+            bytes,
+        }
+    }
+
     /// How much waits, in bytes.
     #[must_use]
     pub fn held(&self) -> usize {

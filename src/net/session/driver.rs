@@ -10,6 +10,8 @@
 //! `Close` is written first, and what comes out of the queue is counted as delivered only when
 //! the socket has taken the last byte of it.
 
+mod turn;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -18,6 +20,7 @@ use rustls::pki_types::UnixTime;
 use tokio::sync::{SemaphorePermit, watch};
 use tokio::time::{sleep_until, timeout, timeout_at};
 
+use self::turn::Turn;
 use crate::net::io::clock;
 use crate::net::io::tls::TlsFault;
 use crate::net::io::transport::{Progress, Transport, Wanted};
@@ -75,9 +78,11 @@ pub trait Side: Send {
         None
     }
 
-    /// Another connection takes over the queue: these stanzas were taken from it, and nothing of
-    /// them is written.
-    fn hand_over(&self, untouched: Vec<QueuedStanza>);
+    /// Whether what a peer that has closed would still be written is for other connections, but for what
+    /// is begun.
+    fn spares_who_has_closed(&self) -> bool {
+        false
+    }
 }
 
 /// A connection, its machine, and what is on the way between them.
@@ -89,7 +94,10 @@ pub struct Driver<M, S> {
     mailbox: (Mailbox, Incoming),
     context: watch::Receiver<Arc<Context>>,
     send_buffer: SendBuffer,
+    /// Taken, and given back before anything of it was written.
+    spared: Vec<QueuedStanza>,
     stall: Duration,
+    turn: Turn,
     /// Where what passes is counted, and what TLS shows is kept.
     facts: Option<Arc<StreamFacts>>,
     /// Whether it was told to end without a goodbye.
@@ -150,7 +158,9 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             mailbox,
             context,
             send_buffer: SendBuffer::default(),
+            spared: Vec::new(),
             stall: WRITE_STALL,
+            turn: Turn::begin(clock::instant()),
             facts: None,
             is_aborted: false,
         }
@@ -196,6 +206,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     /// Acts on all outputs; the reason, if the stream is over.
     async fn drain(&mut self) -> Result<Option<Reason>, Reason> {
         let (mut held, mut begun) = (Duration::ZERO, clock::instant());
+        self.turn.resume(begun);
         let mut stanzas = 0;
         while let Some(output) = self.machine.poll_output() {
             match output {
@@ -216,13 +227,14 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                     let acted = self.act(other, begun).await;
                     let ended = clock::instant();
                     held += ended.duration_since(begun);
-                    begun = ended;
+                    begun = self.turn.work(ended).await;
                     if let Err(reason) = acted {
                         self.machine.handle(now(), Input::End(reason));
                     }
                 }
             }
         }
+        self.turn.work(clock::instant()).await;
         if let Some(facts) = self.facts.as_ref().filter(|_| stanzas > 0) {
             facts.traffic.stanzas_in.add(stanzas);
         }
@@ -329,8 +341,8 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     /// Waits for the next thing to happen, and tells the machine.
     async fn wait(&mut self) {
         let queue = self.side.queue();
-        let taken_over = taken_over(queue.clone());
         let queue = queue.filter(|_| self.machine.is_open() && self.send_buffer.is_idle());
+        let unfinished = self.send_buffer.in_flight();
         let stalled = self.send_buffer.stalled_at(self.stall);
         let receipts = self.side.receipts();
         let deadline = self.machine.deadline();
@@ -389,8 +401,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 self.machine.handle(now(), Input::Context(context));
             }
             h = settled(receipts) => self.machine.handle(now(), Input::Settled(h)),
-            () = taken_over => self.hand_over(),
-            stanzas = take(queue) => self.deliver(stanzas),
+            stanzas = take(queue, unfinished) => self.deliver(stanzas),
             () = at(deadline) => self.machine.handle(now(), Input::Tick),
             () = at(stalled) => {
                 let reason = Reason::Transport("the other side does not read".to_owned());
@@ -417,11 +428,6 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         }
     }
 
-    fn hand_over(&mut self) {
-        let untouched = self.send_buffer.take_back();
-        self.side.hand_over(untouched);
-    }
-
     async fn write_all(&mut self) -> std::io::Result<()> {
         while !self.send_buffer.is_idle() {
             let wanted = Wanted {
@@ -429,16 +435,13 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 flush: true,
                 read: false,
             };
-            tokio::select! {
-                progress = self.transport.progress(wanted, |_| {}) => match progress? {
-                    Progress::Written(count) => {
-                        self.send_buffer.written(count);
-                        count_out(self.facts.as_deref(), count);
-                    }
-                    Progress::Flushed => self.send_buffer.flushed(),
-                    Progress::Read | Progress::End => {}
-                },
-                () = taken_over(self.side.queue()) => self.hand_over(),
+            match self.transport.progress(wanted, |_| {}).await? {
+                Progress::Written(count) => {
+                    self.send_buffer.written(count);
+                    count_out(self.facts.as_deref(), count);
+                }
+                Progress::Flushed => self.send_buffer.flushed(),
+                Progress::Read | Progress::End => {}
             }
         }
         Ok(())
@@ -447,14 +450,16 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     /// Writes what is left and closes; a dead connection is not mourned for long.
     async fn goodbye(&mut self, reason: &Reason) {
         let mailbox = self.mailbox.0.clone();
+        // RFC 6120 §4.4 lets it read on, but many components do not.
+        if matches!(reason, Reason::PeerClosed) && self.side.spares_who_has_closed() {
+            self.spared = self.send_buffer.take_back();
+        }
         let farewell = async {
             // Nothing more gets through it.
             if matches!(reason, Reason::Transport(_)) {
                 return Err(std::io::ErrorKind::NotConnected.into());
             }
             self.write_all().await?;
-            // Nothing is left to be handed over, so who takes over waits no longer.
-            self.hand_over();
             self.transport.shutdown().await
         };
         let farewell = async {
@@ -472,7 +477,8 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     }
 
     fn ended(mut self, reason: Reason) -> Ended<S> {
-        let left = self.send_buffer.leftovers();
+        let mut left = self.send_buffer.leftovers();
+        left.untouched.extend(self.spared);
         Ended {
             reason,
             suspended: self.machine.suspended(),
@@ -496,16 +502,9 @@ fn failed(fault: &TlsFault) -> Reason {
     }
 }
 
-async fn taken_over(queue: Option<(Arc<Queue>, Consumer)>) {
+async fn take(queue: Option<(Arc<Queue>, Consumer)>, unfinished: usize) -> Vec<QueuedStanza> {
     match queue {
-        Some((queue, consumer)) => queue.taken_over(consumer).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn take(queue: Option<(Arc<Queue>, Consumer)>) -> Vec<QueuedStanza> {
-    match queue {
-        Some((queue, consumer)) => queue.take(consumer).await,
+        Some((queue, consumer)) => queue.take_besides(unfinished, consumer).await,
         None => std::future::pending().await,
     }
 }

@@ -17,7 +17,7 @@ use crate::net::live::mailbox::{Mailbox, mailbox};
 use crate::net::live::refused_link::RefusedLink;
 use crate::net::live::registry::Kind;
 use crate::net::live::sessions::{Owner, Session};
-use crate::net::relay::queue::{Consumer, Queue, QueuedStanza, Waited};
+use crate::net::relay::queue::{Consumer, Queue, Waited};
 use crate::net::relay::ways::WaysOut;
 use crate::net::session::driver::{Driver, Side, now};
 use crate::ops::events::{Direction, Event, Line};
@@ -86,7 +86,7 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         self::refused(&edge, line, refused);
         return;
     };
-    // What never left waits for the next link, and what is not acknowledged before it. Where nothing is
+    // What never left goes to the other links, or waits for the next, and what is not acknowledged before it. Where nothing is
     // acknowledged, what may have left is not sent twice.
     let mut left = ended.left;
     if let (Some(Suspended { id, agreed }), Some(receipts)) = (ended.suspended, ended.side.receipts)
@@ -106,14 +106,14 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
     edge.ledger
         .count_many(Code::SENT_AGAIN, left.unacknowledged.len());
     let again = left.unacknowledged.into_iter().chain(left.untouched);
-    queue.put_back(|queued| lane_of(&edge, queued), again.collect());
-    let next = queue.detach(registered.id());
+    let links = queue.detach(registered.id(), again.collect());
+    let lost = left.uncertain.len();
     for queued in left.uncertain {
         edge.hub.bounce(queued, &Reason::LinkLost.into());
     }
-    let left = match next {
-        Some(other) => format!("stream {other} is still connected for this domain"),
-        None => "no gateway is left for this domain".to_owned(),
+    let left = match links {
+        0 => "no gateway is left for this domain".to_owned(),
+        links => format!("links that are left for this domain: {links}"),
     };
     let what = What::new(Event::LinkDown, &reason);
     let now = clock::instant();
@@ -121,7 +121,10 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         line(Event::LinkDown)
             .local(&domain)
             .reason(reason.code())
-            .and_more(format_args!("{reason}; {left}"), left_out)
+            .and_more(
+                format_args!("{reason}; stanzas that were being written: {lost}; {left}"),
+                left_out,
+            )
             .log();
     }
     edge.hub.tell_of_absence(&domain, &queue);
@@ -197,10 +200,6 @@ async fn secure(
     Ok(transport)
 }
 
-fn lane_of(edge: &Edge, queued: &QueuedStanza) -> Domain {
-    edge.hub.account_of(queued.stanza.from.domain())
-}
-
 /// What becomes of a gateway's stanzas.
 struct Serving {
     edge: Arc<Edge>,
@@ -217,7 +216,7 @@ struct Serving {
 
 impl Serving {
     /// Writes that the link is there, unless there were many lately: a gateway may come and go.
-    fn connected(&self, domain: &Domain, before: Option<Consumer>) {
+    fn connected(&self, domain: &Domain, links: usize) {
         let Some(left_out) = self.admit(Event::LinkUp, domain) else {
             return;
         };
@@ -225,12 +224,11 @@ impl Serving {
             .stream(self.id)
             .peer_address(self.address)
             .local(domain);
-        match before {
-            None => line.and_left_out(left_out),
-            Some(other) => line.and_more(
+        match links {
+            ..=1 => line.and_left_out(left_out),
+            links => line.and_more(
                 format_args!(
-                    "this link takes over all stanzas for the domain from stream {other}, \
-                     which stays connected and may still send"
+                    "links for this domain: {links}; each gets its share of the conversations"
                 ),
                 left_out,
             ),
@@ -323,17 +321,20 @@ impl Side for Serving {
                 }
             }
             Output::LinkUp(domain) => {
+                let queue = self.edge.hub.inbox(&domain);
+                let most = self.edge.settings.load().link.per_domain;
+                let links = queue
+                    .attach_within(most, self.id)
+                    .ok_or(Reason::TooManyLinks(most))?;
                 // Where a gateway has been, its next connection finds a place, whoever crowds this port.
                 self.admitted.prove(Some(Party {
                     partner: &domain,
                     is_listed: true,
                 }));
                 self.facts.serves((*domain).clone());
-                let queue = self.edge.hub.inbox(&domain);
-                let before = queue.attach(self.id);
                 let waited = queue.attended();
                 self.taken = Some(((*domain).clone(), queue));
-                self.connected(&domain, before);
+                self.connected(&domain, links);
                 if let Some(waited) = waited {
                     self.gets(&domain, &waited);
                 }
@@ -401,9 +402,7 @@ impl Side for Serving {
         Some((Arc::clone(queue), self.id))
     }
 
-    fn hand_over(&self, untouched: Vec<QueuedStanza>) {
-        if let Some((_, queue)) = &self.taken {
-            queue.hand_over(self.id, |queued| lane_of(&self.edge, queued), untouched);
-        }
+    fn spares_who_has_closed(&self) -> bool {
+        true
     }
 }

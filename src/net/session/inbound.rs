@@ -15,7 +15,7 @@ use crate::net::live::mailbox::{Mailbox, mailbox};
 use crate::net::live::registry::{Kind, Registered};
 use crate::net::live::sessions::{Owner, Session};
 use crate::net::live::trail::Fact;
-use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
+use crate::net::relay::queue::{Consumer, Queue};
 use crate::net::relay::ways::WayIn;
 use crate::net::session::driver::{Driver, Side, now};
 use crate::net::session::stream_log::StreamLog;
@@ -276,6 +276,4 @@ impl Side for Receiving {
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
         None
     }
-
-    fn hand_over(&self, _untouched: Vec<QueuedStanza>) {}
 }

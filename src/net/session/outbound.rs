@@ -35,12 +35,12 @@ use crate::net::live::log_limiter::Known;
 use crate::net::live::told::Told;
 use crate::net::live::trail::{Fact, Trail};
 use crate::net::relay::pair_queues::Wish;
-use crate::net::relay::queue::{Queue, QueuedStanza};
+use crate::net::relay::queue::Queue;
 use crate::net::session::stream_log::{Charged, StreamLog};
 use crate::proto::auth::Pair;
 use crate::proto::codes::{Code, Mark};
 use crate::proto::discover::{self, Effort, Target};
-use crate::proto::jid::{BareJid, Domain};
+use crate::proto::jid::BareJid;
 use crate::proto::policy::{Decision, Facts, Method, Partner, Reason, evaluate};
 use crate::proto::stream::Purpose;
 
@@ -120,14 +120,13 @@ async fn carry_once(
         reason: ended.reason,
         stream: ended.side.end_is_told.then_some(id),
     };
-    queue.detach(id);
     // What never left goes out on the next stream, and what is not acknowledged before it. Where nothing
     // is acknowledged, what may have left is not sent twice.
     let left = ended.left;
     edge.ledger
         .count_many(Code::SENT_AGAIN, left.unacknowledged.len());
     let again = left.unacknowledged.into_iter().chain(left.untouched);
-    queue.put_back(lane_of, again.collect());
+    queue.detach(id, again.collect());
     for queued in left.uncertain {
         edge.hub.bounce(queued, &why);
     }
@@ -149,11 +148,6 @@ async fn carry_once(
         edge.hub.bounce(queued, &why);
     }
     Ok(())
-}
-
-/// The one lane of a pair's queue.
-fn lane_of(queued: &QueuedStanza) -> Domain {
-    queued.stanza.to.domain().clone()
 }
 
 /// Why there is no stream, where the time was up before one was begun.

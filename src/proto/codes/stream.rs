@@ -136,6 +136,10 @@ rows! {
         "As many streams live with the partner as its `connection-limit` allows.",
         "If the partner has so many domains or servers, raise `connection-limit` in its entry.",
         stream: Some("resource-constraint"), stanza: Some(CONSTRAINT);
+    TOO_MANY_LINKS = "too-many-links", Neither, Authentication, [],
+        "As many gateways have a link for the domain as `links-per-domain` under `[gateway]` allows.",
+        "If so many gateways are to share the domain, raise it; else see in `link-up` who they are.",
+        stream: Some("resource-constraint"), stanza: Some(CONSTRAINT);
     TOO_MANY_DIALS = "too-many-dials", Us, Connect, [OwnDecision],
         "As many partners are being dialled as may be, and no place came free in time.",
         "See in `dial-failed` which partners do not answer; else raise `dials-at-once` or `dials-at-once-per-partner`.",

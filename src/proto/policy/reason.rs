@@ -134,6 +134,8 @@ pub enum Reason {
     TooManyStreams,
     /// As many streams live with this partner as its `connection-limit` allows.
     TooManyPartnerStreams(usize),
+    /// As many gateways have a link for this domain as `links-per-domain` allows.
+    TooManyLinks(usize),
     /// A limit on what has not proven anything yet is reached: its key under `[admission]`.
     TooManyStrangers(Code),
     /// Too much was sent before anything was proven.
@@ -306,6 +308,7 @@ impl Reason {
             Self::TooManyPairs(_) => Code::TOO_MANY_PAIRS,
             Self::TooManyStreams => Code::TOO_MANY_STREAMS,
             Self::TooManyPartnerStreams(_) => Code::TOO_MANY_PARTNER_STREAMS,
+            Self::TooManyLinks(_) => Code::TOO_MANY_LINKS,
             Self::TooMuchUnproven => Code::TOO_MUCH_UNPROVEN,
             Self::Finished => Code::FINISHED,
             Self::CertificateExpired(_) => Code::CERTIFICATE_EXPIRED,

@@ -27,7 +27,7 @@ impl Written {
 
     /// What one takes besides its bytes and its addresses, in bytes: the head with its attributes, and its
     /// place in a queue that has grown by doubling.
-    pub const OVERHEAD: usize = 1024;
+    pub const OVERHEAD: usize = 1088;
 
     /// What is written to the other side.
     #[must_use]

@@ -87,6 +87,7 @@ listen = ["192.0.2.8:9"]
 secret-file = "gateway.secret"
 reconnect-grace = "250ms"
 annotate = true
+links-per-domain = 3
 
 [gateway.tls]
 certificate-chain = "internal.pem"
@@ -234,6 +235,7 @@ fn the_edge_file() {
     assert_eq!(gateway.secret.expose(), b"0123456789abcdef");
     assert_eq!(gateway.reconnect_grace, Duration::from_millis(250));
     assert!(gateway.annotate);
+    assert_eq!(gateway.links_per_domain, 3);
     for (user, admitted) in [("ceo@contoso.example", true), ("a@contoso.example", false)] {
         let user = Jid::parse(user).unwrap();
         assert_eq!(config.rules.access().admits(&user), admitted, "{user}");
@@ -398,6 +400,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(partner.terms, Terms::default());
     assert_eq!(s2s.partner_connection_limit, 20);
     assert!(!config.gateway.annotate);
+    assert_eq!(config.gateway.links_per_domain, 8);
     assert_eq!(config.rules.access(), &Access::default());
     assert!(config.rules.default_partner().is_none());
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::process::Daemon;
-use super::{link, link_on};
+use super::{converse, link, link_on};
 use crate::hostile::authority::Authority;
 use crate::proven::answers::prove;
 use crate::proven::lab;
@@ -67,7 +67,7 @@ fn numbers(text: &str) -> Vec<usize> {
 }
 
 #[test]
-fn a_link_that_takes_over_gets_what_the_other_has_not_begun_first_and_in_order() {
+fn a_conversation_stays_with_its_link_and_moves_to_another_in_order_when_that_dies() {
     const WAITING: usize = 1500;
     let authority = Authority::start();
     let daemon = Daemon::start(&lab(authority.address, "", ""));
@@ -75,13 +75,17 @@ fn a_link_that_takes_over_gets_what_the_other_has_not_begun_first_and_in_order()
     daemon.log_line("link-up");
     let partner = prove(&daemon);
     send(&partner, 1..=WAITING);
-    // The older link takes something, and then as much as it can.
+    // The older link takes something, and then as much as it can: some of the conversation is always
+    // being written.
     assert_eq!(older.peek(&mut [0]).unwrap(), 1);
     std::thread::sleep(Duration::from_millis(500));
     let newer = link(&daemon);
     let line = daemon.log_line("link-up");
-    assert!(line.contains("takes over"), "{line}");
-    let mut got = read_until(&newer, WAITING);
+    assert!(line.contains("links for this domain: 2"), "{line}");
+    newer.set_nonblocking(true).unwrap();
+    let nothing = newer.peek(&mut [0]).unwrap_err();
+    assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+    newer.set_nonblocking(false).unwrap();
     // The older one is reset: what it had begun is lost, and comes after nothing.
     SockRef::from(&older)
         .set_linger(Some(Duration::ZERO))
@@ -89,9 +93,10 @@ fn a_link_that_takes_over_gets_what_the_other_has_not_begun_first_and_in_order()
     drop(older);
     let line = daemon.log_line("link-down");
     assert!(
-        line.contains("is still connected for this domain"),
+        line.contains("links that are left for this domain: 1"),
         "{line}"
     );
+    let mut got = read_until(&newer, WAITING);
     send(&partner, WAITING + 1..=WAITING + 20);
     got.extend(read_until(&newer, WAITING + 20));
     let first = got[0];
@@ -107,6 +112,57 @@ fn a_link_that_takes_over_gets_what_the_other_has_not_begun_first_and_in_order()
     daemon.signal("TERM");
     daemon.log_line("drained");
     daemon.ends_with(0);
+}
+
+#[test]
+fn a_gateway_that_closes_its_stream_loses_nothing() {
+    const WAITING: usize = 1500;
+    let authority = Authority::start();
+    let daemon = Daemon::start(&lab(authority.address, "", ""));
+    let mut older = deaf_link(&daemon);
+    let partner = prove(&daemon);
+    send(&partner, 1..=WAITING);
+    assert_eq!(older.peek(&mut [0]).unwrap(), 1);
+    let newer = link(&daemon);
+    // What it has begun is finished, and the rest is for the other.
+    older.write_all(b"</stream:stream>").unwrap();
+    let mut heard = Vec::new();
+    older.set_read_timeout(Some(PATIENCE)).unwrap();
+    older.read_to_end(&mut heard).unwrap();
+    let heard = String::from_utf8(heard).unwrap();
+    assert!(heard.ends_with("</message></stream:stream>"), "{heard}");
+    let mut got = numbers(&heard);
+    let first = got.len();
+    got.extend(read_until(&newer, WAITING));
+    assert!(got == (1..=WAITING).collect::<Vec<_>>(), "{first}: {got:?}");
+    assert!(0 < first && first < WAITING / 2, "{first}");
+    let line = daemon.log_line("link-down");
+    assert!(
+        line.contains("stanzas that were being written: 0"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_domain_has_so_many_links_and_no_more() {
+    let lab = crate::daemon::lab();
+    let text = std::fs::read_to_string(lab.path("edge.toml")).unwrap();
+    let text = text.replace("[gateway]\n", "[gateway]\nlinks-per-domain = 2\n");
+    lab.write("edge.toml", &text, 0o644);
+    let daemon = Daemon::start(&lab);
+    let links = [link(&daemon), link(&daemon)];
+    let answer = converse(&link(&daemon), "", "</stream:stream>");
+    assert!(answer.contains("<resource-constraint "), "{answer}");
+    let line = daemon.log_line("link-refused");
+    assert!(
+        line.contains("\"too-many-links\"") && line.contains("contoso.example"),
+        "{line}"
+    );
+    drop(links);
+    daemon.log_line("link-down");
+    daemon.log_line("link-down");
+    let _another = link(&daemon);
+    daemon.log_line("link-up");
 }
 
 /// What stands after a word of the equation.

@@ -39,6 +39,8 @@ pub struct Entry<T> {
     pub cost: usize,
     /// What it takes of the connection, in bytes.
     pub bytes: usize,
+    /// Between whom it is; lanes do not ask.
+    pub conversation: u64,
 }
 
 type Ticket = u64;
@@ -145,6 +147,30 @@ impl<T, R> Lanes<T, R> {
             if was_busy && lane.entries.is_empty() {
                 self.busy -= 1;
             }
+        }
+        self.waiting -= out.len();
+        self.tidy();
+        out
+    }
+
+    /// Takes what `is_wanted` from anywhere in each lane, with the lane's name; what is taken from one
+    /// lane stays in its order.
+    pub fn extract(&mut self, is_wanted: impl Fn(&Entry<T>) -> bool) -> Vec<(Domain, Entry<T>)> {
+        let mut out = Vec::new();
+        for (name, lane) in &mut self.lanes {
+            if !lane.entries.iter().any(&is_wanted) {
+                continue;
+            }
+            let (taken, kept) = std::mem::take(&mut lane.entries)
+                .into_iter()
+                .partition::<VecDeque<_>, _>(&is_wanted);
+            lane.entries = kept;
+            let cost: usize = taken.iter().map(|entry| entry.cost).sum();
+            lane.cost = lane.cost.saturating_sub(cost);
+            if lane.entries.is_empty() {
+                self.busy -= 1;
+            }
+            out.extend(taken.into_iter().map(|entry| (name.clone(), entry)));
         }
         self.waiting -= out.len();
         self.tidy();

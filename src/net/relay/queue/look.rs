@@ -19,7 +19,7 @@ impl Queue {
     pub fn look(&self) -> Look {
         let state = self.lock();
         Look {
-            waiting: state.lanes.waiting(),
+            waiting: state.pool.waiting(),
             unattended: state.unattended.map(|(since, _)| since),
         }
     }

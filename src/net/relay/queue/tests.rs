@@ -9,10 +9,14 @@ use crate::proto::xml::{Element, Ns, StreamKind};
 
 /// A queued stanza that is known by its id, and costs about twice as much as that.
 pub(in crate::net) fn queued(id: &str) -> QueuedStanza {
+    between("b@contoso.example", "a@partner.example", id)
+}
+
+fn between(from: &str, to: &str, id: &str) -> QueuedStanza {
     let domain = |name: &str| Domain::parse(name).unwrap();
     let element = Element::new(Ns::CONTENT, "message")
-        .with_attribute("from", "b@contoso.example")
-        .with_attribute("to", "a@partner.example")
+        .with_attribute("from", from)
+        .with_attribute("to", to)
         .with_attribute("id", id);
     let local = domain("contoso.example");
     let mut partner = Partner::new(domain("partner.example"));
@@ -85,7 +89,7 @@ fn of_several_lanes_the_one_that_was_given_least_goes_next() {
 fn a_batch_is_bounded_and_takes_turns_with_the_next() {
     let queue = Queue::default();
     queue.attach(1);
-    let long = "x".repeat(BATCH_BYTES / 4);
+    let long = "x".repeat(BATCH_BYTES / 2);
     for number in 0..4 {
         fill(&queue, &[("a.example", &format!("a{number}{long}"))]);
     }
@@ -143,7 +147,8 @@ fn what_is_put_back_comes_out_first_of_its_lane_and_in_its_order() {
     let mut batch = once(pin!(queue.take(1))).unwrap();
     fill(&queue, &[("a.example", "a4"), ("b.example", "b1")]);
     batch.remove(0).delivered();
-    queue.put_back(|_| lane("a.example"), batch);
+    assert_eq!(queue.detach(1, batch), 0);
+    queue.attach(1);
     let mut taken = take_now(&queue, 1).unwrap();
     assert_eq!(
         taken
@@ -155,66 +160,123 @@ fn what_is_put_back_comes_out_first_of_its_lane_and_in_its_order() {
     assert_eq!(taken, ["a2", "a3", "a4"]);
 }
 
-#[test]
-fn the_newest_consumer_takes_everything_until_it_leaves() {
+/// A user whose conversation with b@contoso.example the second of these two links would have.
+fn user_of_the_second() -> String {
     let queue = Queue::default();
-    assert!(!queue.has_consumer());
     queue.attach(1);
     queue.attach(2);
-    let mut older = pin!(queue.take(1));
-    let mut newer = pin!(queue.take(2));
-    assert!(once(older.as_mut()).is_none() && once(newer.as_mut()).is_none());
-    fill(&queue, &[("a.example", "a1")]);
-    assert!(once(older.as_mut()).is_none());
-    assert_eq!(ids(&once(newer.as_mut()).unwrap()), ["a1"]);
-    fill(&queue, &[("a.example", "a2")]);
-    assert!(once(older.as_mut()).is_none());
-    queue.detach(2);
-    assert_eq!(ids(&once(older.as_mut()).unwrap()), ["a2"]);
-    queue.detach(1);
-    assert!(!queue.has_consumer());
+    for number in 0.. {
+        let user = format!("a{number}@partner.example");
+        let stanza = between("b@contoso.example", &user, "m");
+        assert!(queue.try_push(&lane("a.example"), stanza).is_ok());
+        if take_now(&queue, 2).is_some() {
+            return user;
+        }
+        take_now(&queue, 1).unwrap();
+    }
+    unreachable!()
 }
 
 #[test]
-fn who_takes_over_waits_for_what_the_other_has_not_begun_to_write() {
+fn a_conversation_stays_with_the_link_that_is_writing_some_of_it_and_then_moves() {
+    let user = user_of_the_second();
     let queue = Queue::default();
-    assert_eq!(queue.attach(1), None);
-    let mut taken_over = pin!(queue.taken_over(1));
-    fill(
-        &queue,
-        &[
-            ("a.example", "a1"),
-            ("a.example", "a2"),
-            ("a.example", "a3"),
-        ],
-    );
-    let mut batch = once(pin!(queue.take(1))).unwrap();
-    assert!(once(taken_over.as_mut()).is_none());
-    assert_eq!(queue.attach(2), Some(1));
-    fill(&queue, &[("a.example", "a4")]);
-    assert!(once(taken_over.as_mut()).is_some());
-    let mut newer = pin!(queue.take(2));
-    assert!(once(newer.as_mut()).is_none(), "a4 before a2");
-    batch.remove(0).delivered();
-    queue.hand_over(1, |_| lane("a.example"), batch);
-    assert_eq!(ids(&once(newer.as_mut()).unwrap()), ["a2", "a3", "a4"]);
-    // It has handed over once and for all.
-    assert!(once(pin!(queue.taken_over(1))).is_none());
-}
-
-#[test]
-fn who_leaves_holds_nobody_up() {
-    let queue = Queue::default();
-    queue.attach(1);
-    fill(&queue, &[("a.example", "a1"), ("a.example", "a2")]);
+    let push = |id: &str| {
+        let stanza = between("b@contoso.example", &user, id);
+        assert!(queue.try_push(&lane("a.example"), stanza).is_ok());
+    };
+    assert_eq!(queue.attach_within(2, 1), Some(1));
+    push("a1");
+    push("a2");
     let batch = once(pin!(queue.take(1))).unwrap();
+    assert_eq!(queue.attach_within(2, 2), Some(2));
+    assert_eq!(queue.attach_within(2, 3), None);
+    push("a3");
+    let mut second = pin!(queue.take(2));
+    assert!(once(second.as_mut()).is_none(), "a3 before a2");
+    // It comes for more: what it took is written.
+    batch.into_iter().for_each(QueuedStanza::delivered);
+    assert_eq!(take_now(&queue, 1), None);
+    assert_eq!(ids(&once(second.as_mut()).unwrap()), ["a3"]);
+    push("a4");
+    assert_eq!(take_now(&queue, 1), None);
+    assert_eq!(take_now(&queue, 2).unwrap(), ["a4"]);
+}
+
+#[test]
+fn what_a_link_has_not_begun_when_it_goes_comes_first_on_another() {
+    let user = user_of_the_second();
+    let queue = Queue::default();
+    queue.attach(1);
     queue.attach(2);
-    assert_eq!(take_now(&queue, 2), None);
-    // As a link ends: what it has not begun, then its place.
-    queue.put_back(|_| lane("a.example"), batch);
-    assert_eq!(queue.detach(1), Some(2));
-    assert_eq!(take_now(&queue, 2).unwrap(), ["a1", "a2"]);
-    assert_eq!(queue.detach(2), None);
+    for id in ["a1", "a2", "a3"] {
+        let stanza = between("b@contoso.example/desk", &user, id);
+        assert!(queue.try_push(&lane("a.example"), stanza).is_ok());
+    }
+    let mut batch = once(pin!(queue.take(2))).unwrap();
+    let stanza = between("b@contoso.example", &user, "a4");
+    assert!(queue.try_push(&lane("a.example"), stanza).is_ok());
+    let mut first = pin!(queue.take(1));
+    assert!(once(first.as_mut()).is_none());
+    batch.remove(0).delivered();
+    assert_eq!(queue.detach(2, batch), 1);
+    assert_eq!(ids(&once(first.as_mut()).unwrap()), ["a2", "a3", "a4"]);
+    assert!(queue.has_consumer());
+    assert_eq!(queue.detach(1, Vec::new()), 0);
+    assert!(!queue.has_consumer());
+}
+
+#[test]
+fn who_writes_and_with_which_client_makes_no_other_conversation() {
+    let of = |from: &str, to: &str| between(from, to, "m").conversation;
+    let one = of("b@contoso.example", "a@partner.example");
+    for (from, to) in [
+        ("b@contoso.example/desk", "a@partner.example/phone"),
+        ("B@contoso.example", "A@Partner.example"),
+    ] {
+        assert_eq!(of(from, to), one, "{from} {to}");
+    }
+    for (from, to) in [
+        ("b@contoso.example", "aa@partner.example"),
+        ("b@contoso.example", "partner.example"),
+        ("c@contoso.example", "a@partner.example"),
+    ] {
+        assert_ne!(of(from, to), one, "{from} {to}");
+    }
+}
+
+/// What has moved is as much as before, and a lane of an account is as long as before.
+#[test]
+fn an_account_has_one_bound_over_all_links() {
+    let stock = Arc::<Stock>::default();
+    let queue = Queue::sharing(Arc::clone(&stock));
+    queue.attach(1);
+    queue.attach(2);
+    let long = "x".repeat(LANE_BYTES / 90);
+    let mut number = 0;
+    let mut fill = || {
+        let mut accepted = 0;
+        loop {
+            number += 1;
+            let user = format!("a{number}@partner.example");
+            let stanza = between("b@contoso.example", &user, &long);
+            if queue.try_push(&lane("a.example"), stanza).is_err() {
+                return accepted;
+            }
+            accepted += 1;
+        }
+    };
+    assert!(fill() > 30);
+    let held = stock.held();
+    assert!(held <= LANE_BYTES + 2 * OF_LANE, "{held}");
+    queue.attach(3);
+    assert_eq!((fill(), stock.held()), (0, held + OF_LANE));
+    for consumer in [1, 2, 3] {
+        queue.detach(consumer, Vec::new());
+    }
+    assert_eq!(fill(), 0);
+    drop(queue.drain());
+    assert_eq!(stock.held(), 0);
 }
 
 #[test]
@@ -249,7 +311,7 @@ fn that_something_waits_for_nobody_is_told_once_until_somebody_has_come() {
     fill(&queue, &[("a.example", "a3")]);
     assert!(!queue.is_newly_unattended());
     // What is left when the last one goes waits again.
-    queue.detach(1);
+    queue.detach(1, Vec::new());
     assert!(queue.is_newly_unattended());
     queue.attach(2);
     assert_eq!(queue.attended().unwrap().waiting, 2);

@@ -75,16 +75,6 @@ impl Side for Stands {
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
         self.queue.clone()
     }
-
-    fn hand_over(&self, untouched: Vec<QueuedStanza>) {
-        if let Some((queue, consumer)) = &self.queue {
-            queue.hand_over(*consumer, lane, untouched);
-        }
-    }
-}
-
-fn lane(_: &QueuedStanza) -> Domain {
-    Domain::parse("partner.example").unwrap()
 }
 
 /// A driver that runs, its mailbox, and the other end of its connection.
@@ -219,8 +209,6 @@ impl Side for Slow {
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
         None
     }
-
-    fn hand_over(&self, _untouched: Vec<QueuedStanza>) {}
 }
 
 #[tokio::test]

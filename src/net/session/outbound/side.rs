@@ -5,14 +5,13 @@ use std::time::Instant;
 
 use tokio::sync::{SemaphorePermit, mpsc, oneshot};
 
-use super::lane_of;
 use crate::net::edge::Edge;
 use crate::net::io::clock;
 use crate::net::io::tls::{TlsFault, server_name};
 use crate::net::io::transport::Transport;
 use crate::net::live::mailbox::Mailbox;
 use crate::net::live::trail::{Fact, Trail};
-use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
+use crate::net::relay::queue::{Consumer, Queue};
 use crate::net::session::continuity;
 use crate::net::session::driver::Side;
 use crate::net::session::stream_log::StreamLog;
@@ -152,11 +151,5 @@ impl Side for Dialling {
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
         let (id, _) = self.opened?;
         Some((Arc::clone(self.queue.as_ref()?), id))
-    }
-
-    fn hand_over(&self, untouched: Vec<QueuedStanza>) {
-        if let Some((queue, consumer)) = self.queue() {
-            queue.hand_over(consumer, lane_of, untouched);
-        }
     }
 }

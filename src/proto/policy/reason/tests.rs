@@ -88,6 +88,7 @@ fn every_reason() -> Vec<Reason> {
         Reason::TooManyPairs(1),
         Reason::TooManyStreams,
         Reason::TooManyPartnerStreams(1),
+        Reason::TooManyLinks(1),
         Reason::TooManyStrangers(Code::UNAUTHENTICATED_LIMIT),
         Reason::TooMuchUnproven,
         Reason::Finished,

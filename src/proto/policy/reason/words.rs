@@ -123,6 +123,10 @@ impl fmt::Display for Reason {
                 write!(f, "a stream carries {limit} pairs at most (pairs-per-stream)")
             }
             Self::TooManyStreams => f.write_str("a limit on simultaneous streams is reached"),
+            Self::TooManyLinks(limit) => write!(
+                f,
+                "a domain has {limit} links at most (links-per-domain under [gateway])"
+            ),
             Self::Finished => f.write_str("the stream has served its purpose"),
             Self::Shutdown => f.write_str("the edge is stopping"),
             Self::CertificateExpired(since) => write!(

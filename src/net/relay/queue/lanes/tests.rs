@@ -13,6 +13,7 @@ fn entry(item: &str, bytes: usize) -> Entry<String> {
         item: item.to_owned(),
         cost: bytes + 100,
         bytes,
+        conversation: 0,
     }
 }
 
@@ -156,6 +157,8 @@ enum Step {
     Pop,
     TakeAndPutBack(usize),
     Drain(u8),
+    /// Of a lane, what has a number that this divides.
+    Extract(u8, u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -164,6 +167,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Pop),
         1 => (1usize..6).prop_map(Step::TakeAndPutBack),
         1 => (0u8..5).prop_map(Step::Drain),
+        1 => (0u8..5, 1u64..4).prop_map(|(lane, divisor)| Step::Extract(lane, divisor)),
     ]
 }
 
@@ -173,14 +177,14 @@ proptest! {
     fn nothing_is_lost_and_each_lane_keeps_its_order(
         steps in proptest::collection::vec(step(), 0..300)
     ) {
-        let mut lanes = Lanes::<(u8, usize), ()>::default();
+        let mut lanes = Lanes::<(u8, u64), ()>::default();
         let (mut model, mut count) = (vec![VecDeque::new(); 5], 0);
         let lane_name = |lane: u8| name(&format!("lane{lane}"));
         for step in steps {
             match step {
                 Step::Push(lane, bytes) => {
                     count += 1;
-                    let entry = Entry { item: (lane, count), cost: bytes, bytes };
+                    let entry = Entry { item: (lane, count), cost: bytes, bytes, conversation: count };
                     lanes.push(&lane_name(lane), entry, None);
                     model[usize::from(lane)].push_back((count, bytes));
                 }
@@ -203,6 +207,17 @@ proptest! {
                     let own = std::mem::take(&mut model[usize::from(lane)]);
                     let want: Vec<_> = own.iter().map(|(number, _)| (lane, *number)).collect();
                     prop_assert_eq!(drained, want);
+                }
+                Step::Extract(lane, divisor) => {
+                    let is_wanted = |number: u64| number.is_multiple_of(divisor);
+                    let taken = lanes.extract(|entry| entry.item.0 == lane && is_wanted(entry.item.1));
+                    let taken: Vec<_> = taken.into_iter().map(|(_, entry)| entry.item.1).collect();
+                    let (want, kept) = std::mem::take(&mut model[usize::from(lane)])
+                        .into_iter()
+                        .partition::<VecDeque<_>, _>(|(number, _)| is_wanted(*number));
+                    model[usize::from(lane)] = kept;
+                    let want: Vec<_> = want.iter().map(|(number, _)| *number).collect();
+                    prop_assert_eq!(taken, want);
                 }
             }
             prop_assert_eq!(lanes.waiting(), model.iter().map(VecDeque::len).sum::<usize>());
