@@ -3,6 +3,7 @@
 
 pub(crate) mod answers;
 mod asking;
+mod bound;
 mod dialling;
 mod holding;
 mod restarted;
