@@ -27,6 +27,10 @@ use crate::net::io::resolve::DnsResolver;
 ///
 /// --verify asks the name servers of [dns], and names each difference. What is not on the command
 /// line is judged, and not compared.
+#[allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the help names sections as edge.toml writes them"
+)]
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {

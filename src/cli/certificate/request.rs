@@ -29,6 +29,10 @@ use crate::proto::words;
 /// accept. It is for the certificate of [tls]; --identity chooses that of an [[identity]]. The files
 /// that edge.toml names need not be there yet. The key is made with mode 0600. No file is ever
 /// overwritten.
+#[allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the help names sections as edge.toml writes them"
+)]
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
