@@ -32,7 +32,7 @@ pub struct Stream<N: Negotiation> {
     pub(super) security: Security,
     /// When something must be established.
     pub(super) establishment: Instant,
-    /// When what is still to be read came: reading stopped at a stanza.
+    /// When what is still to be read came: reading stopped at a stanza, or at a session to be found.
     unread: Option<Now>,
     pub(super) negotiation: N,
     /// What a connection that was lost has left behind.
@@ -88,6 +88,10 @@ impl<N: Negotiation> Stream<N> {
             (Err(reason), _) => return self.fail(now, reason),
         }
         while !matches!(self.phase, Phase::Handshake(_) | Phase::Closed) {
+            if self.is_looking() {
+                self.unread = Some(now);
+                return;
+            }
             match self.wire.next_event(now.monotonic) {
                 Ok(Some(Event::Close)) => return self.closed_by_peer(now),
                 Ok(Some(event)) => self.event(now, event),
@@ -265,6 +269,12 @@ impl<N: Negotiation> Stream<N> {
         }
     }
 
+    /// Whether nothing is read on until the shell has found a session: only then is it known whether
+    /// what follows is counted.
+    fn is_looking(&self) -> bool {
+        matches!(&self.phase, Phase::Established(established, _) if established.is_looking())
+    }
+
     /// For so long the shell has not read.
     fn held(&mut self, time: Duration) {
         self.wire.held(time);
@@ -324,6 +334,9 @@ impl<N: Negotiation> Machine for Stream<N> {
         loop {
             if let Some(output) = self.wire.poll_output() {
                 return Some(output);
+            }
+            if self.is_looking() {
+                return None;
             }
             let now = self.unread.take()?;
             self.read(now, &[]);

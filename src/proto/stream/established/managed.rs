@@ -150,6 +150,11 @@ impl Established {
         Ok(())
     }
 
+    /// Whether the shell looks for a session that is to be resumed.
+    pub(in crate::proto::stream) fn is_looking(&self) -> bool {
+        matches!(self.acks, Acks::Looking { .. })
+    }
+
     /// The shell has looked for the session that is to be resumed.
     pub(in crate::proto::stream) fn found(
         &mut self,
