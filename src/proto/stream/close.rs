@@ -102,7 +102,7 @@ impl Said {
 /// What the other side says of itself, cut to what an operator needs: it goes into logs and answers.
 pub(super) fn one_line(text: &str) -> String {
     const SHOWN: usize = 200;
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let words = text.split(|c: char| c.is_whitespace() || is_unprintable(c));
     let mut line = String::new();
     for word in words.filter(|word| !word.is_empty()) {
         if !line.is_empty() {
@@ -116,6 +116,11 @@ pub(super) fn one_line(text: &str) -> String {
         }
     }
     line
+}
+
+/// Controls, and what is not seen or turns its neighbours around: `Debug` of a character escapes these.
+fn is_unprintable(c: char) -> bool {
+    !matches!(c, '\'' | '"' | '\\') && c.escape_debug().len() > 1
 }
 
 /// RFC 6120 §4.9.2: condition, then text; RFC 6120 §4.9.4: an application's own condition last.
@@ -141,4 +146,15 @@ fn stream_error(reason: &Reason, condition: &'static str) -> Element {
         );
     }
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_other_side_says_of_itself_turns_no_screen_around() {
+        let said = "a\u{1b}[31m b\u{202e}c\u{9b}2J\u{2028}d\u{200b}e é 'x' \"y\" \\";
+        assert_eq!(one_line(said), "a [31m b c 2J d e é 'x' \"y\" \\");
+    }
 }
