@@ -74,7 +74,7 @@ impl Sessions {
         {
             kept.forget_first(|waiting| waiting.owner == owner);
         } else if kept.by_id.len() >= IN_ALL {
-            kept.forget_first(|_| true);
+            kept.forget_one_of_most();
         }
         kept.order.push_back(id.clone());
         *kept.of_owner.entry(owner.clone()).or_default() += 1;
@@ -146,6 +146,17 @@ impl Kept {
         }
     }
 
+    /// Whoever keeps most loses its oldest; a partner before a gateway, because partners may be many, and
+    /// a gateway sends again to all of them.
+    fn forget_one_of_most(&mut self) {
+        let is_partner = |owner: &Owner| matches!(owner, Owner::Partner(_));
+        let owners = self.of_owner.iter();
+        let most = owners.max_by_key(|(owner, count)| (**count, is_partner(owner)));
+        if let Some(most) = most.map(|(owner, _)| owner.clone()) {
+            self.forget_first(|waiting| waiting.owner == most);
+        }
+    }
+
     fn forget_old(&mut self, now: Instant) {
         let is_old = |waiting: &Waiting| waiting.until <= now;
         let old = self.by_id.iter().filter(|(_, waiting)| is_old(waiting));
@@ -201,6 +212,22 @@ mod tests {
         assert!(sessions.resume("q", &quiet, now).is_some());
         assert!(sessions.resume("9999", &busy, now).is_some());
         assert!(sessions.resume("9979", &busy, now).is_none());
+    }
+
+    #[test]
+    fn many_pairs_of_partners_push_out_no_gateway() {
+        let (sessions, now) = (Sessions::default(), Instant::now());
+        let quiet = gateway("quiet.example");
+        sessions.keep("q".to_owned(), quiet.clone(), session(0), now);
+        for number in 0..1200 {
+            let owner = Owner::Partner(Pair {
+                local: Domain::parse("quiet.example").unwrap(),
+                remote: Domain::parse(&format!("d{number}.hostile.example")).unwrap(),
+            });
+            sessions.keep(number.to_string(), owner, session(number), now);
+        }
+        assert_eq!(sessions.len(), IN_ALL);
+        assert!(sessions.resume("q", &quiet, now).is_some());
     }
 
     #[test]
