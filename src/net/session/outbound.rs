@@ -130,7 +130,13 @@ async fn carry_once(
     for queued in left.uncertain {
         edge.hub.bounce(queued, &why);
     }
+    let patience = edge.context().timing.silence();
     if why.reason.has(Mark::EndsWell) {
+        // A partner that acknowledges nothing until its stream is idle would get it for ever.
+        let why = Reason::AcknowledgementTimeout.into();
+        for queued in queue.drain_older_than(clock::instant(), patience) {
+            edge.hub.bounce(queued, &why);
+        }
         return Ok(());
     }
     // RFC 6120 §4.9.3.16: a stream that was open is opened again at once. One that breaks as soon as it
@@ -143,7 +149,6 @@ async fn carry_once(
     }
     // The next stream may break as this one did, and the one after: nothing waits for a partner that
     // takes every stream and reads none.
-    let patience = edge.context().timing.silence();
     for queued in queue.drain_older_than(clock::instant(), patience) {
         edge.hub.bounce(queued, &why);
     }

@@ -18,6 +18,8 @@ pub struct Sent {
     ask_at: Option<Instant>,
     /// How many stanzas were written since the last request.
     unasked: u32,
+    /// Since when the oldest stanza that is unacknowledged is that.
+    stuck_since: Option<Instant>,
 }
 
 /// What is to be done now.
@@ -52,6 +54,9 @@ impl Sent {
     ///
     /// XEP-0198 §4: an answer must not be withheld but for a timeout.
     pub const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+    /// How long the other side may answer and acknowledge nothing of what it has: a stanza that nobody
+    /// takes on holds back what we owe to its sender, and to all who wait behind it.
+    pub const PROGRESS_WITHIN: Duration = Duration::from_secs(120);
     /// How many stanzas may be unacknowledged before no more are written.
     pub const WINDOW: u32 = 4096;
 
@@ -60,6 +65,7 @@ impl Sent {
     pub fn wrote(&mut self, now: Instant) -> Due {
         self.written = self.written.wrapping_add(1);
         self.unasked = self.unasked.saturating_add(1);
+        self.stuck_since.get_or_insert(now);
         let ask_at = now + Self::ASK_WITHIN;
         self.ask_at = Some(self.ask_at.map_or(ask_at, |at| at.min(ask_at)));
         self.due(now)
@@ -68,7 +74,9 @@ impl Sent {
     /// What is to be done now.
     #[must_use]
     pub fn due(&self, now: Instant) -> Due {
+        let is_stuck = self.stuck_until().is_some_and(|until| until <= now);
         match (self.answer_due, self.ask_at) {
+            _ if is_stuck => Due::Late,
             (Some(due), _) if due <= now => Due::Late,
             (Some(_), _) => Due::Nothing,
             (None, Some(at)) if at <= now || self.unasked >= Self::ASK_AFTER => Due::Request,
@@ -79,7 +87,12 @@ impl Sent {
     /// When [`Sent::due`] is to be asked.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.answer_due.or(self.ask_at)
+        let next = self.answer_due.or(self.ask_at);
+        [next, self.stuck_until()].into_iter().flatten().min()
+    }
+
+    fn stuck_until(&self) -> Option<Instant> {
+        self.stuck_since.map(|since| since + Self::PROGRESS_WITHIN)
     }
 
     /// A request is sent.
@@ -108,7 +121,11 @@ impl Sent {
         if self.unacknowledged() == 0 {
             self.ask_at = None;
             self.unasked = 0;
+            self.stuck_since = None;
         } else {
+            if more > 0 {
+                self.stuck_since = Some(now);
+            }
             self.ask_at.get_or_insert(now + Self::ASK_AGAIN);
         }
         Ok(more)
@@ -209,6 +226,23 @@ mod tests {
         // The rest comes unasked.
         assert_eq!(sent.acknowledged(1, start), Ok(1));
         assert_eq!(sent.deadline(), None);
+    }
+
+    #[test]
+    fn who_answers_and_takes_nothing_on_is_late_all_the_same() {
+        let start = Instant::now();
+        let mut sent = Sent::default();
+        write(&mut sent, start);
+        write(&mut sent, start);
+        // One of two: the time begins anew.
+        assert_eq!(sent.acknowledged(1, after(start, 100_000)), Ok(1));
+        for second in 101..220 {
+            let now = after(start, second * 1000);
+            assert_ne!(sent.due(now), Due::Late, "{second}");
+            sent.requested(now);
+            assert_eq!(sent.acknowledged(1, now), Ok(0));
+        }
+        assert_eq!(sent.due(after(start, 220_000)), Due::Late);
     }
 
     #[test]

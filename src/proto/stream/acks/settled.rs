@@ -18,8 +18,16 @@ pub struct Settled {
 }
 
 impl Settled {
+    /// How many stanzas may stand behind one that is not settled. Beyond that we take the first one on
+    /// ourselves (XEP-0198 §4 leaves it to us what "handled" means): nobody's stanza holds back what all
+    /// others are owed for ever, nor takes memory without bound.
+    pub const MOST: usize = 1 << 16;
+
     /// A stanza was received.
     pub fn received(&mut self) -> Serial {
+        if self.marks.len() >= Self::MOST {
+            self.settle(Serial(self.first));
+        }
         let serial = Serial(self.first + self.marks.len() as u64);
         self.marks.push_back(false);
         serial
@@ -87,6 +95,22 @@ mod tests {
         assert!(settled.settle(a));
         assert_eq!(settled.handled(), 3);
         assert!(!settled.settle(a), "a stanza is settled once");
+    }
+
+    #[test]
+    fn one_that_never_settles_holds_back_so_many_and_no_more() {
+        let mut settled = Settled::default();
+        let stuck = settled.received();
+        for _ in 1..Settled::MOST {
+            let serial = settled.received();
+            settled.settle(serial);
+        }
+        assert_eq!(settled.handled(), 0);
+        let last = settled.received();
+        assert_eq!(settled.handled() as usize, Settled::MOST);
+        assert!(!settled.settle(stuck));
+        assert!(settled.settle(last));
+        assert!(settled.marks.capacity() <= KEPT.max(16));
     }
 
     #[test]
