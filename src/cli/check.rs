@@ -23,7 +23,7 @@ use crate::proto::policy::Method;
 /// made, and nothing is written but a file in the state directory, which is removed at once.
 ///
 /// Run it as the user that the daemon runs as: keys and secrets are read too. Run as root, it warns
-/// of what that user must not read.
+/// of what that user cannot read.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -155,9 +155,11 @@ fn anchors(text: &mut String, config: &Config) {
         };
         text.push_str(&format!("Trust anchors{whose}: {authorities}\n"));
         for single in anchors.singles() {
-            text.push_str(&format!(
-                "  no authority: vouches for nobody, and counts where it is shown itself: {single}\n"
-            ));
+            let single = format!(
+                "{single} is no authority: it counts only where a partner shows it as its own certificate"
+            );
+            let lines = report::wrap(&single, report::WIDTH - 4).replace('\n', "\n    ");
+            text.push_str(&format!("  {lines}\n"));
         }
     }
     text.push('\n');

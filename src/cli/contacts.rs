@@ -9,8 +9,10 @@ use rustls::pki_types::UnixTime;
 use serde::Serialize;
 
 use self::access::{Access, Refusal};
+use super::report::paragraph;
 use super::{ConfigFile, Exit};
-use crate::config::{Config, report};
+use crate::config::Config;
+use crate::config::report::{self, WIDTH};
 use crate::net::admin::protocol::Entry;
 use crate::proto::jid::Jid;
 use crate::proto::words;
@@ -173,14 +175,15 @@ fn load(file: &ConfigFile) -> Result<Config, (Exit, String)> {
 }
 
 fn usage(text: &str) -> (Exit, String) {
-    (Exit::Usage, format!("error: {text}\n"))
+    (Exit::Usage, error(text))
 }
 
 fn unavailable(refusal: Refusal) -> (Exit, String) {
-    (
-        Exit::Unavailable,
-        format!("error: {}\n", words::of_error(&refusal)),
-    )
+    (Exit::Unavailable, error(&words::of_error(&refusal)))
+}
+
+fn error(text: &str) -> String {
+    paragraph(&format!("error: {text}"), "", WIDTH)
 }
 
 /// Longer addresses take a line of their own.

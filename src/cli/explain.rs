@@ -19,6 +19,7 @@ use self::live::Asked;
 use self::screen::Screen;
 use self::verdict::Verdict;
 use self::walk::Walk;
+use super::report::refuse;
 use super::{ConfigFile, Exit, check};
 use crate::config::Config;
 use crate::net::daemon;
@@ -145,13 +146,8 @@ fn local(named: Option<&str>, domains: &[Domain]) -> Result<Domain, String> {
     known.ok_or_else(|| {
         let all: Vec<_> = domains.iter().map(ToString::to_string).collect();
         format!(
-            "{named} is not one of the local domains: {}",
+            "{named} is not a local domain; these are: {}",
             all.join(", ")
         )
     })
-}
-
-fn refuse(exit: Exit, text: &str) -> Exit {
-    super::complain(&format!("error: {text}\n"));
-    exit
 }

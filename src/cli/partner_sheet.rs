@@ -43,7 +43,8 @@ pub(super) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   xmpp-edge partner-sheet --host xmpp.contoso.example=192.0.2.10
-  xmpp-edge partner-sheet --for fabrikam.example | mail -s XMPP noc@fabrikam.example
+  xmpp-edge partner-sheet --for fabrikam.example \\
+          | mail -s XMPP noc@fabrikam.example
 
 Exit status:
    0  it went well

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Exit, check};
 use crate::config::Config;
-use crate::config::report::wrap;
+use crate::config::report::{WIDTH, wrap};
 
 /// The option that chooses for whom a report is.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -49,7 +49,7 @@ pub(super) fn json(report: &impl Serialize) -> String {
 
 /// Refuses to go on.
 pub(super) fn refuse(exit: Exit, text: &str) -> Exit {
-    super::complain(&format!("error: {text}\n"));
+    super::complain(&paragraph(&format!("error: {text}"), "", WIDTH));
     exit
 }
 

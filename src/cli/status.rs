@@ -74,8 +74,8 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
                 domain: domain.as_str().to_owned(),
             },
             Err(error) => {
-                super::complain(&format!("error: `{text}` is no domain: {error}\n"));
-                return Exit::Usage;
+                let text = format!("`{text}` is no domain: {error}");
+                return super::report::refuse(Exit::Usage, &text);
             }
         },
     };

@@ -55,7 +55,8 @@ struct Read {
 }
 
 fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
-    let absent = "name the file with --config; the default is /etc/xmpp-edge/edge.toml";
+    let absent = "name the file with --config (without it, /etc/xmpp-edge/edge.toml is read); \
+                  config/edge.toml in the source is one to begin with";
     let Some(source) = files::source(path, None, absent, findings) else {
         return Read::default();
     };

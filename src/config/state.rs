@@ -64,17 +64,7 @@ fn try_to_write(directory: &Path) -> io::Result<()> {
     }
     let mut file = tempfile::Builder::new()
         .prefix(".check-")
-        .tempfile_in(directory)
-        .map_err(without_path)?;
+        .tempfile_in(directory)?;
     file.write_all(&BLOCK)?;
     file.as_file().sync_all()
-}
-
-/// The library adds the path of the file, which nobody has named.
-fn without_path(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|inner| inner.source());
-    let number = inner
-        .and_then(|source| source.downcast_ref::<io::Error>())
-        .and_then(io::Error::raw_os_error);
-    number.map_or(error, io::Error::from_raw_os_error)
 }

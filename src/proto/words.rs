@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-/// An error without the system's number for it and without links into a library's manual:
+/// An error without the system's number for it, the path of a temporary file, and links into a manual:
 /// `Address already in use (os error 98)` becomes `Address already in use`.
 #[must_use]
 pub fn of_error(error: &impl Display) -> String {
@@ -15,8 +15,10 @@ pub fn of_error(error: &impl Display) -> String {
         };
         text = format!("{}{after}", text.get(..start).unwrap_or_default());
     }
-    if let Some(start) = text.find(": https://") {
-        text.truncate(start);
+    for end in [": https://", TEMPORARY] {
+        if let Some(start) = text.find(end) {
+            text.truncate(start);
+        }
     }
     text
 }
@@ -38,6 +40,8 @@ pub fn of_name(name: &str) -> String {
 }
 
 const NUMBER: &str = " (os error ";
+/// Behind it stands the path of a temporary file, which nobody has named.
+const TEMPORARY: &str = " at path \"";
 
 #[cfg(test)]
 mod tests {
@@ -52,6 +56,10 @@ mod tests {
             ),
             ("a (os error 2): b (os error -3)", "a: b"),
             ("cut (os error ", "cut (os error "),
+            (
+                "Permission denied (os error 13) at path \"/state/.check-GIYCGu\"",
+                "Permission denied",
+            ),
             (
                 "peer closed connection: https://docs.example/manual#eof",
                 "peer closed connection",

@@ -193,7 +193,7 @@ fn domains_that_cannot_be_told_are_not_asked_for() {
     let (status, _, errors) = lab.run(&[&REQUEST[..], &["--identity", "b.example"]].concat());
     assert_eq!(status, 64);
     assert!(
-        errors.contains("b.example: it is no local domain"),
+        errors.contains("b.example: no local domain of edge.toml has this name"),
         "{errors}"
     );
     for domains in ["[\"contoso.example\", \"exa mple\"]", "\"contoso.example\""] {

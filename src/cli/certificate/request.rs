@@ -114,7 +114,10 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     for file in [&arguments.out_key, &arguments.out] {
         // A link that leads nowhere is there, too.
         if file.symlink_metadata().is_ok() {
-            let text = format!("{} is there already, and is left as it is", file.display());
+            let text = format!(
+                "{} is there already, and is left as it is; name another",
+                file.display()
+            );
             return refuse(Exit::State, &text);
         }
     }
@@ -173,7 +176,7 @@ fn domains(arguments: &Arguments) -> Result<(Vec<Domain>, Option<NamedCertificat
     };
     let Some(wanted) = wanted else {
         let named = arguments.identity.as_deref().unwrap_or_default();
-        let text = format!("--identity {named}: it is no local domain");
+        let text = format!("--identity {named}: no local domain of edge.toml has this name");
         return Err(refuse(Exit::Usage, &text));
     };
     Ok((wanted.domains.clone(), Some(wanted)))
@@ -312,10 +315,10 @@ fn text(
         ));
     }
     if rustix::process::geteuid().is_root() {
-        say(&format!(
-            "The daemon's user must be able to read the key: chown xmpp-edge: {key}"
-        ));
+        say("The daemon's user must be able to read the key:");
+        // Commands are copied, so they are not broken.
+        text.push_str(&format!("    chown xmpp-edge: {key}\n"));
     }
-    say("Then: xmpp-edge certificate inspect");
+    text.push_str("Then:\n    xmpp-edge certificate inspect\n");
     text
 }

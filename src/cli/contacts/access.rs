@@ -31,6 +31,8 @@ pub(super) enum Refusal {
     Held { state: PathBuf, socket: PathBuf },
     #[error("{0}; {hint}", hint = .0.hint())]
     Daemon(#[from] NoAnswer),
+    #[error("{} is not there: the daemon makes it when it starts", .0.display())]
+    NoState(PathBuf),
     #[error("{0}; the daemon sets it aside when it starts")]
     Damaged(StoreError),
     #[error(transparent)]
@@ -50,6 +52,9 @@ impl Access {
                 Ok(client) => return Ok(Self::Daemon(client)),
                 Err(error) if error.is_absence() => {}
                 Err(error) => return Err(error.into()),
+            }
+            if !directory.exists() {
+                return Err(Refusal::NoState(directory.clone()));
             }
             match Contacts::open_for_edit(directory) {
                 Ok(contacts) => {

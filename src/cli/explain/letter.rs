@@ -48,4 +48,5 @@ fn to_them(what: &str) -> String {
         .replace("the partner's", "your")
         .replace("the partner", "your server")
         .replace("its entry requires", "we require")
+        .replace(", and allow-private-addresses under [dns] is false", "")
 }

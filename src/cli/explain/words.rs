@@ -315,9 +315,13 @@ fn certificate(walk: &Walk, depth: usize, shown: &Shown) -> String {
     let (from, until, now) = (shown.not_before, shown.not_after, walk.since);
     text.push_str(&if now > until {
         format!(
-            "; expired on {}, {} days ago",
+            "; expired on {}, {}",
             utc(until),
-            days(now - until)
+            match days(now - until) {
+                0 => "less than a day ago".to_owned(),
+                1 => "a day ago".to_owned(),
+                days => format!("{days} days ago"),
+            }
         )
     } else if now < from {
         format!("; not valid before {}", utc(from))

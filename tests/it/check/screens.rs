@@ -154,7 +154,8 @@ fn a_file_that_is_not_there() {
         "\
 error[unreadable-file]: cannot read absent.toml: no such file
 --> absent.toml
- = hint: name the file with --config; the default is /etc/xmpp-edge/edge.toml
+ = hint: name the file with --config (without it, /etc/xmpp-edge/edge.toml is
+         read); config/edge.toml in the source is one to begin with
 
 The configuration is refused: no partners, 1 error, no warnings.
 "
@@ -317,7 +318,7 @@ fn anchors_are_told_apart() {
     let (status, text, _) = lab.run(&["check", "--config", "edge.toml"]);
     assert_eq!(status, 0, "{text}");
     for part in [
-        "Trust anchors: 2 authorities\n  no authority: vouches for nobody, and counts where it is shown itself: CN=leaf\n",
+        "Trust anchors: 2 authorities\n  CN=leaf is no authority: it counts only where a partner shows it as its own\n    certificate\n",
         "warning[anchor-expired]: the authority CN=Old Authority expired on",
     ] {
         assert!(text.contains(part), "{text}");
