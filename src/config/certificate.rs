@@ -186,10 +186,10 @@ pub(super) fn check_names(
             Problem::error(
                 "certificate-lacks-domain",
                 place,
-                format!("the certificate does not name the local domain {domain}"),
+                format!("the certificate does not name {domain}"),
                 format!(
-                    "get a certificate whose subject alternative names include {domain}, or give \
-                     {domain} an [[identity]] of its own"
+                    "get a certificate whose subject alternative names include {domain}; if it is a \
+                     local domain, it may have an [[identity]] of its own instead"
                 ),
             )
             .label(format!("it names {names}")),

@@ -250,9 +250,13 @@ fn unreadable(path: &Path, place: &Place, error: &io::Error, findings: &Findings
                 "{}; if the daemon runs as another user than {user}, run this as that one",
                 obstacle.remedy(&user)
             );
-            let message = format!("{user} must not read {shown}: {obstacle}");
+            let message = format!("{user} cannot read {shown}: {obstacle}");
             (message, hint)
         }
+        (io::ErrorKind::NotFound, _) if place.file() == path => (
+            format!("cannot read {shown}: {}", reason(error)),
+            "check the path".to_owned(),
+        ),
         (io::ErrorKind::NotFound, _) => (
             format!("cannot read {shown}: {}", reason(error)),
             "check the path: a relative one starts at the directory of this file".to_owned(),

@@ -288,7 +288,7 @@ fn an_unreadable_secret_names_the_user_and_the_mode() {
         let text = flat(&text);
         for part in [
             &format!(
-                "error[unreadable-file]: {me} must not read gateway.secret: the file has mode 0000, owner {me}:"
+                "error[unreadable-file]: {me} cannot read gateway.secret: the file has mode 0000, owner {me}:"
             )[..],
             &format!(
                 "hint: run: chown {me} gateway.secret; or hand over a copy: LoadCredential= in the unit; if the daemon runs as another user than {me}, run this as that one"
@@ -309,7 +309,7 @@ fn an_unreadable_secret_names_the_user_and_the_mode() {
     assert_eq!(status, 78, "{text}");
     let text = flat(&text);
     let (_, obstacle) = text
-        .split_once(&format!("{me} must not read keys/edge.key: the directory "))
+        .split_once(&format!("{me} cannot read keys/edge.key: the directory "))
         .unwrap();
     let (directory, owners) = obstacle.split_once(" has ").unwrap();
     assert!(directory.ends_with("/keys"), "{text}");
@@ -335,7 +335,7 @@ fn check_for_the_daemons_user_warns_of_what_that_user_must_not_read() {
     open("", 0o700);
     let (status, text) = check();
     assert_eq!(status, 0, "{text}");
-    let warning = "warning[not-for-the-daemon]: nobody must not read edge.toml: the directory ";
+    let warning = "warning[not-for-the-daemon]: nobody cannot read edge.toml: the directory ";
     assert!(text.contains(warning), "{text}");
 
     open("", 0o755);
@@ -348,10 +348,10 @@ fn check_for_the_daemons_user_warns_of_what_that_user_must_not_read() {
     assert_eq!(status, 0, "{text}");
     assert!(text.contains("no errors, 3 warnings."), "{text}");
     for part in [
-        "nobody must not read edge.key: the file has mode 0600, owner ",
-        "nobody must not read gateway.secret: the file has mode 0600, owner ",
+        "nobody cannot read edge.key: the file has mode 0600, owner ",
+        "nobody cannot read gateway.secret: the file has mode 0600, owner ",
         "/edge.key; or hand over a copy: LoadCredential= in the unit",
-        "nobody must not write to state: the directory ",
+        "nobody cannot write to state: the directory ",
         "hint: run: chown -R nobody state",
         "edge.toml:6:15",
         "edge.toml:11:15",
