@@ -74,7 +74,10 @@ fn compare_domain(
     let records = match &answer.srv {
         Ok(records) => records,
         Err(fault) => {
-            let remedy = format!("asked were {}; try again", published.servers);
+            let remedy =
+                "check `nameservers` under [dns] (or /etc/resolv.conf), and port 53 in the \
+                          firewall; then try again"
+                    .to_owned();
             found.push(add(NO_ANSWER, fault.to_string(), remedy));
             return;
         }

@@ -56,8 +56,10 @@ pub(super) fn verified(plan: &Plan, published: &Published, differences: &[Differ
     for (domain, found) in found.filter_map(|it| Some((it, published.domains.get(it)?))) {
         text.push_str(&paragraph(&domain.to_string(), "", WIDTH));
         let records = found.srv.as_deref().unwrap_or_default();
-        if records.is_empty() {
-            text.push_str("  no SRV record\n");
+        match found.srv {
+            Ok(_) if records.is_empty() => text.push_str("  no SRV record\n"),
+            Ok(_) => {}
+            Err(_) => text.push_str("  not known: there was no answer\n"),
         }
         for it in records {
             let host = published.hosts.get(&it.target);

@@ -102,8 +102,15 @@ fn gateways(paper: &mut Paper, status: &Status) {
 
 /// What the last gateway met that was refused, while one is missing.
 fn refused(paper: &mut Paper, status: &Status) {
-    let is_missing = status.gateways.iter().any(|it| it.links.is_empty());
-    let Some(link) = status.refused_link.as_ref().filter(|_| is_missing) else {
+    if status.gateways.iter().all(|it| !it.links.is_empty()) {
+        return;
+    }
+    let Some(link) = &status.refused_link else {
+        let ports = status.listeners.gateways.join(", ");
+        parts::to_do(
+            paper,
+            &format!("Start the gateway: the edge waits for it to connect to {ports}."),
+        );
         return;
     };
     let often = match link.times {
@@ -162,7 +169,7 @@ fn partners(paper: &mut Paper, status: &Status) {
 fn briefly(partner: &Partner) -> String {
     let failures = partner.failures.iter().map(|it| {
         let way = match it.direction.as_str() {
-            "inbound" => "comes in vain",
+            "inbound" => "cannot get in",
             _ => "not reached",
         };
         format!("{way}: {}, {}", it.reason, parts::side(&it.side))

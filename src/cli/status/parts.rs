@@ -82,13 +82,13 @@ pub(super) fn failures(paper: &mut Paper, partner: &Partner) {
                 paper,
                 &partner.partner,
                 one,
-                "is not reached, and comes in vain",
+                "is not reached, and cannot get in",
             );
         }
         all => {
             for one in all {
                 let way = match one.direction.as_str() {
-                    "inbound" => "comes in vain",
+                    "inbound" => "cannot get in",
                     _ => "is not reached",
                 };
                 failure(paper, &partner.partner, one, way);
@@ -126,6 +126,11 @@ pub(super) fn words(paper: &mut Paper, (text, whose): (&str, Option<&str>), reme
         None => text.to_owned(),
     };
     paper.item(LABEL, (Ink::Plain, ""), &text);
+    to_do(paper, remedy);
+}
+
+/// What to do.
+pub(super) fn to_do(paper: &mut Paper, remedy: &str) {
     paper.item(LABEL, (Ink::Plain, "     To do"), remedy);
 }
 

@@ -18,8 +18,8 @@ impl Code {
 rows! {
     UNKNOWN_LOCAL_DOMAIN = "unknown-local-domain", Peer, Policy, [OwnDecision],
         "The other side asks for a domain that the edge does not speak for.",
-        "If the domain is yours, add it to `domains` in `edge.toml`; else whoever sent the partner \
-         here must correct DNS.",
+        "If the domain is yours, add it to `domains` in `edge.toml`; else correct the gateway that \
+         asks for it, or have the DNS records corrected that led the partner here.",
         stream: Some("host-unknown"), stanza: Some(NOT_ALLOWED);
     UNKNOWN_PARTNER = "unknown-partner", Neither, Policy, [OwnDecision],
         "No entry of `partners.toml` covers the domain of the other side.",

@@ -131,7 +131,7 @@ fn what_attempts_of_both_directions_met_is_remembered() {
     for part in [
         "Partners: 0 connected, 1 without a stream, 1 FAILING\n",
         "! fabrikam.example is not reached: connect-failed,",
-        "! fabrikam.example comes in vain: unknown-local-domain,",
+        "! fabrikam.example cannot get in: unknown-local-domain,",
         "To do",
     ] {
         assert!(text.contains(part), "{part}\n{text}");

@@ -219,7 +219,7 @@ fn what_both_ways_have_met_is_said_once() {
     let text = shown(&status);
     assert_eq!(text.matches("To do").count(), 1, "{text}");
     assert!(
-        text.contains("fabrikam.example is not reached, and comes in vain: connect-failed,"),
+        text.contains("fabrikam.example is not reached, and cannot get in: connect-failed,"),
         "{text}"
     );
 }
