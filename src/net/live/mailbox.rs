@@ -4,12 +4,13 @@
 //! is never lost.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::proto::auth::dialback::{Answer, MAX_OPEN};
 use crate::proto::policy::Reason;
+use crate::proto::stream::Context;
 
 /// What other tasks may tell a stream.
 #[derive(Debug)]
@@ -20,10 +21,21 @@ pub enum Command {
     Pong(Box<str>),
     /// Find out now whether the other side lives.
     Probe,
+    /// Say whether it would live by other rules; nothing changes.
+    Try(Trial),
     /// End the stream.
     End(Box<Reason>),
     /// End without a goodbye, and give back what is not written.
     Abort,
+}
+
+/// Rules that are not in force, and where a stream says whether it would live by them.
+#[derive(Debug)]
+pub struct Trial {
+    /// Gone when nobody waits for the word any more.
+    pub context: Weak<Context>,
+    /// Takes the word: the reason for which the stream would end.
+    pub word: oneshot::Sender<Result<(), Reason>>,
 }
 
 /// The side of other tasks. Clones tell the same stream.
@@ -52,6 +64,8 @@ struct Slots {
     ping: Option<Box<str>>,
     pong: Option<Box<str>>,
     probe: bool,
+    /// The last one that was asked for.
+    trial: Option<Box<Trial>>,
     /// For good.
     abort: bool,
     is_closed: bool,
@@ -99,6 +113,17 @@ impl Mailbox {
     /// Tells the stream to find out whether the other side lives.
     pub fn probe(&self) {
         self.0.lock().probe = true;
+        self.0.told.notify_one();
+    }
+
+    /// Asks the stream whether it would live by other rules. A stream that is gone says nothing: its
+    /// sender is dropped.
+    pub fn try_by(&self, trial: Trial) {
+        let mut slots = self.0.lock();
+        if !slots.is_closed {
+            slots.trial = Some(Box::new(trial));
+        }
+        drop(slots);
         self.0.told.notify_one();
     }
 
@@ -193,6 +218,7 @@ impl Slots {
             .or_else(|| self.pong.take().map(Command::Pong))
             .or_else(|| std::mem::take(&mut self.probe).then_some(Command::Probe))
             .or_else(|| self.end.take().map(Command::End))
+            .or_else(|| self.trial.take().map(|trial| Command::Try(*trial)))
     }
 }
 

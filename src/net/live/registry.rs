@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::net::live::facts::StreamFacts;
-use crate::net::live::mailbox::Mailbox;
+use crate::net::live::mailbox::{Mailbox, Trial};
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Reason, Rules};
+use crate::proto::stream::Context;
 
 pub use crate::net::live::facts::Kind;
 
@@ -68,6 +69,35 @@ impl State {
         }
     }
 
+    /// Counts anew, by other rules and the oldest first.
+    fn recount(&self, rules: &Rules) -> Recount {
+        let mut recount = Recount {
+            accounts: HashMap::new(),
+            streams: HashMap::new(),
+            over: Vec::new(),
+        };
+        let mut oldest_first: Vec<_> = self.live.iter().collect();
+        oldest_first.sort_unstable_by_key(|(id, _)| **id);
+        for (id, stream) in oldest_first {
+            let accounts = stream.remotes.iter().map(|it| rules.account_of(it));
+            let accounts: BTreeSet<_> = accounts.collect();
+            for account in &accounts {
+                *recount.streams.entry(account.clone()).or_default() += 1;
+            }
+            let over = accounts.iter().find_map(|account| {
+                let limit = rules.partner_of(account)?.terms.connection_limit;
+                (recount.streams.get(account)? > &limit).then_some(limit)
+            });
+            if let Some(limit) = over {
+                let reason = Reason::TooManyPartnerStreams(limit);
+                let reason = Reason::PolicyChanged(Box::new(reason));
+                recount.over.push((*id, reason));
+            }
+            recount.accounts.insert(*id, accounts);
+        }
+        recount
+    }
+
     /// Whether one more stream may live with the partner that has this account. Streams that have
     /// proven nothing are not counted, or strangers could use up a partner's room.
     fn has_room(&self, account: &Domain, rules: &Rules, limit: usize) -> Result<(), Reason> {
@@ -84,6 +114,18 @@ impl State {
         Ok(())
     }
 }
+
+/// Whose each stream is by other rules.
+struct Recount {
+    /// By the number of the connection.
+    accounts: HashMap<u64, BTreeSet<Domain>>,
+    streams: HashMap<Domain, usize>,
+    /// The newest streams for which there is no room.
+    over: Vec<(u64, Reason)>,
+}
+
+/// A connection that was asked, and its word: why it would end. It gives none where it ends before.
+pub type Asked = (Arc<StreamFacts>, oneshot::Receiver<Result<(), Reason>>);
 
 /// A place in the registry, given up when dropped.
 #[derive(Debug)]
@@ -181,32 +223,48 @@ impl Registry {
     /// new limits leave no room for.
     pub fn enforce(&self, rules: &Rules) {
         let mut state = self.lock();
-        state.streams.clear();
-        state.proven = 0;
-        let mut oldest_first: Vec<_> = state.live.keys().copied().collect();
-        oldest_first.sort_unstable();
-        for id in oldest_first {
-            let Some(stream) = state.live.get_mut(&id) else {
-                continue;
-            };
-            stream.accounts.clear();
-            let remotes = stream.remotes.clone();
-            let mailbox = stream.mailbox.clone();
-            for remote in &remotes {
-                state.count_in(id, rules.account_of(remote));
-            }
-            let Some(stream) = state.live.get(&id) else {
-                continue;
-            };
-            let over = stream.accounts.iter().find_map(|account| {
-                let limit = rules.partner_of(account)?.terms.connection_limit;
-                (state.streams.get(account)? > &limit).then_some(limit)
-            });
-            if let Some(limit) = over {
-                let reason = Reason::TooManyPartnerStreams(limit);
-                mailbox.end(Reason::PolicyChanged(Box::new(reason)));
+        let Recount {
+            accounts,
+            streams,
+            over,
+        } = state.recount(rules);
+        state.streams = streams;
+        state.proven = accounts.values().filter(|it| !it.is_empty()).count();
+        for (id, accounts) in accounts {
+            if let Some(stream) = state.live.get_mut(&id) {
+                stream.accounts = accounts;
             }
         }
+        for (id, reason) in over {
+            if let Some(stream) = state.live.get(&id) {
+                stream.mailbox.end(reason);
+            }
+        }
+    }
+
+    /// What [`enforce`](Self::enforce) would end by these rules, and why; nothing changes.
+    #[must_use]
+    pub fn would_end(&self, rules: &Rules) -> HashMap<u64, Reason> {
+        self.lock().recount(rules).over.into_iter().collect()
+    }
+
+    /// Asks each connection whether it would live by other rules; the oldest comes first.
+    #[must_use]
+    pub fn try_all(&self, context: &Arc<Context>) -> Vec<Asked> {
+        let state = self.lock();
+        let live = state.live.values();
+        let mut asked: Vec<_> = live
+            .map(|live| (Arc::clone(&live.facts), live.mailbox.clone()))
+            .collect();
+        drop(state);
+        asked.sort_unstable_by_key(|(facts, _)| facts.id);
+        let asked = asked.into_iter().map(|(facts, mailbox)| {
+            let (word, answer) = oneshot::channel();
+            let context = Arc::downgrade(context);
+            mailbox.try_by(Trial { context, word });
+            (facts, answer)
+        });
+        asked.collect()
     }
 
     /// Resolves when no connection of a kind lives.

@@ -25,7 +25,7 @@ use crate::net::io::clock;
 use crate::net::io::tls::TlsFault;
 use crate::net::io::transport::{Progress, Transport, Wanted};
 use crate::net::live::facts::{StreamFacts, TlsSession};
-use crate::net::live::mailbox::{Command, Incoming, Mailbox};
+use crate::net::live::mailbox::{Command, Incoming, Mailbox, Trial};
 use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
 use crate::net::session::send_buffer::{Leftovers, SendBuffer};
 use crate::ops::receipts::Receipts;
@@ -393,6 +393,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 Command::Answer(answer) => self.machine.handle(now(), Input::Answer(*answer)),
                 Command::Pong(id) => self.machine.handle(now(), Input::Pong(&id)),
                 Command::Probe => self.machine.handle(now(), Input::Probe),
+                Command::Try(trial) => self.judge(trial),
                 Command::Abort => self.is_aborted = true,
                 Command::End(reason) => self.machine.handle(now(), Input::End(*reason)),
             },
@@ -407,6 +408,15 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 let reason = Reason::Transport("the other side does not read".to_owned());
                 self.machine.handle(now(), Input::End(reason));
             }
+        }
+    }
+
+    /// Says whether the stream would live by other rules, if anybody still waits for that.
+    fn judge(&self, trial: Trial) {
+        if let Some(context) = trial.context.upgrade() {
+            let word = self.machine.would_admit(&context, now());
+            // Whoever asked may have gone this very moment.
+            trial.word.send(word).unwrap_or_default();
         }
     }
 

@@ -9,11 +9,12 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use super::cx::Cx;
+use super::cx::{Cx, View};
 use super::directions::Directions;
 use super::established::Established;
 use super::lifecycle::Stream;
 use super::negotiation::{Negotiation, Next, Step};
+use super::security::Judged;
 use super::wire::Wire;
 use super::{Context, IdSource, Now, Output, header};
 use crate::proto::auth::handshake::{self, LinkSecret};
@@ -117,12 +118,16 @@ impl Negotiation for Serving {
         Err(Reason::UnexpectedElement(element.name().to_owned()))
     }
 
-    fn judge_again(&mut self, cx: &mut Cx<'_>, state: Option<&mut State>) -> Result<(), Reason> {
+    fn judged_again(
+        &self,
+        view: View<'_>,
+        state: Option<&State>,
+    ) -> Result<Option<Box<Judged>>, Reason> {
         match state {
-            Some(State::ExpectHandshake { domain, .. }) if !cx.context.rules.is_local(domain) => {
+            Some(State::ExpectHandshake { domain, .. }) if !view.context.rules.is_local(domain) => {
                 Err(Reason::UnknownLocalDomain(domain.to_string()))
             }
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 

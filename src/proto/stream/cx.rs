@@ -21,21 +21,63 @@ pub struct Cx<'a> {
     pub(super) now: Now,
 }
 
-impl<'a> Cx<'a> {
+/// What the rules are asked about a stream by: nothing of the stream changes by it.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    pub(super) context: &'a Context,
+    pub(super) security: &'a Security,
+    pub(super) now: Now,
+}
+
+impl<'a> View<'a> {
     /// Asks policy about a pair on this stream, and about a method as far as there is one.
     pub(super) fn allowed(
         &self,
         pair: &Pair,
         method: Option<Method>,
     ) -> Result<&'a Arc<Partner>, Reason> {
-        let facts = Facts {
-            method,
-            tls: self.security.version(),
-            ..Facts::of_pair(&pair.local, &pair.remote)
-        };
-        match evaluate(facts, &self.context.rules) {
-            Decision::Allow(partner) => Ok(partner),
-            Decision::Refuse(reason) => Err(reason),
+        allowed(self.context, self.security, pair, method)
+    }
+
+    /// What a chain that was good is worth by these rules; `None` where there is none.
+    pub(super) fn judged_again(&self) -> Result<Option<Box<Judged>>, Reason> {
+        match self.security {
+            Security::Judged(before) if before.report.verdict.is_ok() => {
+                let Judged { pair, facts, .. } = &**before;
+                // Policy is asked about the version, too.
+                let partner = self.allowed(pair, None)?;
+                let terms = (self.context, &**partner, self.now);
+                let judged = Judged::new(terms, pair.clone(), facts.clone());
+                Ok(Some(Box::new(judged)))
+            }
+            Security::Clear | Security::Unjudged(_) | Security::Judged(_) => Ok(None),
+        }
+    }
+}
+
+impl<'a> Cx<'a> {
+    /// What the rules in force are asked by.
+    pub(super) fn view(&self) -> View<'_> {
+        View {
+            context: self.context,
+            security: self.security,
+            now: self.now,
+        }
+    }
+
+    /// Asks policy about a pair on this stream, and about a method as far as there is one.
+    pub(super) fn allowed(
+        &self,
+        pair: &Pair,
+        method: Option<Method>,
+    ) -> Result<&'a Arc<Partner>, Reason> {
+        allowed(self.context, self.security, pair, method)
+    }
+
+    /// Puts in force what a chain is worth by the rules of now.
+    pub(super) fn put_in_force(&mut self, judged: Option<Box<Judged>>) {
+        if let Some(judged) = judged {
+            *self.security = Security::Judged(judged);
         }
     }
 
@@ -62,22 +104,21 @@ impl<'a> Cx<'a> {
         *self.security = Security::Judged(Box::new(judged));
         Ok(())
     }
+}
 
-    /// Judges a chain that was good by the rules in force now.
-    pub(super) fn judge_again(&mut self) -> Result<(), Reason> {
-        match take(self.security) {
-            Security::Judged(before) if before.report.verdict.is_ok() => {
-                let Judged { pair, facts, .. } = *before;
-                // Policy is asked about the version, too.
-                *self.security = Security::Unjudged(facts);
-                let partner = self.allowed(&pair, None)?;
-                if let Security::Unjudged(facts) = take(self.security) {
-                    let judged = Judged::new((self.context, partner, self.now), pair, facts);
-                    *self.security = Security::Judged(Box::new(judged));
-                }
-            }
-            other => *self.security = other,
-        }
-        Ok(())
+fn allowed<'a>(
+    context: &'a Context,
+    security: &Security,
+    pair: &Pair,
+    method: Option<Method>,
+) -> Result<&'a Arc<Partner>, Reason> {
+    let facts = Facts {
+        method,
+        tls: security.version(),
+        ..Facts::of_pair(&pair.local, &pair.remote)
+    };
+    match evaluate(facts, &context.rules) {
+        Decision::Allow(partner) => Ok(partner),
+        Decision::Refuse(reason) => Err(reason),
     }
 }

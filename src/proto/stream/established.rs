@@ -21,11 +21,11 @@ use std::time::{Duration, Instant};
 
 use self::managed::Acks;
 use self::watch::Watch;
-use super::cx::Cx;
+use super::cx::{Cx, View};
 use super::directions::{Directions, Inward, Outward};
 use super::machine::{Input, Output};
 use super::record::{Milestone, Pong, Record};
-use super::security::Security;
+use super::security::{Judged, Security};
 use super::timing::Timing;
 use super::wire::Wire;
 use crate::proto::auth::{Authenticated, Pair};
@@ -55,7 +55,8 @@ impl Established {
     ) -> Result<Box<Self>, Reason> {
         let directions = Directions::to_partner(proof.clone());
         // The rules may have changed while the stream was negotiated.
-        admitted(cx, &directions)?;
+        let judged = admitted(cx.view(), &directions)?;
+        cx.put_in_force(judged);
         Directions::tell(cx, &proof);
         Ok(Self::new(cx, directions))
     }
@@ -177,17 +178,21 @@ impl Established {
         Ok(())
     }
 
-    /// A reload: what the new rules would not admit, by the facts it was admitted on, ends here.
-    pub(super) fn judge_again(&mut self, cx: &mut Cx<'_>) -> Result<(), Reason> {
+    /// Whether other rules admit the stream, by the facts it was admitted on, and what they find the
+    /// chain worth.
+    pub(super) fn judged_again(&self, view: View<'_>) -> Result<Option<Box<Judged>>, Reason> {
         if let Inward::Gateway(domain) = &self.directions.inward
-            && !cx.context.rules.is_local(domain)
+            && !view.context.rules.is_local(domain)
         {
             return Err(Reason::UnknownLocalDomain(domain.to_string()));
         }
-        admitted(cx, &self.directions).map_err(|reason| Reason::PolicyChanged(Box::new(reason)))?;
+        admitted(view, &self.directions).map_err(|reason| Reason::PolicyChanged(Box::new(reason)))
+    }
+
+    /// Other rules are in force, and admit the stream.
+    pub(super) fn rules_changed(&mut self, cx: &mut Cx<'_>) {
         self.watch.keeps_alive(keeps_alive(cx, &self.directions));
         cx.wire.proven(self.directions.limits(cx.context));
-        Ok(())
     }
 
     /// Asks whether the partner lives; the stream ends without an answer by `due`.
@@ -212,18 +217,24 @@ impl Established {
     }
 }
 
-/// Whether the rules in force admit every pair, by the method and the chain that proved it.
-fn admitted(cx: &mut Cx<'_>, directions: &Directions) -> Result<(), Reason> {
+/// Whether the rules admit every pair, by the method and the chain that proved it, and what they find
+/// the chain worth.
+fn admitted(view: View<'_>, directions: &Directions) -> Result<Option<Box<Judged>>, Reason> {
     for pair in directions.pairs() {
-        cx.allowed(pair, pair.method())?;
+        view.allowed(pair, pair.method())?;
     }
-    if directions.by_certificate() {
-        cx.judge_again()?;
-        if let Some(fault) = cx.security.fault() {
-            return Err(Reason::Certificate(fault.clone()));
-        }
+    if !directions.by_certificate() {
+        return Ok(None);
     }
-    Ok(())
+    let judged = view.judged_again()?;
+    let fault = match &judged {
+        Some(judged) => judged.report.verdict.as_ref().err(),
+        None => view.security.fault(),
+    };
+    match fault {
+        Some(fault) => Err(Reason::Certificate(fault.clone())),
+        None => Ok(judged),
+    }
 }
 
 /// Whether the partner's server is asked, now and then, whether it lives.

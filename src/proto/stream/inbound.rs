@@ -24,11 +24,11 @@ use std::sync::Arc;
 
 use self::expect_header::{Before, Claimed, ExpectHeader, ExpectTls, Nameless};
 use self::negotiating::Negotiating;
-use super::cx::Cx;
+use super::cx::{Cx, View};
 use super::established::Established;
 use super::lifecycle::Stream;
 use super::negotiation::{Negotiation, Next, Step};
-use super::security::Security;
+use super::security::{Judged, Security};
 use super::wire::Wire;
 use super::{Context, IdSource, Now};
 use crate::proto::auth::chain::TlsFacts;
@@ -130,31 +130,39 @@ impl Negotiation for Receiving {
         Ok(())
     }
 
-    fn judge_again(&mut self, cx: &mut Cx<'_>, state: Option<&mut State>) -> Result<(), Reason> {
+    fn judged_again(
+        &self,
+        view: View<'_>,
+        state: Option<&State>,
+    ) -> Result<Option<Box<Judged>>, Reason> {
         let pair = match state {
             Some(State::Negotiating(open)) => &open.pair,
-            Some(State::ExpectHeader(state)) => match &mut state.before {
-                Some(Before::Pair(pair, established)) => {
-                    if let Some(established) = established {
-                        return established.judge_again(cx);
-                    }
-                    pair
-                }
-                Some(Before::Nobody) | None => return Ok(()),
+            Some(State::ExpectHeader(state)) => match &state.before {
+                Some(Before::Pair(_, Some(established))) => return established.judged_again(view),
+                Some(Before::Pair(pair, None)) => pair,
+                Some(Before::Nobody) | None => return Ok(None),
             },
-            Some(State::Nameless(Nameless { local })) if !cx.context.rules.is_local(local) => {
+            Some(State::Nameless(Nameless { local })) if !view.context.rules.is_local(local) => {
                 return Err(Reason::UnknownLocalDomain(local.to_string()));
             }
             // What is asked once TLS is up is asked of the rules of then.
-            Some(State::Nameless(_)) | None => return Ok(()),
+            Some(State::Nameless(_)) | None => return Ok(None),
         };
-        cx.allowed(pair, None)
-            .and_then(|_| cx.judge_again())
+        view.allowed(pair, None)
+            .and_then(|_| view.judged_again())
             .map_err(|reason| Reason::PolicyChanged(Box::new(reason)))
     }
 
-    fn judge_further(&self, cx: &Cx<'_>, further: &Box<Negotiating>) -> Result<(), Reason> {
-        match cx.allowed(&further.pair, None) {
+    fn rules_changed(&self, cx: &mut Cx<'_>, state: Option<&mut State>) {
+        if let Some(State::ExpectHeader(state)) = state
+            && let Some(Before::Pair(_, Some(established))) = &mut state.before
+        {
+            established.rules_changed(cx);
+        }
+    }
+
+    fn judge_further(&self, view: View<'_>, further: &Box<Negotiating>) -> Result<(), Reason> {
+        match view.allowed(&further.pair, None) {
             Ok(_) => Ok(()),
             Err(reason) => Err(Reason::PolicyChanged(Box::new(reason))),
         }

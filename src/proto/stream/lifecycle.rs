@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use super::acks::{Found, Suspended};
 use super::close::{Closing, peer_error};
 use super::context::{Context, Now};
-use super::cx::Cx;
+use super::cx::{Cx, View};
 use super::established::Established;
 use super::id::IdSource;
 use super::machine::{Input, Machine, Output};
 use super::negotiation::{Negotiation, Next, Step};
-use super::security::Security;
+use super::security::{Judged, Security};
 use super::wire::Wire;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::auth::dialback::Answer;
@@ -240,15 +240,33 @@ impl<N: Negotiation> Stream<N> {
 
     /// A reload: what the new rules would not admit, by the facts it was admitted on, ends here.
     fn judge_again(&mut self, now: Now) -> Result<(), Reason> {
+        let judged = self.judged_again(&self.context, now)?;
         let (negotiation, phase, mut cx) = self.parts(now);
+        cx.put_in_force(judged);
         match phase {
-            Phase::Negotiating(state) => negotiation.judge_again(&mut cx, Some(state)),
-            Phase::Handshake(_) => negotiation.judge_again(&mut cx, None),
+            Phase::Negotiating(state) => negotiation.rules_changed(&mut cx, Some(state)),
+            Phase::Handshake(_) => negotiation.rules_changed(&mut cx, None),
+            Phase::Established(established, _) => established.rules_changed(&mut cx),
+            Phase::Closing(..) | Phase::Closed => {}
+        }
+        Ok(())
+    }
+
+    /// Whether rules, in force or not, admit the stream, and what they find the chain worth.
+    fn judged_again(&self, context: &Context, now: Now) -> Result<Option<Box<Judged>>, Reason> {
+        let view = View {
+            context,
+            security: &self.security,
+            now,
+        };
+        match &self.phase {
+            Phase::Negotiating(state) => self.negotiation.judged_again(view, Some(state)),
+            Phase::Handshake(_) => self.negotiation.judged_again(view, None),
             Phase::Established(established, further) => {
-                negotiation.judge_further(&cx, further)?;
-                established.judge_again(&mut cx)
+                self.negotiation.judge_further(view, further)?;
+                established.judged_again(view)
             }
-            Phase::Closing(..) | Phase::Closed => Ok(()),
+            Phase::Closing(..) | Phase::Closed => Ok(None),
         }
     }
 
@@ -361,6 +379,10 @@ impl<N: Negotiation> Machine for Stream<N> {
 
     fn suspended(&mut self) -> Option<Suspended> {
         self.suspended.take().map(|suspended| *suspended)
+    }
+
+    fn would_admit(&self, context: &Context, now: Now) -> Result<(), Reason> {
+        self.judged_again(context, now).map(drop)
     }
 
     fn is_open(&self) -> bool {

@@ -151,6 +151,13 @@ pub trait Machine {
         None
     }
 
+    /// Whether rules that are not in force would let the stream live, by what it was admitted on: what
+    /// [`Input::Context`] with them would find. Nothing changes.
+    ///
+    /// # Errors
+    /// Why the stream would end.
+    fn would_admit(&self, context: &Context, now: Now) -> Result<(), Reason>;
+
     /// Whether [`Input::Deliver`] is welcome now.
     #[must_use]
     fn is_open(&self) -> bool;

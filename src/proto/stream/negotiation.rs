@@ -4,8 +4,9 @@ use std::fmt::Debug;
 use std::time::Instant;
 
 use super::close::{Closing, peer_error};
-use super::cx::Cx;
+use super::cx::{Cx, View};
 use super::established::Established;
+use super::security::Judged;
 use super::wire::Wire;
 use crate::proto::auth::dialback::Answer;
 use crate::proto::jid::Domain;
@@ -58,15 +59,19 @@ pub trait Negotiation: Debug + Sized {
         Ok(())
     }
 
-    /// A reload: whether the new rules admit what is being negotiated; `None` during a handshake.
-    fn judge_again(
-        &mut self,
-        cx: &mut Cx<'_>,
-        state: Option<&mut Self::State>,
-    ) -> Result<(), Reason>;
+    /// Whether other rules admit what is being negotiated, and what they find the chain worth;
+    /// `None` is the state during a handshake.
+    fn judged_again(
+        &self,
+        view: View<'_>,
+        state: Option<&Self::State>,
+    ) -> Result<Option<Box<Judged>>, Reason>;
 
-    /// The same of what may be negotiated further.
-    fn judge_further(&self, _: &Cx<'_>, _: &Self::Further) -> Result<(), Reason> {
+    /// Other rules are in force, and admit what is being negotiated.
+    fn rules_changed(&self, _: &mut Cx<'_>, _: Option<&mut Self::State>) {}
+
+    /// Whether other rules admit what may be negotiated further.
+    fn judge_further(&self, _: View<'_>, _: &Self::Further) -> Result<(), Reason> {
         Ok(())
     }
 

@@ -25,10 +25,11 @@ use std::time::Instant;
 
 use self::doubt::Doubt;
 use super::close::{Closing, peer_error};
-use super::cx::Cx;
+use super::cx::{Cx, View};
 use super::established::Established;
 use super::lifecycle::Stream;
 use super::negotiation::{Negotiation, Next, Step};
+use super::security::Judged;
 use super::wire::Wire;
 use super::{Context, IdSource, Now, Timing, header};
 use crate::proto::auth::dialback::{Question, Requested};
@@ -207,10 +208,14 @@ impl Negotiation for Initiating {
         Ok(())
     }
 
-    fn judge_again(&mut self, cx: &mut Cx<'_>, _: Option<&mut State>) -> Result<(), Reason> {
+    fn judged_again(
+        &self,
+        view: View<'_>,
+        _: Option<&State>,
+    ) -> Result<Option<Box<Judged>>, Reason> {
         // The method is judged when something is established.
-        match cx.allowed(&self.pair, None) {
-            Ok(_) => Ok(()),
+        match view.allowed(&self.pair, None) {
+            Ok(_) => Ok(None),
             Err(reason) => Err(Reason::PolicyChanged(Box::new(reason))),
         }
     }

@@ -24,7 +24,7 @@ pub(super) enum Security {
 
 /// TLS as it came up, and the verdict on the partner's chain.
 #[derive(Debug)]
-pub(super) struct Judged {
+pub struct Judged {
     /// Whose certificate it should be.
     pub(super) pair: Pair,
     /// With the chain where it is good, because the next reload may bring other trust anchors.

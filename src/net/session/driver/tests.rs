@@ -42,6 +42,10 @@ impl Machine for Puppet {
         None
     }
 
+    fn would_admit(&self, _: &Context, _: Now) -> Result<(), Reason> {
+        Ok(())
+    }
+
     fn is_open(&self) -> bool {
         self.open
     }
