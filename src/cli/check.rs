@@ -1,6 +1,7 @@
 //! `xmpp-edge check`: what a configuration means, and everything that is wrong with it.
 
 mod json;
+mod running;
 
 use std::io::IsTerminal as _;
 
@@ -32,6 +33,9 @@ pub(super) struct Arguments {
     /// The form of the report
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Ask the running daemon what a reload would do; nothing changes
+    #[arg(long, conflicts_with = "user")]
+    running: bool,
     /// The user that the daemon runs as [default, as root: xmpp-edge]
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -40,8 +44,8 @@ pub(super) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   xmpp-edge check
-  xmpp-edge check --config ./edge.toml
   xmpp-edge check --format json | jq '.errors[] | .file, .line, .message'
+  xmpp-edge check --running
   xmpp-edge check && systemctl reload xmpp-edge
 
 Methods, strongest first:
@@ -52,7 +56,8 @@ Methods, strongest first:
 Exit status:
    0  the configuration can be used; there may be warnings
   64  the command line is wrong
-  78  the configuration is refused";
+  69  with --running: the daemon does not answer
+  78  the configuration is refused, or the reload would be";
 
 /// Whom the unit in `config/` runs the daemon as.
 const DAEMON_USER: &str = "xmpp-edge";
@@ -67,6 +72,9 @@ enum Format {
 
 /// Runs the subcommand.
 pub(super) fn run(arguments: &Arguments) -> Exit {
+    if arguments.running {
+        return running::run(&arguments.file.config, arguments.format);
+    }
     let user = match &arguments.user {
         Some(name) => match User::named(name) {
             Some(user) => Some(user),

@@ -130,6 +130,7 @@ fn read(path: &Path, now: UnixTime, findings: &Findings) -> Read {
     let rules = partners.rules;
     let config = || {
         Some(Config {
+            file: path.to_owned(),
             domains: locals.into_iter().map(|local| local.value).collect(),
             state_directory,
             s2s,

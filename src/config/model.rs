@@ -20,6 +20,8 @@ use crate::proto::stream::Unproven;
 /// The whole configuration of an edge.
 #[derive(Debug)]
 pub struct Config {
+    /// Where all this was read from.
+    pub file: PathBuf,
     /// The domains the edge speaks for.
     pub domains: Vec<Domain>,
     /// Where the daemon keeps what it learns.

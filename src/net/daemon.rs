@@ -12,26 +12,21 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::config::{Config, Transport};
+use crate::config::Config;
 use crate::net::accept::{Port, accept};
 use crate::net::admin::desk::Desk;
 use crate::net::admin::serve::{self, Socket};
 use crate::net::bounds;
 use crate::net::drained::Left;
-use crate::net::edge::{Edge, LinkSettings, Settings};
-use crate::net::guard::verifications::Verifications;
+use crate::net::edge::Edge;
 use crate::net::io::clock;
-use crate::net::io::resolve::DnsResolver;
-use crate::net::io::tls::{Credential, LinkTls, TlsConfigs};
 use crate::net::live::registry::Kind;
+use crate::net::prepare::{Settled, difference, later, list, prepare, settled};
 use crate::net::session::driver::now;
 use crate::net::session::outbound;
 use crate::ops::events::{Event, Line};
 use crate::ops::systemd::Listeners;
-use crate::proto::auth::handshake::LinkSecret;
-use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
-use crate::proto::stream::{Context, Timing};
 use crate::proto::words;
 use crate::store::{Contacts, StoreError};
 
@@ -74,6 +69,7 @@ impl Daemon {
         let state = config.state_directory.clone();
         let socket = config.admin.socket.clone();
         let settled = settled(&config);
+        let file = config.file.clone();
         let held = bounds::total(&bounds::rows(&config, bounds::processors()));
         let (context, settings) = prepare(config)?;
         let contacts = open_contacts(&state)?;
@@ -92,6 +88,9 @@ impl Daemon {
             tokio::spawn(sweep(Arc::clone(&edge))),
         ];
         let desk = Desk {
+            file,
+            settled: settled.clone(),
+            trying: tokio::sync::Mutex::default(),
             edge: Arc::clone(&edge),
             s2s: s2s.clone(),
             gateway: gateway.clone(),
@@ -150,16 +149,11 @@ impl Daemon {
     /// [`StartError`]; then nothing has changed.
     pub fn reload(&self, config: Config) -> Result<String, StartError> {
         let before = self.edge.context();
-        let later: Vec<_> = self
-            .settled
-            .iter()
-            .zip(settled(&config))
-            .filter(|(now, then)| now.1 != then.1)
-            .map(|(now, _)| now.0)
-            .collect();
+        let later = later(&self.settled, &settled(&config));
         let (context, settings) = prepare(config)?;
         let running = self.edge.settings.load_full();
-        let mut difference = difference((&before, &running), (&context, &settings));
+        let difference = difference((&before, &running), (&context, &settings));
+        let mut difference = difference.to_string();
         if !later.is_empty() {
             difference.push_str("; only with a restart: ");
             difference.push_str(&later.join(", "));
@@ -282,167 +276,6 @@ fn open_contacts(directory: &Path) -> Result<Contacts, StoreError> {
     Ok(opened.contacts)
 }
 
-/// Makes what the tasks need out of a checked configuration.
-fn prepare(config: Config) -> Result<(Context, Settings), StartError> {
-    let others = config
-        .domains
-        .iter()
-        .map(|domain| Credential {
-            domains: vec![domain.clone()],
-            certified: Arc::clone(config.identities.of(domain)),
-        })
-        .collect();
-    let default = Credential {
-        domains: Vec::new(),
-        certified: Arc::clone(config.identities.default_identity()),
-    };
-    let secret = std::str::from_utf8(config.gateway.secret.expose())
-        .map_err(|_| StartError::LinkSecret)?
-        .to_owned();
-    let (link_tls, client_names) = match &config.gateway.transport {
-        Transport::Plain => (None, Vec::new()),
-        Transport::Tls(tls) => {
-            let anchors = Arc::clone(&tls.client_anchors);
-            let link = LinkTls::new(
-                Arc::clone(&tls.identity),
-                anchors,
-                config.tls.minimum_version,
-            )?;
-            let names = tls
-                .client_names
-                .iter()
-                .filter_map(|name| Domain::parse(&name.to_str()).ok())
-                .collect();
-            (Some(Arc::new(link)), names)
-        }
-    };
-    let shown = std::iter::once(config.identities.default_identity())
-        .chain(
-            config
-                .domains
-                .iter()
-                .map(|local| config.identities.of(local)),
-        )
-        .map(|identity| identity.cert.clone())
-        .collect();
-    let settings = Settings {
-        fingerprint: config.fingerprint(),
-        partners_file: config.partners_file,
-        loaded: now().wall.as_secs(),
-        shown,
-        tls: TlsConfigs::new(default, others, config.tls.minimum_version)?,
-        resolver: Arc::new(DnsResolver::new(&config.dns.nameservers)?),
-        allow_private_addresses: config.dns.allow_private_addresses,
-        message_bodies: config.log.message_bodies,
-        log_addresses: config.log.addresses,
-        admission: config.admission,
-        verifications: Arc::new(Verifications::new(
-            config.admission.questions_at_once,
-            config.admission.questions_at_once_per_domain,
-        )),
-        connection_limit: config.s2s.connection_limit,
-        queue_bytes: config.s2s.queue_bytes,
-        dials: config.s2s.dials,
-        contact_limit: config.contact_limit,
-        reconnect_grace: config.gateway.reconnect_grace,
-        link: LinkSettings {
-            secret: Arc::new(LinkSecret::new(secret)),
-            tls: link_tls,
-            client_names,
-            per_domain: config.gateway.links_per_domain,
-        },
-    };
-    let context = Context {
-        rules: config.rules,
-        anchors: config.tls.anchors,
-        dialback: config.dialback.open()?,
-        timing: Timing {
-            establishment: config.s2s.establishment_timeout,
-            inactivity: config.s2s.inactivity_timeout,
-            keep_alive: config.s2s.keep_alive_interval,
-        },
-        unproven: config.unproven,
-        max_stanza_bytes: config.s2s.max_stanza_bytes,
-        max_stanza_depth: config.s2s.max_stanza_depth,
-        pairs_per_stream: config.s2s.pairs_per_stream,
-        annotate: config.gateway.annotate,
-    };
-    Ok((context, settings))
-}
-
-/// What a reload changes, in one line.
-fn difference(before: (&Context, &Settings), after: (&Context, &Settings)) -> String {
-    let (old, new) = (before.0, after.0);
-    let partners = old.rules.difference(&new.rules);
-    let (old_shell, new_shell) = (before.1, after.1);
-    let others = [
-        ("trust anchors", old.anchors != new.anchors),
-        ("certificates", old_shell.shown != new_shell.shown),
-        (
-            "the link's secret",
-            old_shell.link.secret != new_shell.link.secret,
-        ),
-        ("annotate", old.annotate != new.annotate),
-        (
-            "message-bodies",
-            old_shell.message_bodies != new_shell.message_bodies,
-        ),
-        (
-            "[log] addresses",
-            old_shell.log_addresses != new_shell.log_addresses,
-        ),
-        (
-            "pairs-per-stream",
-            old.pairs_per_stream != new.pairs_per_stream,
-        ),
-        (
-            "queue-bytes",
-            old_shell.queue_bytes != new_shell.queue_bytes,
-        ),
-        ("dials-at-once", old_shell.dials != new_shell.dials),
-        (
-            "contact-limit",
-            old_shell.contact_limit != new_shell.contact_limit,
-        ),
-        ("timeouts", old.timing != new.timing),
-        (
-            "max-stanza-depth",
-            old.max_stanza_depth != new.max_stanza_depth,
-        ),
-        (
-            "admission",
-            old_shell.admission != new_shell.admission || old.unproven != new.unproven,
-        ),
-    ];
-    let others = others.into_iter().filter(|(_, differs)| *differs);
-    let all: Vec<_> = Some(partners.as_str())
-        .filter(|text| !text.is_empty())
-        .into_iter()
-        .chain(others.map(|(name, _)| name))
-        .collect();
-    if all.is_empty() {
-        "partners and certificates are as they were".to_owned()
-    } else {
-        all.join(", ")
-    }
-}
-
-/// The keys that are read at the start and not again, with their values.
-type Settled = [(&'static str, String); 5];
-
-fn settled(config: &Config) -> Settled {
-    [
-        ("[s2s] listen", list(&config.s2s.listen)),
-        ("[gateway] listen", list(&config.gateway.listen)),
-        (
-            "state-directory",
-            config.state_directory.display().to_string(),
-        ),
-        ("[admin] socket", config.admin.socket.display().to_string()),
-        ("[log] format", format!("{:?}", config.log.format)),
-    ]
-}
-
 /// Bounces what waits too long for a gateway.
 pub(in crate::net) async fn sweep(edge: Arc<Edge>) {
     let mut tick = interval(SWEEP);
@@ -452,9 +285,4 @@ pub(in crate::net) async fn sweep(edge: Arc<Edge>) {
         let grace = edge.settings.load().reconnect_grace;
         edge.hub.sweep(grace);
     }
-}
-
-fn list(addresses: &[SocketAddr]) -> String {
-    let texts: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-    texts.join(", ")
 }

@@ -122,6 +122,8 @@ pub struct LinkSettings {
     pub secret: Arc<LinkSecret>,
     /// Mutual TLS; `None` for plain TCP on loopback.
     pub tls: Option<Arc<LinkTls>>,
+    /// The chain that gateways see; empty for plain TCP.
+    pub shown: Vec<CertificateDer<'static>>,
     /// Names of which a gateway's certificate must have one; empty: any.
     pub client_names: Vec<Domain>,
     /// How many links one domain may have.

@@ -21,5 +21,6 @@ pub mod io;
 #[cfg(test)]
 mod lab;
 pub mod live;
+pub mod prepare;
 pub mod relay;
 pub mod session;

@@ -4,6 +4,7 @@ mod hints;
 mod keys;
 mod meaning;
 mod mistakes;
+mod running;
 mod screens;
 mod terms;
 

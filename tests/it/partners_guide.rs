@@ -110,11 +110,11 @@ fn the_defaults_are_those_of_the_guide() {
         }
     }
     assert!(written.contains("stanza-rate = "), "{written}");
-    assert_eq!(rules(PARTNERS).difference(&rules(&written)), "");
+    assert_eq!(rules(PARTNERS).changes(&rules(&written)).to_string(), "");
     // The comparison sees what it should.
     let other = written.replace("stanza-rate = ", "stanza-rate = 1");
     assert_eq!(
-        rules(PARTNERS).difference(&rules(&other)),
+        rules(PARTNERS).changes(&rules(&other)).to_string(),
         "~fabrikam.example (stanza-rate)"
     );
 }

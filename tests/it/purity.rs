@@ -21,8 +21,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// The folders and files of `net`, and which of the others each may use: only such as stand below it.
 const NET: &[&str] = &[
-    "lab", "daemon", "bounds", "drained", "admin", "accept", "session", "edge", "relay", "live",
-    "guard", "io",
+    "lab", "daemon", "bounds", "drained", "admin", "prepare", "accept", "session", "edge", "relay",
+    "live", "guard", "io",
 ];
 
 /// What the core does not know: waiting, I/O, clocks, randomness, the environment.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use crate::net::edge::Edge;
 use crate::net::live::attempts::Attempt;
 use crate::net::live::facts::{Kind, StreamFacts};
 use crate::net::live::knocks::Knock;
+use crate::net::prepare::Settled;
 use crate::ops::counters::{Counts, PartnerSnapshot};
 use crate::proto::auth::certificate::{CertFacts, utc};
 use crate::proto::auth::pin::Pin;
@@ -35,6 +37,12 @@ const MOST_KNOCKS: usize = 20;
 pub struct Desk {
     /// The running edge.
     pub edge: Arc<Edge>,
+    /// Where the configuration was read from, and is read anew.
+    pub file: PathBuf,
+    /// What a reload cannot change.
+    pub settled: Settled,
+    /// Held while a reload is tried: one at a time.
+    pub trying: tokio::sync::Mutex<()>,
     /// Where partners connect to, as bound.
     pub s2s: Vec<SocketAddr>,
     /// Where gateways connect to, as bound.

@@ -8,6 +8,7 @@ pub mod contacts;
 pub mod desk;
 mod moment;
 mod nearest;
+pub mod preview;
 pub mod protocol;
 mod render;
 pub mod report;

@@ -13,7 +13,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::report::{Live, Status};
+use super::report::{Live, Preview, Status};
 use crate::store::Contact;
 
 /// The version of all this.
@@ -44,6 +44,8 @@ pub enum Request {
         /// The domain.
         domain: String,
     },
+    /// What a reload would do; nothing changes.
+    ReloadPreview {},
     /// What was learned of contacts.
     Contacts(ContactsRequest),
 }
@@ -68,6 +70,8 @@ pub enum Reply {
     Status(Box<Status>),
     /// To `explain`.
     Explain(Box<Live>),
+    /// To `reload-preview`.
+    ReloadPreview(Box<Preview>),
     /// Whether the change, which is now on the disk, changed anything.
     Changed(bool),
     /// One contact of the list.

@@ -140,7 +140,7 @@ fn age(since: Instant, moment: &Moment) -> u64 {
 }
 
 /// What others wrote, fit for a terminal.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let mut clean = String::new();
     // Writing to a String does not fail.
     write_clean(&mut clean, text, LONGEST).unwrap_or_default();

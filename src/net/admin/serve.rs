@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::contacts;
 use super::desk::Desk;
+use super::preview::preview;
 use super::protocol::{Greeting, MAX_REQUEST, RefusalCode, Reply, Request, VERSION};
 use super::socket::may_ask;
 use crate::net::io::clock;
@@ -162,6 +163,10 @@ async fn answer(request: Request, desk: &Arc<Desk>) -> Vec<Reply> {
         Request::Status {} => {
             let desk = Arc::clone(desk);
             made(spawn_blocking(move || Reply::Status(Box::new(desk.status()))).await)
+        }
+        Request::ReloadPreview {} => {
+            let found = preview(desk).await;
+            made(found.map(|preview| Reply::ReloadPreview(Box::new(preview))))
         }
         Request::Explain { domain } => match Domain::parse(&domain) {
             Ok(domain) => {

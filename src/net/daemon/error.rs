@@ -7,6 +7,7 @@ use super::sockets::BindFault;
 use crate::config::{DialbackFileError, SecretError};
 use crate::net::io::resolve::ResolverSetupError;
 use crate::net::io::tls::TlsSetupError;
+use crate::net::prepare::Unready;
 use crate::proto::words;
 use crate::store::StoreError;
 
@@ -52,6 +53,17 @@ pub enum Remedy {
     System,
     /// It may pass by itself: the disk of the state directory.
     State,
+}
+
+impl From<Unready> for StartError {
+    fn from(error: Unready) -> Self {
+        match error {
+            Unready::Tls(error) => Self::Tls(error),
+            Unready::Resolver(error) => Self::Resolver(error),
+            Unready::Secret(error) => Self::Secret(error),
+            Unready::LinkSecret => Self::LinkSecret,
+        }
+    }
 }
 
 impl StartError {

@@ -255,6 +255,7 @@ fn settings() -> Settings {
         link: LinkSettings {
             secret: Arc::new(LinkSecret::new(SECRET.to_owned())),
             tls: None,
+            shown: Vec::new(),
             client_names: Vec::new(),
             per_domain: 8,
         },

@@ -1,44 +1,84 @@
-//! What a reload changes, in one line for the log.
+//! What a reload changes: as values, and in one line for the log.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use super::{Partner, Rules};
 
+/// What differs between two sets of rules.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// The entries: those that are new or have changed in the order of the later rules, then those that
+    /// are gone.
+    pub partners: Vec<PartnerChange>,
+    /// The local domains.
+    pub domains: bool,
+    /// Which local users may talk to partners.
+    pub access: bool,
+}
+
+/// An entry that differs.
+#[derive(Clone, Debug)]
+pub struct PartnerChange {
+    /// The earlier and the later one; not both are absent.
+    pub entries: (Option<Arc<Partner>>, Option<Arc<Partner>>),
+    /// The keys whose values differ, where it is in both.
+    pub keys: Vec<&'static str>,
+}
+
 impl Rules {
-    /// The difference to later rules: `+` a new partner, `-` one that is gone, `~` one that has
-    /// changed, with the keys that have; empty if there is none.
+    /// What differs in later rules.
     #[must_use]
-    pub fn difference(&self, after: &Self) -> String {
-        let mut parts = Vec::new();
+    pub fn changes(&self, after: &Self) -> Changes {
         let of = |rules: &Self| -> Vec<Arc<Partner>> {
             let partners = rules.partners().iter().chain(rules.default_partner());
             partners.cloned().collect()
         };
         let (before, now) = (of(self), of(after));
+        let mut old: HashMap<_, _> = before.iter().map(|it| (&it.primary, it)).collect();
+        let mut partners = Vec::new();
         for partner in &now {
-            match before.iter().find(|was| was.primary == partner.primary) {
-                None => parts.push(format!("+{}", partner.primary)),
-                Some(was) => {
-                    let keys = changed(was, partner);
-                    if !keys.is_empty() {
-                        parts.push(format!("~{} ({})", partner.primary, keys.join(", ")));
-                    }
-                }
+            let was = old.remove(&partner.primary);
+            let keys = was.map_or_else(Vec::new, |was| changed(was, partner));
+            if was.is_none() || !keys.is_empty() {
+                let entries = (was.cloned(), Some(Arc::clone(partner)));
+                partners.push(PartnerChange { entries, keys });
             }
         }
-        for was in &before {
-            if !now.iter().any(|partner| partner.primary == was.primary) {
-                parts.push(format!("-{}", was.primary));
-            }
+        let gone = before.iter().filter(|it| old.contains_key(&it.primary));
+        partners.extend(gone.map(|was| PartnerChange {
+            entries: (Some(Arc::clone(was)), None),
+            keys: Vec::new(),
+        }));
+        Changes {
+            partners,
+            domains: self.local() != after.local(),
+            access: self.access() != after.access(),
         }
-        let domains = |rules: &Self| rules.local().to_vec();
-        if domains(self) != domains(after) {
-            parts.push("domains".to_owned());
+    }
+}
+
+/// `+` a new partner, `-` one that is gone, `~` one that has changed, with the keys that have; nothing
+/// where there is no difference.
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let partners = self.partners.iter().map(ToString::to_string);
+        let domains = self.domains.then(|| "domains".to_owned());
+        let access = self.access.then(|| "access".to_owned());
+        let all: Vec<_> = partners.chain(domains).chain(access).collect();
+        f.write_str(&all.join(", "))
+    }
+}
+
+impl fmt::Display for PartnerChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.entries {
+            (Some(_), Some(is)) => write!(f, "~{} ({})", is.primary, self.keys.join(", ")),
+            (None, Some(is)) => write!(f, "+{}", is.primary),
+            (Some(was), None) => write!(f, "-{}", was.primary),
+            (None, None) => Ok(()),
         }
-        if self.access() != after.access() {
-            parts.push("access".to_owned());
-        }
-        parts.join(", ")
     }
 }
 
@@ -108,16 +148,16 @@ mod tests {
         );
         let after = rules(vec![partner("c.example"), moved, changed]);
         assert_eq!(
-            before.difference(&after),
+            before.changes(&after).to_string(),
             "+c.example, ~b.example (dialback, stanza-rate), -a.example"
         );
         // Order and lines mean nothing.
-        assert_eq!(after.difference(&after.clone()), "");
+        assert_eq!(after.changes(&after.clone()).to_string(), "");
         let mut default = partner("default-partner");
         default.terms.partner_type = PartnerType::PublicUnverified;
         let open = before.clone().with_default_partner(Some(default));
-        assert_eq!(before.difference(&open), "+default-partner");
+        assert_eq!(before.changes(&open).to_string(), "+default-partner");
         let closed = before.clone().with_access(Access::new(false, []));
-        assert_eq!(before.difference(&closed), "access");
+        assert_eq!(before.changes(&closed).to_string(), "access");
     }
 }

@@ -24,6 +24,7 @@ pub use admission::{Admission, AdmissionLimits, Network, Party, Rates, Visit};
 pub use budget::{BURST, Budget};
 pub use conversations::Conversations;
 pub use dial_limits::DialLimits;
+pub use difference::{Changes, PartnerChange};
 pub use direction::{Direction, Initiative};
 pub use method::{Method, Methods, Negotiation};
 pub use partner::{DomainPattern, HostPort, Partner};

@@ -97,6 +97,11 @@ impl Stage {
         &self.lab
     }
 
+    /// Writes another partner file, and leaves the edge as it is.
+    pub(crate) fn write(&self, entries: &str) {
+        read(&self.lab, &self.edge, entries, self.route);
+    }
+
     /// Reloads with another partner file.
     pub(crate) fn reload(&self, entries: &str) -> String {
         let config = read(&self.lab, &self.edge, entries, self.route);
