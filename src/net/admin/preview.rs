@@ -25,6 +25,7 @@ use crate::net::live::facts::StreamFacts;
 use crate::net::prepare::{Difference, difference, later, prepare, settled};
 use crate::proto::auth::certificate::{CertFacts, utc};
 use crate::proto::auth::pin::Pin;
+use crate::proto::jid::Domain;
 use crate::proto::policy::{PartnerChange, Reason, Rules};
 use crate::proto::stream::Context;
 
@@ -216,16 +217,17 @@ fn certificates(before: &Chains, after: &Chains) -> Vec<CertificateChange> {
 }
 
 fn affected(facts: &StreamFacts) -> Affected {
-    let name = |domain: &crate::proto::jid::Domain| domain.as_str().to_owned();
+    let name = |domain: &Domain| domain.as_str().to_owned();
     facts.with(|learned| {
-        let about = learned.about.as_ref();
+        let (about, claim) = (learned.about.as_ref(), &learned.claim);
         let local = about.map(|pair| &pair.local).or(learned.serves.as_ref());
+        let claimed = || claim.remote.as_deref().map(render::clean);
         Affected {
             stream: facts.id,
             direction: facts.kind.as_str().to_owned(),
             address: facts.address.to_string(),
-            local: local.map(name),
-            remote: about.map(|pair| name(&pair.remote)),
+            local: local.or(claim.local.as_ref()).map(name),
+            remote: about.map(|pair| name(&pair.remote)).or_else(claimed),
         }
     })
 }

@@ -553,7 +553,8 @@ pub struct Affected {
     pub address: String,
     /// The local domain; null where none was named yet.
     pub local: Option<String>,
-    /// The partner's domain; null of a link, and where none was named yet.
+    /// The partner's domain, or what the other side says it is; null of a link, and where none was
+    /// named yet.
     pub remote: Option<String>,
 }
 
