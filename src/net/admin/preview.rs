@@ -165,7 +165,9 @@ fn problems(all: &[config::Problem], severity: Severity) -> Vec<report::Problem>
 
 fn partner(change: &PartnerChange, before: &Rules, after: &Rules) -> report::PartnerChange {
     let (was, is) = (change.entries.0.as_ref(), change.entries.1.as_ref());
-    let entry = is.map(|it| (it, after)).or(was.map(|it| (it, before)));
+    let entry = is
+        .map(|it| (it, after))
+        .or_else(|| was.map(|it| (it, before)));
     report::PartnerChange {
         partner: match entry {
             Some((entry, rules)) if rules.is_listed(entry) => entry.primary.as_str().to_owned(),

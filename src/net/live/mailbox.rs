@@ -309,6 +309,29 @@ mod tests {
         assert_eq!(now(incoming.end()), Some(Reason::Shutdown));
     }
 
+    #[test]
+    fn the_last_who_asks_is_answered_and_nobody_by_a_stream_that_is_gone() {
+        let (mailbox, mut incoming) = mailbox();
+        let ask = || {
+            let (word, answer) = oneshot::channel();
+            let context = Weak::new();
+            mailbox.try_by(Trial { context, word });
+            answer
+        };
+        let (mut first, mut second) = (ask(), ask());
+        assert_eq!(first.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+        let Some(Command::Try(trial)) = now(incoming.next()) else {
+            panic!("not asked");
+        };
+        trial.word.send(Ok(())).unwrap();
+        assert_eq!(second.try_recv(), Ok(Ok(())));
+        assert!(now(incoming.next()).is_none());
+        let mut late = ask();
+        drop(incoming);
+        assert_eq!(late.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+        assert_eq!(ask().try_recv(), Err(oneshot::error::TryRecvError::Closed));
+    }
+
     #[tokio::test]
     async fn what_is_told_wakes_the_stream_and_its_end_wakes_who_waits_for_it() {
         let (mailbox, mut incoming) = mailbox();

@@ -99,6 +99,10 @@ fn a_reload_finds_out_anew_whose_the_streams_are() {
     let mut partner = Partner::new(domain("x.a.example"));
     partner.terms.connection_limit = 1;
     let after = Rules::new(vec![domain("contoso.example")], vec![partner]).unwrap();
+    // To ask changes nothing.
+    let would_end = registry.would_end(&after);
+    assert_eq!(would_end.len(), 1, "{would_end:?}");
+    assert_eq!(registry.lock().streams.len(), 1);
     registry.enforce(&after);
     let x = domain("x.a.example");
     assert_eq!(limit(registry.has_room(&x, &after, 9)), Some(1));
