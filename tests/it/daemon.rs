@@ -3,6 +3,7 @@
 mod acknowledged;
 mod dialled;
 mod gateways;
+mod guide;
 mod links;
 mod pool;
 pub(crate) mod process;

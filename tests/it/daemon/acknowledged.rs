@@ -16,25 +16,25 @@ const ENABLE: &str = "<enable xmlns='urn:xmpp:sm:3' resume='true'/>";
 const REQUEST: &str = "<r xmlns='urn:xmpp:sm:3'/>";
 
 /// One side of a stream with acknowledgements, and all that it has heard.
-struct Side {
+pub(super) struct Side {
     stream: TcpStream,
     heard: String,
 }
 
 impl Side {
-    fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: TcpStream) -> Self {
         let pause = Some(Duration::from_millis(20));
         stream.set_read_timeout(pause).unwrap();
         let heard = String::new();
         Self { stream, heard }
     }
 
-    fn say(&mut self, text: &str) {
+    pub(super) fn say(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).unwrap();
     }
 
     /// Listens until something is so.
-    fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+    pub(super) fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         let mut piece = [0; 64 << 10];
         while !is_so(self) {
@@ -61,7 +61,7 @@ impl Side {
     }
 
     /// The last `h` that was heard.
-    fn acknowledged(&self) -> usize {
+    pub(super) fn acknowledged(&self) -> usize {
         let (_, last) = self.heard.rsplit_once(" h='").unwrap_or_default();
         last.split('\'').next().unwrap().parse().unwrap_or(0)
     }
@@ -84,7 +84,7 @@ fn gateway(daemon: &Daemon) -> Side {
 }
 
 /// The same, with acknowledgements: what the session is resumed by.
-fn with_acks(mut side: Side) -> (Side, String) {
+pub(super) fn with_acks(mut side: Side) -> (Side, String) {
     side.say(ENABLE);
     side.hear("<enabled ");
     side.hear("max='300'/>");
@@ -105,7 +105,7 @@ fn messages(numbers: std::ops::RangeInclusive<usize>) -> String {
     numbers.map(message).collect()
 }
 
-fn edge(authority: &Authority) -> (Lab, Daemon) {
+pub(super) fn edge(authority: &Authority) -> (Lab, Daemon) {
     let lab = lab(authority.address, "", "");
     let daemon = Daemon::start(&lab);
     (lab, daemon)
