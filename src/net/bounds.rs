@@ -12,6 +12,7 @@ use crate::net::io::transport::READ_BYTES;
 use crate::net::live::attempts::Attempts;
 use crate::net::live::knocks::Knocks;
 use crate::net::live::log_limiter::LogLimiter;
+use crate::net::live::sessions::Sessions;
 use crate::net::relay::backoff::Backoff;
 use crate::net::relay::learning;
 use crate::net::relay::pair_queues::PairQueues;
@@ -124,6 +125,7 @@ pub fn rows(config: &Config, processors: usize) -> Vec<Row> {
             "certificates that partners have shown",
             store::CERTIFICATES_BYTES,
         ),
+        one(Partners, "sessions that may be resumed", Sessions::BYTES),
         row(
             Partners,
             "what the last attempts of each entry met",

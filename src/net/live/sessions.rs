@@ -62,6 +62,10 @@ struct Waiting {
 }
 
 impl Sessions {
+    /// What all of them take at most, in bytes: of each its id twice, its owner, the counters and the places in the
+    /// tables. What stands behind a stanza in hand takes a byte more.
+    pub const BYTES: usize = IN_ALL << 11;
+
     /// Keeps a session until it may not be resumed any more. Where there are too many, the oldest goes: of the same owner if
     /// that one has as many as each may have, else of all.
     pub fn keep(&self, id: String, owner: Owner, session: Session, now: Instant) {

@@ -88,7 +88,11 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
     };
     // What never left goes to the other links, or waits for the next, and what is not acknowledged before it. Where nothing is
     // acknowledged, what may have left is not sent twice.
-    let mut left = ended.left;
+    let (mut left, now) = (ended.left, clock::instant());
+    for queued in &mut left.unacknowledged {
+        // It may have waited long to be acknowledged: the time that a gateway may be away begins here.
+        queued.since = now;
+    }
     if let (Some(Suspended { id, agreed }), Some(receipts)) = (ended.suspended, ended.side.receipts)
     {
         let first = agreed.acknowledged();
@@ -101,7 +105,7 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
             receipts,
         };
         let owner = Owner::Gateway(domain.clone());
-        edge.sessions.keep(id, owner, session, clock::instant());
+        edge.sessions.keep(id, owner, session, now);
     }
     edge.ledger
         .count_many(Code::SENT_AGAIN, left.unacknowledged.len());
@@ -116,7 +120,6 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         links => format!("links that are left for this domain: {links}"),
     };
     let what = What::new(Event::LinkDown, &reason);
-    let now = clock::instant();
     if let Some(left_out) = edge.log_limiter.admit(Some(&domain), what, now) {
         line(Event::LinkDown)
             .local(&domain)

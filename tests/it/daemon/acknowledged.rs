@@ -165,6 +165,34 @@ fn a_partner_that_resumes_loses_nothing_and_nothing_comes_twice() {
     partner.until("all of them", |side| side.acknowledged() == 6);
 }
 
+/// How long a gateway may be away is not how long it may take.
+#[test]
+fn what_waited_long_to_be_acknowledged_waits_for_the_gateway_all_the_same() {
+    let authority = Authority::start();
+    let lab = lab(authority.address, "", "");
+    let toml = std::fs::read_to_string(lab.path("edge.toml")).unwrap();
+    let toml = crate::lab::with(&toml, &[("gateway", "reconnect-grace = \"2s\"")]);
+    lab.write("edge.toml", &toml, 0o644);
+    let daemon = Daemon::start(&lab);
+    let (mut link, session) = with_acks(gateway(&daemon));
+    let (mut partner, _) = with_acks(Side::new(prove(&daemon)));
+    partner.say(&messages(1..=1));
+    link.until("a message", |side| side.numbers() == [1]);
+    // It is longer on the link than it may wait for one.
+    std::thread::sleep(Duration::from_millis(2100));
+    drop(link);
+    daemon.log_line("link-down");
+    // The edge looks for what has waited too long, more than once.
+    std::thread::sleep(Duration::from_millis(1100));
+    let mut link = gateway(&daemon);
+    link.say(&format!(
+        "<resume xmlns='urn:xmpp:sm:3' previd='{session}' h='0'/>"
+    ));
+    link.until("the message", |side| side.numbers() == [1]);
+    link.say("<a xmlns='urn:xmpp:sm:3' h='1'/>");
+    partner.until("it", |side| side.acknowledged() == 1);
+}
+
 #[test]
 fn nobody_resumes_the_session_of_somebody_else() {
     let authority = Authority::start();
