@@ -16,7 +16,8 @@ class GuidesGateway:
 
     async def start(self, directory):
         program = directory / "gateway.py"
-        code, _ = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)  # the other one is run by tests/it
+        # The other one is run by `it::daemon::guide`.
+        code, _ = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
         program.write_text(code)
         words = [self.edge.address, plan.LINK_PORT, self.edge.domain, self.edge.directory / "gateway.secret"]
         self.process = await Process.start("gateway-of-the-guide", [sys.executable, program, *words], directory)
