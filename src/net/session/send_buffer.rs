@@ -85,12 +85,18 @@ impl SendBuffer {
     pub fn acknowledged(&mut self, count: u32) {
         for _ in 0..count {
             // It may answer before we have seen that the last byte has left.
-            let first = self.unacknowledged.pop_front().or_else(|| {
-                let carried = self.carried.pop_front_if(|it| it.is_acknowledged);
-                carried.map(|it| it.queued)
-            });
-            let Some(queued) = first else { break };
-            queued.delivered();
+            if let Some(queued) = self.unacknowledged.pop_front() {
+                queued.delivered();
+                continue;
+            }
+            // What was written before acknowledgements were agreed on came there before it.
+            while let Some(before) = self.carried.pop_front_if(|it| !it.is_acknowledged) {
+                before.queued.delivered();
+            }
+            let Some(carried) = self.carried.pop_front() else {
+                break;
+            };
+            carried.queued.delivered();
         }
         if self.unacknowledged.is_empty() {
             self.unacknowledged = VecDeque::new();

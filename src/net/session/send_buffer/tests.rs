@@ -57,6 +57,22 @@ fn a_stanza_is_delivered_when_its_last_byte_has_left() {
 }
 
 #[test]
+fn an_acknowledgement_covers_what_was_written_before_they_were_agreed_on() {
+    let mut buffer = SendBuffer::default();
+    carry(&mut buffer, "m1", b"12345");
+    buffer.await_acknowledgements();
+    for name in ["m2", "m3"] {
+        carry(&mut buffer, name, b"12345");
+    }
+    // The answer is read before we have seen that anything has left.
+    write(&mut buffer, 15);
+    buffer.acknowledged(1);
+    let left = buffer.leftovers();
+    assert_eq!(ids(&left.unacknowledged), ["m3"]);
+    assert!(left.uncertain.is_empty() && left.untouched.is_empty());
+}
+
+#[test]
 fn what_was_begun_is_uncertain_and_what_was_not_is_untouched() {
     for (written, uncertain, untouched) in [
         (0, vec![], vec!["m1", "m2", "m3"]),
