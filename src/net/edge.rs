@@ -60,7 +60,7 @@ pub struct Edge {
     /// What was logged lately.
     pub log_limiter: Arc<LogLimiter>,
     /// Sessions whose connection was lost, and which may be resumed.
-    pub sessions: Sessions,
+    pub sessions: Arc<Sessions>,
     /// Our own listeners, as bound.
     listeners: Vec<SocketAddr>,
     /// Whom local users have added.
@@ -172,7 +172,7 @@ impl Edge {
             knocks: Knocks::default(),
             refused_link: LastRefused::default(),
             log_limiter,
-            sessions: Sessions::default(),
+            sessions: Arc::default(),
             listeners,
             certificates: contacts.certificates(),
             contacts,

@@ -8,13 +8,20 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+use tokio::time::timeout_at;
+
+use crate::net::live::mailbox::Mailbox;
 use crate::ops::receipts::Receipts;
 use crate::proto::auth::Pair;
 use crate::proto::jid::Domain;
+use crate::proto::policy::Reason;
 use crate::proto::stream::acks::{Agreed, RESUME_WITHIN};
 
 /// For how long a session may be resumed after its connection was lost: as long as we say.
 const TIME: Duration = Duration::from_secs(RESUME_WITHIN as u64);
+/// How long whoever resumes a session waits for the connection that has it still.
+const HANDED_OVER_WITHIN: Duration = Duration::from_secs(1);
 /// How many sessions of one owner are kept.
 const OF_ONE: usize = 20;
 /// How many are kept in all.
@@ -40,10 +47,20 @@ pub struct Session {
     pub receipts: Arc<Receipts>,
 }
 
-/// All sessions without a connection.
+/// All sessions without a connection, and which connection each of the others has.
 #[derive(Debug, Default)]
 pub struct Sessions {
     kept: Mutex<Kept>,
+    /// A connection has given its session up.
+    given_up: Notify,
+}
+
+/// A connection has this session. Dropped, after the session was kept, it has it no more.
+#[derive(Debug)]
+pub struct Living {
+    sessions: Arc<Sessions>,
+    id: String,
+    number: u64,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +69,8 @@ struct Kept {
     /// Ids in the order in which they were kept; some are gone already.
     order: VecDeque<String>,
     of_owner: HashMap<Owner, usize>,
+    /// Those that have a connection: whose they are, its number, and where it hears from us.
+    living: HashMap<String, (Owner, u64, Mailbox)>,
 }
 
 #[derive(Debug)]
@@ -65,6 +84,42 @@ impl Sessions {
     /// What all of them take at most, in bytes: of each its id twice, its owner, the counters and the places in the
     /// tables. What stands behind a stanza in hand takes a byte more.
     pub const BYTES: usize = IN_ALL << 11;
+
+    /// A connection has a session from here on: until the returned value is dropped, whoever resumes
+    /// the session ends the connection.
+    #[must_use]
+    pub fn lives(
+        self: &Arc<Self>,
+        id: String,
+        owner: Owner,
+        (number, mailbox): (u64, &Mailbox),
+    ) -> Living {
+        let living = (owner, number, mailbox.clone());
+        self.lock().living.insert(id.clone(), living);
+        Living {
+            sessions: Arc::clone(self),
+            id,
+            number,
+        }
+    }
+
+    /// Takes a session out, as [`Sessions::resume`] does. A connection that has it still is ended, and
+    /// waited for, but not for long: it may be dead, and only its opener knows.
+    pub async fn take_over(&self, id: &str, owner: &Owner, now: Instant) -> Option<Session> {
+        let until = tokio::time::Instant::now() + HANDED_OVER_WITHIN;
+        loop {
+            let given_up = self.given_up.notified();
+            if let Some(session) = self.resume(id, owner, now) {
+                return Some(session);
+            }
+            match self.lock().living.get(id) {
+                // XEP-0198 §5: the older stream is ended with `<conflict/>`.
+                Some((of, _, mailbox)) if of == owner => mailbox.end(Reason::Replaced),
+                _ => return None,
+            }
+            timeout_at(until, given_up).await.ok()?;
+        }
+    }
 
     /// Keeps a session until it may not be resumed any more. Where there are too many, the oldest goes: of the same owner if
     /// that one has as many as each may have, else of all.
@@ -124,6 +179,18 @@ impl Sessions {
     }
 }
 
+impl Drop for Living {
+    fn drop(&mut self) {
+        let mut kept = self.sessions.lock();
+        // Another connection may have it already.
+        if (kept.living.get(&self.id)).is_some_and(|(_, number, _)| *number == self.number) {
+            kept.living.remove(&self.id);
+        }
+        drop(kept);
+        self.sessions.given_up.notify_waiters();
+    }
+}
+
 impl Kept {
     fn remove(&mut self, id: &str) -> Option<Waiting> {
         let waiting = self.by_id.remove(id)?;
@@ -174,6 +241,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::live::mailbox::mailbox;
 
     fn gateway(name: &str) -> Owner {
         Owner::Gateway(Domain::parse(name).unwrap())
@@ -185,6 +253,31 @@ mod tests {
             agreed: Agreed::default(),
             receipts: Arc::default(),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_has_a_session_still_gives_it_up_to_its_owner_alone() {
+        let (sessions, now) = (Arc::<Sessions>::default(), Instant::now());
+        let (owner, other) = (gateway("a.example"), gateway("b.example"));
+        let (mailbox, mut incoming) = mailbox();
+        let id = || "x".to_owned();
+        let living = sessions.lives(id(), owner.clone(), (1, &mailbox));
+        assert!(sessions.take_over("x", &other, now).await.is_none());
+        let older = async {
+            assert!(matches!(incoming.end().await, Reason::Replaced));
+            sessions.keep(id(), owner.clone(), session(1), now);
+            drop(living);
+        };
+        let (session, ()) = tokio::join!(sessions.take_over("x", &owner, now), older);
+        assert_eq!(session.unwrap().number, 1);
+        // One that does not hear is not waited for, and has nothing that a newer one has.
+        let living = sessions.lives(id(), owner.clone(), (2, &mailbox));
+        assert!(sessions.take_over("x", &owner, now).await.is_none());
+        let newer = sessions.lives(id(), owner, (3, &mailbox));
+        drop(living);
+        assert_eq!(sessions.lock().living.len(), 1);
+        drop(newer);
+        assert!(sessions.lock().living.is_empty());
     }
 
     #[test]

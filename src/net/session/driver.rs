@@ -66,11 +66,12 @@ pub trait Side: Send {
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)>;
 
     /// Acknowledgements are agreed on: what comes from here on is acknowledged when it is settled.
-    fn acks_begun(&mut self) {}
+    /// `id` is what the session may be resumed by on another connection, if it may.
+    fn acks_begun(&mut self, _id: Option<String>, _mailbox: &Mailbox) {}
 
     /// The other side wants to go on with a session, and has taken on `h` of its stanzas.
-    fn sought(&mut self, _id: &str, _h: u32) -> Option<Found> {
-        None
+    fn sought(&mut self, _id: &str, _h: u32) -> impl Future<Output = Option<Found>> + Send {
+        std::future::ready(None)
     }
 
     /// Which of the stanzas that came are settled, where that is acknowledged.
@@ -126,6 +127,8 @@ pub const WRITE_STALL: Duration = Duration::from_secs(60);
 pub const OUT_BYTES: usize = 256 << 10;
 /// How long the last bytes and the goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(5);
+/// The same where another connection waits to go on with the session.
+const SHORT_GOODBYE: Duration = Duration::from_millis(200);
 /// Shorter than this, a pause in reading is not worth a word.
 const NOTICEABLE: Duration = Duration::from_millis(1);
 
@@ -219,7 +222,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                     self.shut_write().await;
                     begun = clock::instant();
                 }
-                Output::Acks(change) => self.acks(change),
+                Output::Acks(change) => self.acks(change).await,
                 Output::Pinged(id) => self.mailbox.1.await_pong(id),
                 Output::Close(reason) => return Ok(Some(reason)),
                 other => {
@@ -244,16 +247,16 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         Ok(None)
     }
 
-    fn acks(&mut self, change: AckChange) {
+    async fn acks(&mut self, change: AckChange) {
         match change {
-            AckChange::Begun => {
+            AckChange::Begun(id) => {
                 self.send_buffer.await_acknowledgements();
-                self.side.acks_begun();
+                self.side.acks_begun(id, &self.mailbox.0);
             }
             AckChange::Refused => self.send_buffer.expect_no_acknowledgements(),
             AckChange::Acknowledged(count) => self.send_buffer.acknowledged(count),
             AckChange::Sought { id, h } => {
-                let found = self.side.sought(&id, h).map(Box::new);
+                let found = self.side.sought(&id, h).await.map(Box::new);
                 self.machine.handle(now(), Input::Found(found));
             }
         }
@@ -478,7 +481,12 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 done = farewell => done,
             }
         };
-        if let Ok(Err(error)) | Err(error) = timeout(GOODBYE, farewell)
+        let patience = match reason {
+            // Whoever takes its session over waits for the end of it.
+            Reason::Replaced => SHORT_GOODBYE,
+            _ => GOODBYE,
+        };
+        if let Ok(Err(error)) | Err(error) = timeout(patience, farewell)
             .await
             .map_err(std::io::Error::from)
         {

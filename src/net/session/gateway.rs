@@ -16,7 +16,7 @@ use crate::net::live::log_limiter::What;
 use crate::net::live::mailbox::{Mailbox, mailbox};
 use crate::net::live::refused_link::RefusedLink;
 use crate::net::live::registry::Kind;
-use crate::net::live::sessions::{Owner, Session};
+use crate::net::live::sessions::{Living, Owner, Session};
 use crate::net::relay::queue::{Consumer, Queue, Waited};
 use crate::net::relay::ways::WaysOut;
 use crate::net::session::driver::{Driver, Side, now};
@@ -68,6 +68,7 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         taken: None,
         ways: WaysOut::default(),
         receipts: None,
+        living: None,
     };
     let driver =
         Driver::new(transport, machine, side, mailbox, context).known_by(registered.facts());
@@ -93,25 +94,31 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         // It may have waited long to be acknowledged: the time that a gateway may be away begins here.
         queued.since = now;
     }
+    let mut session = None;
     if let (Some(Suspended { id, agreed }), Some(receipts)) = (ended.suspended, ended.side.receipts)
     {
         let first = agreed.acknowledged();
         for (place, queued) in (1u32..).zip(&mut left.unacknowledged) {
             queued.mark(registered.id(), first.wrapping_add(place));
         }
-        let session = Session {
+        let kept = Session {
             number: registered.id(),
             agreed,
             receipts,
         };
-        let owner = Owner::Gateway(domain.clone());
-        edge.sessions.keep(id, owner, session, now);
+        session = Some((id, kept));
     }
     edge.ledger
         .count_many(Code::SENT_AGAIN, left.unacknowledged.len());
     let again = left.unacknowledged.into_iter().chain(left.untouched);
     let links = queue.detach(registered.id(), again.collect());
     let lost = left.uncertain.len();
+    // Whoever resumes it finds in the queue what it has not acknowledged.
+    if let Some((id, session)) = session {
+        let owner = Owner::Gateway(domain.clone());
+        edge.sessions.keep(id, owner, session, now);
+    }
+    drop(ended.side.living);
     for queued in left.uncertain {
         edge.hub.bounce(queued, &Reason::LinkLost.into());
     }
@@ -215,6 +222,8 @@ struct Serving {
     ways: WaysOut,
     /// What of its stanzas is settled, where that is acknowledged.
     receipts: Option<Arc<Receipts>>,
+    /// Where another link can find this one, to go on with its session.
+    living: Option<Living>,
 }
 
 impl Serving {
@@ -376,17 +385,25 @@ impl Side for Serving {
         Ok(())
     }
 
-    fn acks_begun(&mut self) {
+    fn acks_begun(&mut self, id: Option<String>, mailbox: &Mailbox) {
         self.receipts.get_or_insert_default();
+        if let (Some(id), Some((domain, _))) = (id, &self.taken) {
+            let owner = Owner::Gateway(domain.clone());
+            let living = self.edge.sessions.lives(id, owner, (self.id, mailbox));
+            self.living = Some(living);
+        }
     }
 
-    fn sought(&mut self, id: &str, h: u32) -> Option<Found> {
+    async fn sought(&mut self, id: &str, h: u32) -> Option<Found> {
         let (domain, queue) = self.taken.as_ref()?;
         let owner = Owner::Gateway(domain.clone());
-        let session = self.edge.sessions.resume(id, &owner, clock::instant())?;
+        let sessions = &self.edge.sessions;
+        let session = sessions.take_over(id, &owner, clock::instant()).await?;
         // What the gateway has is not sent to it again, unless another link has taken it.
-        for queued in queue.acknowledged(session.number, h) {
-            queued.delivered();
+        if session.agreed.may_have(h) {
+            for queued in queue.acknowledged(session.number, h) {
+                queued.delivered();
+            }
         }
         let handled = session.receipts.handled();
         self.receipts = Some(session.receipts);

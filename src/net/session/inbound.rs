@@ -13,7 +13,7 @@ use crate::net::io::tls::TlsFault;
 use crate::net::io::transport::Transport;
 use crate::net::live::mailbox::{Mailbox, mailbox};
 use crate::net::live::registry::{Kind, Registered};
-use crate::net::live::sessions::{Owner, Session};
+use crate::net::live::sessions::{Living, Owner, Session};
 use crate::net::live::trail::Fact;
 use crate::net::relay::queue::{Consumer, Queue};
 use crate::net::relay::ways::WayIn;
@@ -54,6 +54,7 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         registered,
         ways: Vec::new(),
         receipts: None,
+        living: None,
     };
     let stall = side.edge.context().timing.establishment;
     let driver = Driver::new(stream, machine, side, mailbox, context).with_stall(stall);
@@ -66,6 +67,7 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         registered,
         ways,
         receipts,
+        living,
         ..
     } = ended.side;
     // Whoever reads of it in the log finds it remembered.
@@ -83,6 +85,7 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         let owner = Owner::Partner(way.pair);
         edge.sessions.keep(id, owner, session, clock::instant());
     }
+    drop(living);
     stream_log.end(&ended.reason);
 }
 
@@ -98,6 +101,8 @@ struct Receiving {
     ways: Vec<WayIn>,
     /// What of it is settled, where that is acknowledged.
     receipts: Option<Arc<Receipts>>,
+    /// Where another stream can find this one, to go on with its session.
+    living: Option<Living>,
 }
 
 impl Receiving {
@@ -254,13 +259,19 @@ impl Side for Receiving {
         Ok(())
     }
 
-    fn acks_begun(&mut self) {
+    fn acks_begun(&mut self, id: Option<String>, mailbox: &Mailbox) {
         self.receipts.get_or_insert_default();
+        if let (Some(id), Some(way)) = (id, self.ways.first()) {
+            let owner = Owner::Partner(way.pair.clone());
+            let number = self.registered.id();
+            self.living = Some(self.edge.sessions.lives(id, owner, (number, mailbox)));
+        }
     }
 
-    fn sought(&mut self, id: &str, _h: u32) -> Option<Found> {
+    async fn sought(&mut self, id: &str, _h: u32) -> Option<Found> {
         let owner = Owner::Partner(self.ways.first()?.pair.clone());
-        let session = self.edge.sessions.resume(id, &owner, clock::instant())?;
+        let sessions = &self.edge.sessions;
+        let session = sessions.take_over(id, &owner, clock::instant()).await?;
         let handled = session.receipts.handled();
         self.receipts = Some(session.receipts);
         Some(Found {

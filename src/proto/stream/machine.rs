@@ -33,6 +33,9 @@ pub enum Input<'a> {
     Held(Duration),
     /// A stanza to be written to the other side.
     Deliver(&'a Validated<Written>),
+    /// So many of the stanzas that were delivered last are not written after all: another connection is
+    /// to carry them.
+    TakenBack(usize),
     /// The answer to a ping came, on whichever stream: the id of the iq.
     Pong(&'a str),
     /// The other side may be gone: find out now.
@@ -109,8 +112,8 @@ pub enum Output {
 #[derive(Debug)]
 pub enum AckChange {
     /// From here on what is written is delivered when it is acknowledged, and what comes is
-    /// acknowledged when it is settled.
-    Begun,
+    /// acknowledged when it is settled. The id is what the session may be resumed by, if it may.
+    Begun(Option<String>),
     /// What was written since is delivered when it has left, after all.
     Refused,
     /// So many more of the stanzas that were written are acknowledged.

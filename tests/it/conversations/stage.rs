@@ -251,7 +251,7 @@ impl<'s> Stage<'s> {
                     answer.map(|answer| answer.element.clone()),
                 ),
                 Output::Acks(change) => Done::Said(match change {
-                    AckChange::Begun => "acks begun".to_owned(),
+                    AckChange::Begun(_) => "acks begun".to_owned(),
                     AckChange::Refused => "acks refused".to_owned(),
                     AckChange::Acknowledged(count) => format!("acknowledged {count}"),
                     AckChange::Sought { id, h } => format!("sought {id} {h}"),

@@ -194,6 +194,36 @@ fn what_waited_long_to_be_acknowledged_waits_for_the_gateway_all_the_same() {
 }
 
 #[test]
+fn who_resumes_while_the_edge_takes_the_old_link_for_alive_takes_over_from_it() {
+    let authority = Authority::start();
+    let (_lab, daemon) = edge(&authority);
+    let (mut old, session) = with_acks(gateway(&daemon));
+    let (mut partner, of_partner) = with_acks(Side::new(prove(&daemon)));
+    partner.say(&messages(1..=5));
+    old.until("five messages", |side| side.numbers().len() == 5);
+    let mut link = gateway(&daemon);
+    link.say(&format!(
+        "<resume xmlns='urn:xmpp:sm:3' previd='{session}' h='3'/>"
+    ));
+    link.hear("<resumed ");
+    old.hear("<conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>");
+    link.until("the rest", |side| side.numbers().last() == Some(&5));
+    assert_eq!(link.numbers(), [4, 5]);
+    // The partner does the same.
+    let mut again = Side::new(prove(&daemon));
+    again.say(&format!(
+        "<resume xmlns='urn:xmpp:sm:3' previd='{of_partner}' h='0'/>"
+    ));
+    again.hear("<resumed ");
+    partner.hear("<conflict ");
+    again.say(&messages(4..=6));
+    link.until("six messages", |side| side.numbers().last() == Some(&6));
+    assert_eq!(link.numbers(), [4, 5, 6]);
+    link.say("<a xmlns='urn:xmpp:sm:3' h='6'/>");
+    again.until("all of them", |side| side.acknowledged() == 6);
+}
+
+#[test]
 fn nobody_resumes_the_session_of_somebody_else() {
     let authority = Authority::start();
     let (_lab, daemon) = edge(&authority);

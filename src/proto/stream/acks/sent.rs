@@ -71,6 +71,22 @@ impl Sent {
         self.due(now)
     }
 
+    /// The last stanzas are not written after all: no more than are unacknowledged.
+    pub fn taken_back(&mut self, count: u32) {
+        let count = count.min(self.unacknowledged());
+        self.written = self.written.wrapping_sub(count);
+        if self.unacknowledged() == 0 {
+            self.ask_at = None;
+            self.unasked = 0;
+        }
+    }
+
+    /// Whether the other side may say that it has taken on so many.
+    #[must_use]
+    pub fn may_have(&self, h: u32) -> bool {
+        h.wrapping_sub(self.acknowledged) <= self.unacknowledged()
+    }
+
     /// What is to be done now.
     #[must_use]
     pub fn due(&self, now: Instant) -> Due {
@@ -112,7 +128,7 @@ impl Sent {
     pub fn acknowledged(&mut self, h: u32, now: Instant) -> Result<u32, TooHigh> {
         // XEP-0198 §4: the counters begin again at 0 after 2^32 - 1.
         let more = h.wrapping_sub(self.acknowledged);
-        if more > self.unacknowledged() {
+        if !self.may_have(h) {
             let sent = self.written;
             return Err(TooHigh { h, sent });
         }

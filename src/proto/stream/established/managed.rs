@@ -70,7 +70,7 @@ impl Established {
     /// Asks for acknowledgements on a stream of ours.
     pub(in crate::proto::stream) fn ask_for_acks(&mut self, cx: &mut Cx<'_>) {
         cx.wire.send(&Nonza::Enable { resume: false }.to_element());
-        cx.wire.push(Output::Acks(AckChange::Begun));
+        cx.wire.push(Output::Acks(AckChange::Begun(None)));
         self.acks = Acks::Asked(Box::default());
     }
 
@@ -103,8 +103,12 @@ impl Established {
                     id: id.clone(),
                     ..Counted::default()
                 };
-                cx.wire.send(&Nonza::Enabled { id, max }.to_element());
-                cx.wire.push(Output::Acks(AckChange::Begun));
+                let enabled = Nonza::Enabled {
+                    id: id.clone(),
+                    max,
+                };
+                cx.wire.send(&enabled.to_element());
+                cx.wire.push(Output::Acks(AckChange::Begun(id)));
                 self.acks = Acks::Agreed(Box::new(counted));
                 cx.wire.push(Output::Pace);
             }
@@ -179,8 +183,9 @@ impl Established {
         agreed.peer_resumed(h, now).map_err(broken)?;
         counted.agreed = agreed;
         let h = own_h;
+        let id = Some(previd.clone());
         cx.wire.send(&Nonza::Resumed { previd, h }.to_element());
-        cx.wire.push(Output::Acks(AckChange::Begun));
+        cx.wire.push(Output::Acks(AckChange::Begun(id)));
         self.acks = Acks::Agreed(Box::new(counted));
         Ok(())
     }
@@ -202,6 +207,22 @@ impl Established {
                 cx.wire.send(&nonza.to_element());
             }
         }
+    }
+
+    /// The last stanzas that were delivered are not written here after all. The other side never counts
+    /// them, so they must not count.
+    pub(super) fn taken_back(&mut self, count: usize) {
+        if let Acks::Agreed(counted) | Acks::Asked(counted) = &mut self.acks {
+            let left = counted.is_carried.len().saturating_sub(count);
+            let taken = counted.is_carried.split_off(left).len();
+            let taken = u32::try_from(taken).unwrap_or(u32::MAX);
+            counted.agreed.taken_back(taken);
+        }
+    }
+
+    /// Whether a session is being looked for: until then nobody knows how stanzas count.
+    pub(super) fn is_looking(&self) -> bool {
+        matches!(self.acks, Acks::Looking { .. })
     }
 
     /// A stanza came; whether it is to be acted on.

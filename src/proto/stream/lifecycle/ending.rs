@@ -22,6 +22,14 @@ impl<N: Negotiation> Stream<N> {
             Phase::Handshake(_) => self.gone(reason),
             Phase::Negotiating(state) if !negotiation.can_speak(state) => self.gone(reason),
             Phase::Negotiating(_) => self.begin_closing(now, reason, None),
+            Phase::Established(open, _) if matches!(reason, Reason::Replaced) => {
+                // XEP-0198 §5: whose session goes on elsewhere hears `<conflict/>`. Whoever resumes it
+                // waits for what both sides have counted, so nothing is waited for here.
+                let suspended = open.suspend().map(Box::new);
+                self.begin_closing(now, reason.clone(), None);
+                self.gone(reason);
+                self.suspended = suspended;
+            }
             Phase::Established(..) => {
                 let phase = replace(phase, Phase::Closed);
                 let late = match phase {
@@ -29,6 +37,13 @@ impl<N: Negotiation> Stream<N> {
                     Phase::Established(mut open, _) if reason.has(Mark::TakesTheRest) => {
                         open.last_words(&mut self.parts(now).2);
                         Some(open)
+                    }
+                    // XEP-0198 §4: the other side may be cut off, and come back on another connection.
+                    Phase::Established(mut open, _)
+                        if matches!(reason, Reason::AcknowledgementTimeout) =>
+                    {
+                        self.suspended = open.suspend().map(Box::new);
+                        None
                     }
                     _ => None,
                 };
