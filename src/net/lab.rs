@@ -6,6 +6,7 @@
 //! `XMPP_EDGE_LAB_SEED=17` that one alone. Where several things happen at the same instant, tokio
 //! chooses by chance; built with `RUSTFLAGS='--cfg tokio_unstable'` it chooses by the seed, too.
 
+mod acked;
 mod drain;
 mod fates;
 mod gateway;

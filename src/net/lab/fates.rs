@@ -12,15 +12,15 @@ use crate::proto::policy::Direction;
 
 /// A message on a connection.
 #[derive(Debug)]
-struct Seen {
-    id: String,
+pub(super) struct Seen {
+    pub(super) id: String,
     from: String,
     to: String,
-    is_error: bool,
+    pub(super) is_error: bool,
     /// Whether the one it was written for has read the whole of it.
-    is_read: bool,
+    pub(super) is_read: bool,
     /// Whether it was on a connection that broke.
-    is_on_dead: bool,
+    pub(super) is_on_dead: bool,
     /// In which order the edge wrote, over all connections.
     number: u64,
 }
@@ -242,7 +242,7 @@ fn flows(lines: &[Line]) -> BTreeMap<(&'static str, usize), Flow> {
 }
 
 /// The messages that one side of a connection has written whole.
-fn messages(line: &Line, side: Side) -> Vec<Seen> {
+pub(super) fn messages(line: &Line, side: Side) -> Vec<Seen> {
     let record = line.wire.record(side);
     let (mut at, mut found) = (0, Vec::new());
     let text = str::from_utf8(&record.written).expect("scripts are ASCII");

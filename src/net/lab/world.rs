@@ -53,6 +53,11 @@ pub(super) struct Line {
     pub(super) reads: watch::Sender<bool>,
 }
 
+/// What the other end is to say.
+type Said = tokio::sync::mpsc::Receiver<String>;
+/// Whether it reads.
+type Reads = watch::Receiver<bool>;
+
 /// The edge and everybody around it.
 #[derive(Debug)]
 pub(super) struct World {
@@ -93,6 +98,18 @@ impl World {
 
     /// A partner's server opens a stream to a local domain.
     pub(super) fn enter(&self, partner: usize, local: usize) {
+        self.enter_as(partner, local, |theirs, said, reads| {
+            tokio::spawn(partner::enters(theirs, partner, local, said, reads));
+        });
+    }
+
+    /// The same, with somebody else to speak on it.
+    pub(super) fn enter_as(
+        &self,
+        partner: usize,
+        local: usize,
+        run: impl FnOnce(End, Said, Reads),
+    ) {
         let (ours, theirs, wire) = connection(&self.around.clock);
         let address = SocketAddr::from((address(partner), 40_000));
         let admitted = self.edge.door.admit(address.ip(), &AdmissionLimits::NONE);
@@ -105,12 +122,19 @@ impl World {
         ));
         self.around
             .add(Kind::In(partner, local), wire, |said, reads| {
-                tokio::spawn(partner::enters(theirs, partner, local, said, reads));
+                run(theirs, said, reads);
             });
     }
 
     /// A gateway opens a link.
     pub(super) fn link(&self, local: usize) {
+        self.link_as(local, |theirs, said, reads| {
+            tokio::spawn(gateway::links(theirs, local, said, reads));
+        });
+    }
+
+    /// The same, with somebody else to speak on it.
+    pub(super) fn link_as(&self, local: usize, run: impl FnOnce(End, Said, Reads)) {
         let (ours, theirs, wire) = connection(&self.around.clock);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000));
         let admitted = self
@@ -125,7 +149,7 @@ impl World {
             admitted.unwrap(),
         ));
         self.around.add(Kind::Link(local), wire, |said, reads| {
-            tokio::spawn(gateway::links(theirs, local, said, reads));
+            run(theirs, said, reads);
         });
     }
 
