@@ -16,7 +16,8 @@ use super::fates::messages;
 use super::number;
 use super::schedule::Dice;
 use super::script::{LOCALS, PARTNERS, message, user};
-use super::world::{Kind, World};
+use super::world::{Around, Kind, World};
+use crate::net::edge::Edge;
 use crate::net::io::chance;
 use crate::net::io::transport::memory::{Side, Wire};
 use crate::proto::codes::Code;
@@ -41,6 +42,8 @@ enum Step {
     Connect(usize),
     /// Nothing gets through to it any more.
     Hole(usize),
+    /// It connects anew, and does not resume.
+    Forget(usize),
     /// It dies, and begins anew.
     Kill(usize),
     /// All connections of the edge to a partner break.
@@ -148,6 +151,11 @@ impl Stage {
                 let wires = self.wires(self.kind(peer));
                 wires.iter().for_each(|wire| wire.stall(true));
             }
+            Step::Forget(peer) => {
+                self.cut(self.kind(peer));
+                self.peers[peer].begins_anew();
+                self.connect(peer);
+            }
             Step::Kill(peer) => {
                 self.cut(self.kind(peer));
                 self.peers[peer].dies();
@@ -174,9 +182,21 @@ impl Stage {
         }
         sleep(Duration::from_secs(3)).await;
     }
+}
 
-    fn check(&self) -> Result<Tally, String> {
-        let ledger = &self.world.edge.ledger;
+/// What is left of a stage at the end.
+struct Left {
+    edge: Arc<Edge>,
+    around: Arc<Around>,
+    board: Arc<Mutex<Board>>,
+    peers: Vec<Arc<Peer>>,
+    said: Vec<(usize, String)>,
+}
+
+impl Left {
+    /// What was not said yet when the edge stopped has no fate.
+    fn check(&self, is_stopped: bool) -> Result<Tally, String> {
+        let ledger = &self.edge.ledger;
         if !ledger.balances() || ledger.total().queued > 0 {
             return Err(format!("the ledger: {:?}", ledger.total()));
         }
@@ -189,7 +209,7 @@ impl Stage {
         }
         let (mut bounced, mut out, mut dead) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
         let (mut read, mut order) = (BTreeSet::new(), Vec::new());
-        self.world.around.lines(|lines| {
+        self.around.lines(|lines| {
             for line in lines.iter() {
                 read.extend(
                     messages(line, Side::Other)
@@ -242,12 +262,13 @@ impl Stage {
                 return Err(format!("{id} came {times} times"));
             }
             tally.twice += usize::from(times > 1);
-            if times > 0 || bounced.contains(id) {
+            if times > 0 || bounced.contains(id) || (is_stopped && peer.has_unsaid(id)) {
                 continue;
             }
-            // What was in a dead socket, where one side acknowledges nothing.
+            // What was in a dead socket, where one side acknowledges nothing; or what the edge, stopped,
+            // could neither deliver nor bounce.
             let was_read = read.contains(id);
-            let may_be_lost = !peer.acks && !was_read
+            let may_be_lost = !peer.acks && (!was_read || is_stopped)
                 || matches!(peer.role, Role::Partner(..)) && !peer.is_strict && dead.contains(id);
             if !may_be_lost {
                 return Err(format!("{id} was lost"));
@@ -279,7 +300,7 @@ fn in_order<'a>(ids: impl Iterator<Item = &'a String>) -> Result<(), String> {
 
 fn step(dice: &mut Dice) -> Step {
     let peer = dice.below(6);
-    match dice.below(16) {
+    match dice.below(17) {
         0..4 => Step::Wait(dice.time().min(Duration::from_secs(8))),
         4..9 => {
             let bytes = if dice.below(6) == 0 {
@@ -294,6 +315,7 @@ fn step(dice: &mut Dice) -> Step {
         12 => Step::Hole(peer),
         13 => Step::Kill(peer),
         14 => Step::CutOut(peer % 2),
+        15 => Step::Forget(peer),
         _ => Step::Reload,
     }
 }
@@ -316,10 +338,29 @@ fn run(seed: u64) -> Result<Tally, String> {
             story.push(format!("{:>8} ms {step:?}", begun.elapsed().as_millis()));
             stage.take(step).await;
         }
-        stage.recover().await;
+        let is_stopped = seed % 4 == 3;
+        if !is_stopped {
+            stage.recover().await;
+        }
+        let World {
+            edge,
+            around,
+            daemon,
+        } = stage.world;
+        let left = Left {
+            edge,
+            around,
+            board: stage.board,
+            peers: stage.peers,
+            said: stage.said,
+        };
+        if is_stopped {
+            story.push(format!("{:>8} ms stopped", begun.elapsed().as_millis()));
+            daemon.drain().await;
+            sleep(Duration::from_secs(5)).await;
+        }
         let story = || story.join("\n  ");
-        stage
-            .check()
+        left.check(is_stopped)
             .map_err(|fault| format!("seed {seed}: {fault}\n  {}", story()))
     })
 }

@@ -92,6 +92,13 @@ impl Peer {
         state.unwritten.len() + state.unacknowledged.len()
     }
 
+    /// Whether the edge has not acknowledged this to it, or was never told it.
+    pub(super) fn has_unsaid(&self, id: &str) -> bool {
+        let state = self.lock();
+        let mut unsaid = state.unwritten.iter().chain(&state.unacknowledged);
+        unsaid.any(|(other, _)| other == id)
+    }
+
     /// Everything that came, in its order.
     pub(super) fn came(&self) -> Vec<String> {
         self.lock().came.clone()
@@ -111,6 +118,13 @@ impl Peer {
             let left = state.came.len() - forgotten;
             state.came.truncate(left);
         }
+        self.anew(&mut state);
+    }
+
+    /// It will not resume its session; what it has to say is said again.
+    pub(super) fn begins_anew(&self) {
+        let mut state = self.lock();
+        state.connection += 1;
         self.anew(&mut state);
     }
 
