@@ -66,18 +66,18 @@ impl Stage {
         let world = World::new();
         let board = Arc::<Mutex<Board>>::default();
         let mut peers = Vec::new();
-        let with_acks: Vec<_> = (0..2).map(|_| dice.below(4) > 0).collect();
-        for local in 0..LOCALS.len() {
+        let with_acks: Vec<_> = LOCALS.iter().map(|_| dice.below(4) > 0).collect();
+        for (local, acks) in with_acks.iter().enumerate() {
             let mut gateway = Peer::new(Role::Gateway(local), &board);
-            (gateway.acks, gateway.late) = (with_acks[local], late(dice));
+            (gateway.acks, gateway.late) = (*acks, late(dice));
             gateway.is_strict = false;
             peers.push(gateway);
         }
         for partner in 0..PARTNERS.len() {
-            for local in 0..LOCALS.len() {
+            for (local, is_strict) in with_acks.iter().enumerate() {
                 let mut server = Peer::new(Role::Partner(partner, local), &board);
                 (server.acks, server.late) = (dice.below(4) > 0, late(dice));
-                server.is_strict = with_acks[local];
+                server.is_strict = *is_strict;
                 peers.push(server);
             }
         }

@@ -239,10 +239,7 @@ impl Peer {
     ) -> Option<()> {
         let mut answer_at = None;
         loop {
-            loop {
-                let Some((_, stanza)) = self.next_to_write(number)? else {
-                    break;
-                };
+            while let Some((_, stanza)) = self.next_to_write(number)? {
                 sink.write_all(stanza.as_bytes()).await.ok()?;
             }
             let due = answer_at.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
@@ -261,7 +258,7 @@ impl Peer {
                             self.keep(&mut state);
                         }
                     } else if element.starts_with("<r ") {
-                        answer_at.get_or_insert(Instant::now() + self.late);
+                        answer_at.get_or_insert_with(|| Instant::now() + self.late);
                     } else if element.starts_with("<a ") {
                         self.acknowledged(&mut state, attribute(&element, "h")?.parse().ok()?);
                     } else if element.starts_with("<stream:error") || element.starts_with("</") {
