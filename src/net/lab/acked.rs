@@ -207,7 +207,8 @@ impl Left {
                 }
             }
         }
-        let (mut bounced, mut out, mut dead) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
+        let (mut bounced, mut out, mut unread) =
+            (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
         let (mut read, mut order) = (BTreeSet::new(), Vec::new());
         self.around.lines(|lines| {
             for line in lines.iter() {
@@ -222,8 +223,8 @@ impl Left {
                         bounced.insert(seen.id);
                         continue;
                     }
-                    if seen.is_on_dead && !seen.is_read {
-                        dead.insert(seen.id.clone());
+                    if !seen.is_read {
+                        unread.insert(seen.id.clone());
                     }
                     if matches!(line.kind, Kind::Out(_)) {
                         *out.entry(seen.id.clone()).or_insert(0) += 1;
@@ -265,11 +266,11 @@ impl Left {
             if times > 0 || bounced.contains(id) || (is_stopped && peer.has_unsaid(id)) {
                 continue;
             }
-            // What was in a dead socket, where one side acknowledges nothing; or what the edge, stopped,
+            // What nobody has read from a socket, where one side acknowledges nothing; or what the edge, stopped,
             // could neither deliver nor bounce.
             let was_read = read.contains(id);
             let may_be_lost = !peer.acks && (!was_read || is_stopped)
-                || matches!(peer.role, Role::Partner(..)) && !peer.is_strict && dead.contains(id);
+                || matches!(peer.role, Role::Partner(..)) && !peer.is_strict && unread.contains(id);
             if !may_be_lost {
                 return Err(format!("{id} was lost"));
             }

@@ -20,7 +20,7 @@ pub(super) struct Seen {
     /// Whether the one it was written for has read the whole of it.
     pub(super) is_read: bool,
     /// Whether it was on a connection that broke.
-    pub(super) is_on_dead: bool,
+    is_on_dead: bool,
     /// In which order the edge wrote, over all connections.
     number: u64,
 }
