@@ -112,7 +112,6 @@ impl Established {
                     .send_with(|bytes| bytes.extend_from_slice(stanza.bytes()));
                 self.wrote(cx, true);
             }
-            (Input::TakenBack(count), _) => self.taken_back(*count),
             (Input::Pong(id), _) if self.watch.pong(id, now) => {
                 let pong = Milestone::Pong(Pong::OnTheirs);
                 cx.wire.record(Record::Reached(pong));

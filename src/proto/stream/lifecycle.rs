@@ -336,7 +336,7 @@ impl<N: Negotiation> Machine for Stream<N> {
                 return;
             }
             Input::Found(found) => self.found(now, found),
-            Input::Deliver(_) | Input::TakenBack(_) | Input::Pong(_) | Input::Probe => {
+            Input::Deliver(_) | Input::Pong(_) | Input::Probe => {
                 if let (_, Phase::Established(established, _), mut cx) = self.parts(now) {
                     established.handle(&mut cx, &input);
                 }

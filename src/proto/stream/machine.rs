@@ -33,9 +33,6 @@ pub enum Input<'a> {
     Held(Duration),
     /// A stanza to be written to the other side.
     Deliver(&'a Validated<Written>),
-    /// So many of the stanzas that were delivered last are not written after all: another connection is
-    /// to carry them.
-    TakenBack(usize),
     /// The answer to a ping came, on whichever stream: the id of the iq.
     Pong(&'a str),
     /// The other side may be gone: find out now.

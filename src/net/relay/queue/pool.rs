@@ -25,13 +25,13 @@ pub type Consumer = u64;
 /// What waits, and who takes it. `R` is what a lane itself takes, as in [`Lanes`].
 #[derive(Debug)]
 pub struct Pool<T, R> {
-    links: Vec<Link<T, R>>,
+    links: Vec<LinkLanes<T, R>>,
     /// What waits while there is no link.
     absent: Lanes<T, R>,
 }
 
 #[derive(Debug)]
-struct Link<T, R> {
+struct LinkLanes<T, R> {
     consumer: Consumer,
     lanes: Lanes<T, R>,
     /// The conversations of what it has taken and not finished, in its order: written, or acknowledged where
@@ -107,7 +107,7 @@ impl<T, R> Pool<T, R> {
     /// A link has come: what waits of its share moves to it, but for what is pinned. `room` is for a
     /// lane that begins with it.
     pub fn attach(&mut self, consumer: Consumer, room: impl FnMut() -> R) {
-        let mut newest = Link {
+        let mut newest = LinkLanes {
             consumer,
             lanes: Lanes::default(),
             taken: VecDeque::new(),

@@ -58,11 +58,6 @@ impl Agreed {
         (self.sent.wrote(now) == Due::Request).then(|| self.request(now))
     }
 
-    /// The last stanzas are not written after all.
-    pub fn taken_back(&mut self, count: u32) {
-        self.sent.taken_back(count);
-    }
-
     /// Whether the other side may have taken on so many of our stanzas: no fewer than it has said
     /// before, and no more than it was sent.
     #[must_use]
@@ -225,18 +220,6 @@ mod tests {
             Ok(Some(Step::Send(Nonza::Ack(2))))
         );
         assert_eq!(receiver.handled(6, now), Some(Nonza::Ack(6)));
-    }
-
-    #[test]
-    fn what_is_taken_back_was_never_written() {
-        let now = Instant::now();
-        let mut agreed = Agreed::default();
-        (0..3).for_each(|_| assert_eq!(agreed.wrote(now), None));
-        agreed.taken_back(2);
-        assert!(agreed.may_have(1) && !agreed.may_have(2));
-        assert_eq!(agreed.unacknowledged(), 1);
-        agreed.taken_back(1);
-        assert_eq!((agreed.unacknowledged(), agreed.deadline()), (0, None));
     }
 
     #[test]

@@ -71,16 +71,6 @@ impl Sent {
         self.due(now)
     }
 
-    /// The last stanzas are not written after all: no more than are unacknowledged.
-    pub fn taken_back(&mut self, count: u32) {
-        let count = count.min(self.unacknowledged());
-        self.written = self.written.wrapping_sub(count);
-        if self.unacknowledged() == 0 {
-            self.ask_at = None;
-            self.unasked = 0;
-        }
-    }
-
     /// Whether the other side may say that it has taken on so many.
     #[must_use]
     pub fn may_have(&self, h: u32) -> bool {

@@ -208,23 +208,6 @@ impl Established {
             }
         }
     }
-
-    /// The last stanzas that were delivered are not written here after all. The other side never counts
-    /// them, so they must not count.
-    pub(super) fn taken_back(&mut self, count: usize) {
-        if let Acks::Agreed(counted) | Acks::Asked(counted) = &mut self.acks {
-            let left = counted.is_carried.len().saturating_sub(count);
-            let taken = counted.is_carried.split_off(left).len();
-            let taken = u32::try_from(taken).unwrap_or(u32::MAX);
-            counted.agreed.taken_back(taken);
-        }
-    }
-
-    /// Whether a session is being looked for: until then nobody knows how stanzas count.
-    pub(super) fn is_looking(&self) -> bool {
-        matches!(self.acks, Acks::Looking { .. })
-    }
-
     /// A stanza came; whether it is to be acted on.
     pub(super) fn saw(&mut self) -> Seen {
         match &mut self.acks {

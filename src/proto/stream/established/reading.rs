@@ -86,10 +86,6 @@ impl Established {
             return Ok(());
         }
         self.watch.stanza(cx.now.monotonic);
-        // XEP-0198 §5: what is sent again stands behind the `h` of our answer, so the answer comes first.
-        if self.is_looking() {
-            return Err(Reason::UnexpectedElement(element.name().to_owned()));
-        }
         if self.saw() == Seen::Before {
             cx.wire.push(Output::Pace);
             return Ok(());
@@ -124,9 +120,6 @@ impl Established {
 
     fn read_excess(&mut self, cx: &mut Cx<'_>, excess: Excess, when: When) -> Result<(), Reason> {
         self.watch.stanza(cx.now.monotonic);
-        if self.is_looking() {
-            return Err(Reason::Xml(excess.fault));
-        }
         if self.saw() == Seen::Before {
             cx.wire.push(Output::Pace);
             return Ok(());
