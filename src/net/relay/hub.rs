@@ -4,6 +4,7 @@
 //! stream takes from it). A stanza that cannot be carried is answered with the truth.
 
 mod ends;
+mod logged;
 mod look;
 
 use std::collections::HashMap;
@@ -33,9 +34,9 @@ use crate::proto::auth::Pair;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::policy::contact::UserPair;
-use crate::proto::stanza::{Addressed, Kind, Stanza, Users};
+use crate::proto::stanza::{Addressed, Kind, Stanza};
 use crate::proto::stream::Context;
-use crate::proto::xml::{Ns, StreamKind};
+use crate::proto::xml::StreamKind;
 use crate::store::Contacts;
 
 /// The meeting point.
@@ -230,59 +231,6 @@ impl Hub {
     /// The edge is stopping: nothing is slowed any more.
     pub fn hurry(&self) {
         self.hurry.send_replace(true);
-    }
-
-    /// Whether the bodies of messages are logged from here on; says so where they are.
-    pub fn log_bodies(&self, are_logged: bool) {
-        self.bodies.store(are_logged, Relaxed);
-        if are_logged {
-            Line::new(Event::BodiesLogged).log();
-        }
-    }
-
-    /// Whether lines about refused stanzas name the users from here on; says so where they do.
-    pub fn log_addresses(&self, are_logged: bool) {
-        self.addresses.store(are_logged, Relaxed);
-        if are_logged {
-            Line::new(Event::AddressesLogged).log();
-        }
-    }
-
-    /// The users of a refused stanza, where the log is to name them.
-    #[must_use]
-    pub fn told(&self, users: Users) -> Users {
-        if self.addresses.load(Relaxed) {
-            users
-        } else {
-            Users::default()
-        }
-    }
-
-    fn users_of(&self, stanza: &Stanza) -> Users {
-        if self.addresses.load(Relaxed) {
-            Users::of(stanza)
-        } else {
-            Users::default()
-        }
-    }
-
-    fn log_body(&self, stanza: &Stanza, direction: Direction, pair: &Pair) {
-        for body in stanza.element.children() {
-            if stanza.kind == Kind::Message && body.is(&Ns::CONTENT, "body") {
-                Line::new(Event::MessageBody)
-                    .direction(direction)
-                    .partner(&self.partner_of(&pair.remote))
-                    .local(&pair.local)
-                    .remote(&pair.remote)
-                    .detail(format_args!(
-                        "from {} to {}: {}",
-                        stanza.from,
-                        stanza.to,
-                        body.text()
-                    ))
-                    .log();
-            }
-        }
     }
 
     /// Policy's word on a stanza: it is to be carried, or this is its end.

@@ -10,6 +10,7 @@
 //! `Close` is written first, and what comes out of the queue is counted as delivered only when
 //! the socket has taken the last byte of it.
 
+mod ending;
 mod turn;
 
 use std::pin::pin;
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::UnixTime;
 use tokio::sync::{SemaphorePermit, watch};
-use tokio::time::{sleep_until, timeout, timeout_at};
+use tokio::time::{sleep_until, timeout_at};
 
 use self::turn::Turn;
 use crate::net::io::clock;
@@ -291,25 +292,6 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         }
     }
 
-    /// Says the last word to a peer that has proven nothing; no longer than the machine waits for it.
-    async fn shut_write(&mut self) {
-        let deadline = self
-            .machine
-            .deadline()
-            .unwrap_or_else(clock::instant)
-            .into();
-        let last = async {
-            self.write_all().await?;
-            self.transport.shutdown().await
-        };
-        if let Ok(Err(error)) | Err(error) = timeout_at(deadline, last)
-            .await
-            .map_err(std::io::Error::from)
-        {
-            tracing::trace!(%error, "the last word did not get through");
-        }
-    }
-
     async fn start_tls(&mut self, local: &Domain, remote: &Domain) -> Result<(), Reason> {
         let deadline = self
             .machine
@@ -438,71 +420,6 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 }
             }
             self.send_buffer.carries(begin, queued);
-        }
-    }
-
-    async fn write_all(&mut self) -> std::io::Result<()> {
-        while !self.send_buffer.is_idle() {
-            let wanted = Wanted {
-                write: self.send_buffer.unwritten(),
-                flush: true,
-                read: false,
-            };
-            match self.transport.progress(wanted, |_| {}).await? {
-                Progress::Written(count) => {
-                    self.send_buffer.written(count);
-                    count_out(self.facts.as_deref(), count);
-                }
-                Progress::Flushed => self.send_buffer.flushed(),
-                Progress::Read | Progress::End => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes what is left and closes; a dead connection is not mourned for long.
-    async fn goodbye(&mut self, reason: &Reason) {
-        let mailbox = self.mailbox.0.clone();
-        // RFC 6120 §4.4 lets it read on, but many components do not.
-        if matches!(reason, Reason::PeerClosed) && self.side.spares_who_has_closed() {
-            self.spared = self.send_buffer.take_back();
-        }
-        let farewell = async {
-            // Nothing more gets through it.
-            if matches!(reason, Reason::Transport(_)) {
-                return Err(std::io::ErrorKind::NotConnected.into());
-            }
-            self.write_all().await?;
-            self.transport.shutdown().await
-        };
-        let farewell = async {
-            tokio::select! {
-                () = mailbox.aborted() => Err(std::io::ErrorKind::ConnectionAborted.into()),
-                done = farewell => done,
-            }
-        };
-        let patience = match reason {
-            // Whoever takes its session over waits for the end of it.
-            Reason::Replaced => SHORT_GOODBYE,
-            _ => GOODBYE,
-        };
-        if let Ok(Err(error)) | Err(error) = timeout(patience, farewell)
-            .await
-            .map_err(std::io::Error::from)
-        {
-            tracing::trace!(%error, "the connection ended without a goodbye");
-        }
-    }
-
-    fn ended(mut self, reason: Reason) -> Ended<S> {
-        let mut left = self.send_buffer.leftovers();
-        left.untouched.extend(self.spared);
-        Ended {
-            reason,
-            suspended: self.machine.suspended(),
-            asked: self.machine.asked().cloned(),
-            side: self.side,
-            left,
         }
     }
 }

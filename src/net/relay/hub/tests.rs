@@ -11,6 +11,7 @@ use crate::proto::policy::{Partner, Rules, counted as policy};
 use crate::proto::stanza::{from_gateway, from_partner};
 use crate::proto::stream::{Timing, Unproven};
 use crate::proto::xml::Element;
+use crate::proto::xml::Ns;
 
 struct House {
     hub: Hub,
