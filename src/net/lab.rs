@@ -2,8 +2,8 @@
 //! virtual time, driven by a seed. The edge is the real one, from its sessions inwards; connections are
 //! in memory, and the others are scripts.
 //!
-//! `XMPP_EDGE_LAB=10000 cargo test --lib net::lab` runs so many schedules, and
-//! `XMPP_EDGE_LAB_SEED=17` that one alone. Where several things happen at the same instant, tokio
+//! `XMPP_EDGE_SCHEDULES=10000 cargo test --lib net::lab` runs so many schedules, and
+//! `XMPP_EDGE_SCHEDULE_SEED=17` that one alone. Where several things happen at the same instant, tokio
 //! chooses by chance; built with `RUSTFLAGS='--cfg tokio_unstable'` it chooses by the seed, too.
 
 mod acked;
@@ -24,9 +24,9 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn whatever_breaks_the_fate_of_every_stanza_is_known() {
-    let seeds = match number("XMPP_EDGE_LAB_SEED") {
+    let seeds = match number("XMPP_EDGE_SCHEDULE_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("XMPP_EDGE_LAB").unwrap_or(500),
+        None => 0..number("XMPP_EDGE_SCHEDULES").unwrap_or(500),
     };
     let begun = std::time::Instant::now();
     // Each schedule has one thread; two of them share the work.

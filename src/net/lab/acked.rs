@@ -1,7 +1,7 @@
 //! Schedules in which partners and gateways acknowledge and resume (XEP-0198): nothing is lost, and what
 //! comes twice is what nobody could know of.
 //!
-//! `XMPP_EDGE_LAB` and `XMPP_EDGE_LAB_SEED` choose among the seeds, as for the others.
+//! `XMPP_EDGE_ACKED_SCHEDULES` says how many, `XMPP_EDGE_SCHEDULE_SEED` which one alone.
 
 mod peer;
 
@@ -368,9 +368,9 @@ fn run(seed: u64) -> Result<Tally, String> {
 
 #[test]
 fn with_acknowledgements_nothing_is_lost_whatever_breaks() {
-    let seeds = match number("XMPP_EDGE_LAB_SEED") {
+    let seeds = match number("XMPP_EDGE_SCHEDULE_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("XMPP_EDGE_LAB").unwrap_or(300),
+        None => 0..number("XMPP_EDGE_ACKED_SCHEDULES").unwrap_or(300),
     };
     let mut total = Tally::default();
     for seed in seeds.clone() {
