@@ -8,7 +8,7 @@ use xmpp_edge::proto::auth::dialback::Question;
 use xmpp_edge::proto::jid::Domain;
 use xmpp_edge::proto::policy::Reason;
 use xmpp_edge::proto::stanza::{Addressed, Remembered, permit};
-use xmpp_edge::proto::stream::{Input, Machine, Output};
+use xmpp_edge::proto::stream::{AckChange, Input, Machine, Output};
 use xmpp_edge::proto::xml::{Limits, Reader, StreamKind};
 
 use crate::world::{PARTNERS, WORLD};
@@ -80,6 +80,7 @@ impl Story<'_> {
             sent: Reader::new(stream_kind, Limits::authenticated(1024 * 1024)),
             begun: false,
             closed: false,
+            seeks: false,
             awaits_tls: false,
             proven: Vec::new(),
             links: Vec::new(),
@@ -101,6 +102,8 @@ struct Run<M> {
     sent: Reader,
     begun: bool,
     closed: bool,
+    /// Whether a session is sought.
+    seeks: bool,
     awaits_tls: bool,
     proven: Vec<Pair>,
     links: Vec<Domain>,
@@ -195,6 +198,10 @@ impl<M: Machine> Run<M> {
             assert!(!self.closed, "after the end: {output:?}");
             self.output(output);
         }
+        // Nobody has a session here.
+        if std::mem::take(&mut self.seeks) {
+            self.handle(Input::Found(None), size);
+        }
     }
 
     fn output(&mut self, output: Output) {
@@ -210,12 +217,14 @@ impl<M: Machine> Run<M> {
             Output::Stanza(stanza) => self.stanza(stanza),
             Output::Pinged(id) => self.pinged = id,
             Output::Close(_) => self.closed = true,
+            Output::Acks(AckChange::Sought { .. }) => self.seeks = true,
             Output::Claimed(_)
             | Output::ClaimedNobody
             | Output::ShutWrite
             | Output::Answered(_)
             | Output::GaveUp(_)
             | Output::Pace
+            | Output::Acks(_)
             | Output::Refused { .. }
             | Output::Record(_) => {}
         }

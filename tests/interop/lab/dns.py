@@ -32,7 +32,7 @@ class NameServer:
         ]
         lines += [f"host-record={name},{','.join(addresses)}" for name, addresses in self.hosts.items()]
         lines += [
-            f"srv-host=_xmpp-server._tcp.{domain},{host},{port},0,5" for domain, (host, port) in self.services.items()
+            f"srv-host=_xmpp-server._tcp.{domain},{host},{port},10,0" for domain, (host, port) in self.services.items()
         ]
         configuration = directory / f"{self.name}.conf"
         configuration.write_text("\n".join(lines) + "\n")
