@@ -83,7 +83,7 @@ pub struct Filter(Targets);
 pub const TARGETS: [&str; 9] = [
     "xmpp_edge::decision",
     "xmpp_edge::cli::run",
-    "xmpp_edge::net::session::driver",
+    "xmpp_edge::net::session::driver::ending",
     "xmpp_edge::net::accept",
     "xmpp_edge::ops::systemd",
     "xmpp_edge::store::writer",
