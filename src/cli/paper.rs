@@ -119,7 +119,7 @@ pub(super) fn fit(name: &str, width: usize) -> String {
 }
 
 /// Lines of so many characters at most: a word that is longer is cut, for partners choose words.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for line in wrap(text, width).lines() {
         let mut rest: Vec<char> = line.chars().collect();

@@ -6,6 +6,7 @@ use super::letter;
 use super::verdict::Verdict;
 use super::walk::{Happened, Walk};
 use super::words::{Kind, Line, lines, ms, title};
+use crate::cli::paper::wrapped;
 use crate::config::report::{WIDTH, wrap};
 use crate::proto::codes::Side;
 
@@ -128,21 +129,6 @@ pub(super) fn works(walk: &Walk) -> String {
         text.push_str(&format!(", TLS {version}"));
     }
     format!("{text} ({}).", ms(walk.took))
-}
-
-/// Lines of so many characters at most: a word that is longer is cut, for partners choose words.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for line in wrap(text, width).lines() {
-        let mut rest: Vec<char> = line.chars().collect();
-        while rest.len() > width {
-            let tail = rest.split_off(width);
-            lines.push(rest.into_iter().collect());
-            rest = tail;
-        }
-        lines.push(rest.into_iter().collect());
-    }
-    lines
 }
 
 #[cfg(test)]

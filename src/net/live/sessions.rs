@@ -82,7 +82,8 @@ struct Waiting {
 
 impl Sessions {
     /// What all of them take at most, in bytes: of each its id twice, its owner, the counters and the places in the
-    /// tables. What stands behind a stanza in hand takes a byte more.
+    /// tables. What stands behind a stanza in hand takes a
+    /// byte more, up to `Settled::MOST`; that is not in here.
     pub const BYTES: usize = IN_ALL << 11;
 
     /// A connection has a session from here on: until the returned value is dropped, whoever resumes

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 
 use super::asking::authority_for_all;
+use super::holding::{header, prove};
 use super::{flood_time, lab};
 use crate::daemon::process::Daemon;
 use crate::daemon::{converse, link, link_on};
@@ -32,22 +33,6 @@ const LIMITS: &str =
 const DOOR: &str = "[admission]\nunauthenticated-limit = 60\nunauthenticated-per-address = 0\n\
     unauthenticated-per-prefix = 0\nunauthenticated-per-domain = 0\nconnections-per-address = 0\n\
     questions-at-once = 20\n";
-
-fn header(from: &str) -> String {
-    format!(
-        "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
-         xmlns:stream='http://etherx.jabber.org/streams' from='{from}' to='contoso.example' \
-         version='1.0'>"
-    )
-}
-
-fn prove(daemon: &Daemon, domain: &str) -> TcpStream {
-    let stream = TcpStream::connect(daemon.s2s).unwrap();
-    converse(&stream, &header(domain), "</stream:features>");
-    let key = format!("<db:result from='{domain}' to='contoso.example'>key</db:result>");
-    converse(&stream, &key, "type='valid'/>");
-    stream
-}
 
 fn entry(domain: &str, route: SocketAddr) -> String {
     format!(

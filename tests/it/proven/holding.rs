@@ -19,7 +19,7 @@ const OF_STREAM: usize = 1 << 20;
 /// What the allocator keeps, and what is not of the partners.
 const SLACK: usize = 24 << 20;
 
-fn header(from: &str) -> String {
+pub(super) fn header(from: &str) -> String {
     format!(
         "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
          xmlns:stream='http://etherx.jabber.org/streams' from='{from}' to='contoso.example' \
@@ -28,7 +28,7 @@ fn header(from: &str) -> String {
 }
 
 /// Proves a partner by dialback, in the clear.
-fn prove(daemon: &Daemon, domain: &str) -> TcpStream {
+pub(super) fn prove(daemon: &Daemon, domain: &str) -> TcpStream {
     let stream = TcpStream::connect(daemon.s2s).unwrap();
     converse(&stream, &header(domain), "</stream:features>");
     let key = format!("<db:result from='{domain}' to='contoso.example'>key</db:result>");

@@ -138,7 +138,7 @@ impl Agreed {
     /// How many of our stanzas are acknowledged, modulo 2^32.
     #[must_use]
     pub fn acknowledged(&self) -> u32 {
-        self.sent.in_all()
+        self.sent.acknowledged_in_all()
     }
 
     /// How many of our stanzas are not acknowledged.

@@ -10,7 +10,7 @@
 //!
 //! A stanza that we received is *in hand* until it is delivered, bounced or dropped. Our `h` covers
 //! only what stands before the first one in hand: so a stanza is acknowledged to its sender only
-//! after the other side of the edge has it. Answers to `<r/>` are never withheld; they may be low,
+//! after the other side of the edge has it, unless very many stand behind one ([`Settled::MOST`]). Answers to `<r/>` are never withheld; they may be low,
 //! and a second one follows when what was in hand is settled.
 //!
 //! All counters are modulo 2^32 (XEP-0198 §4), and begin at 0 with `<enable/>` and `<enabled/>`.

@@ -139,7 +139,7 @@ impl Sent {
 
     /// How many stanzas the other side has acknowledged, modulo 2^32.
     #[must_use]
-    pub fn in_all(&self) -> u32 {
+    pub fn acknowledged_in_all(&self) -> u32 {
         self.acknowledged
     }
 
