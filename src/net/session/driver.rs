@@ -195,16 +195,16 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 Err(reason) => {
                     self.machine.handle(now(), Input::End(reason.clone()));
                     // The connection went down with the handshake.
-                    return self.ended(reason);
+                    return self.ended(reason).await;
                 }
             }
             self.wait().await;
             if self.is_aborted {
-                return self.ended(Reason::Shutdown);
+                return self.ended(Reason::Shutdown).await;
             }
         };
         self.goodbye(&reason).await;
-        self.ended(reason)
+        self.ended(reason).await
     }
 
     /// Acts on all outputs; the reason, if the stream is over.

@@ -81,7 +81,8 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         }
     }
 
-    pub(super) fn ended(mut self, reason: Reason) -> Ended<S> {
+    pub(super) async fn ended(mut self, reason: Reason) -> Ended<S> {
+        self.note_what_has_left(&reason).await;
         let mut left = self.send_buffer.leftovers();
         left.untouched.extend(self.spared);
         Ended {
@@ -90,6 +91,28 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             asked: self.machine.asked().cloned(),
             side: self.side,
             left,
+        }
+    }
+
+    /// Whoever reads too slowly for a goodbye still gets what the socket has taken: that is delivered,
+    /// and only the rest is not.
+    async fn note_what_has_left(&mut self, reason: &Reason) {
+        if matches!(reason, Reason::Transport(_)) {
+            return;
+        }
+        let flush = Wanted {
+            write: &[],
+            flush: true,
+            read: false,
+        };
+        tokio::select! {
+            biased;
+            progress = self.transport.progress(flush, |_| {}) => {
+                if let Ok(Progress::Flushed) = progress {
+                    self.send_buffer.flushed();
+                }
+            }
+            () = std::future::ready(()) => {}
         }
     }
 }
