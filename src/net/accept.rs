@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::net::edge::Edge;
 use crate::net::io::clock;
 use crate::net::io::connect::tune;
-use crate::net::io::transport::Transport;
+use crate::net::io::transport::{Socket, Transport};
 use crate::net::live::log_limiter::What;
 use crate::net::session::driver::WRITE_STALL;
 use crate::net::session::{gateway, inbound};
@@ -75,7 +75,7 @@ fn admit(edge: &Arc<Edge>, stream: TcpStream, address: SocketAddr, port: Port) {
         tracing::debug!(%error, %address, "a connection could not be set up");
         return;
     }
-    let stream = Transport::Clear(stream);
+    let stream = Transport::Clear(Socket::new(stream));
     match port {
         Port::Partners => {
             let settings = edge.settings.load();

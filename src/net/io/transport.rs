@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub mod memory;
 mod metered;
+mod socket;
 
 use std::future::poll_fn;
 use std::io;
@@ -15,7 +16,6 @@ use std::task::{Context, Poll, ready};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use self::metered::Metered;
@@ -23,12 +23,13 @@ use crate::net::io::tls::{self, TlsFault};
 use crate::proto::auth::chain::TlsFacts;
 
 pub use self::metered::HandshakeTooLong;
+pub use self::socket::Socket;
 
 /// One connection.
 #[derive(Debug)]
 pub enum Transport {
     /// As TCP carries it.
-    Clear(TcpStream),
+    Clear(Socket),
     /// Under TLS.
     Tls(Box<TlsStream<Metered>>),
     /// Lost in a handshake that failed.
@@ -64,13 +65,15 @@ pub struct Wanted<'a> {
 
 /// How much is read at once.
 pub const READ_BYTES: usize = 16 << 10;
+/// How much is written at once: what the system is asked to take over comes on top of what it has.
+const WRITE_BYTES: usize = 16 << 10;
 
 impl Transport {
     /// The address of ours that it is from, where it is a connection in the clear.
     #[must_use]
     pub fn here(&self) -> Option<IpAddr> {
         match self {
-            Self::Clear(stream) => Some(stream.local_addr().ok()?.ip()),
+            Self::Clear(stream) => Some(stream.tcp().local_addr().ok()?.ip()),
             _ => None,
         }
     }
@@ -93,7 +96,8 @@ impl Transport {
         sink: &mut impl FnMut(&[u8]),
     ) -> Poll<io::Result<Progress>> {
         if !wanted.write.is_empty() {
-            if let Poll::Ready(done) = self.poll_write(cx, wanted.write) {
+            let piece = wanted.write.get(..WRITE_BYTES).unwrap_or(wanted.write);
+            if let Poll::Ready(done) = self.poll_write(cx, piece) {
                 return Poll::Ready(match done? {
                     0 => Err(io::ErrorKind::WriteZero.into()),
                     written => Ok(Progress::Written(written)),
@@ -213,7 +217,7 @@ impl Transport {
         name.unwrap_or_default().replacen("TLS13_", "TLS_", 1)
     }
 
-    fn into_clear(self) -> Result<TcpStream, TlsFault> {
+    fn into_clear(self) -> Result<Socket, TlsFault> {
         match self {
             Self::Clear(stream) => Ok(stream),
             _ => Err(TlsFault::Closed),

@@ -30,7 +30,7 @@ use crate::net::guard::places::{NoPlace, Rank};
 use crate::net::io::clock;
 use crate::net::io::connect::{ConnectSettings, Watch, connect};
 use crate::net::io::resolve::Found;
-use crate::net::io::transport::Transport;
+use crate::net::io::transport::{Socket, Transport};
 use crate::net::live::log_limiter::Known;
 use crate::net::live::told::Told;
 use crate::net::live::trail::{Fact, Trail};
@@ -335,7 +335,7 @@ async fn open(
     let watch = trail.map(|trail| Arc::clone(trail) as Arc<dyn Watch>);
     connect(&settings.resolver, target, limits, watch)
         .await
-        .map(|(stream, address)| (Transport::Clear(stream), address))
+        .map(|(stream, address)| (Transport::Clear(Socket::new(stream)), address))
         .map_err(|failure| {
             edge.ledger.count(failure.code());
             failure.reason()

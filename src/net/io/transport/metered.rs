@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+
+use super::socket::Socket;
 
 /// TCP with a meter, which runs until it is taken away.
 #[derive(Debug)]
 pub struct Metered {
-    stream: TcpStream,
+    stream: Socket,
     left: Option<usize>,
 }
 
@@ -21,7 +22,7 @@ pub struct HandshakeTooLong;
 
 impl Metered {
     /// `limit`: the most bytes of a handshake, certificates included.
-    pub(super) fn new(stream: TcpStream, limit: usize) -> Self {
+    pub(super) fn new(stream: Socket, limit: usize) -> Self {
         Self {
             stream,
             left: Some(limit),
@@ -84,7 +85,7 @@ impl AsyncWrite for Metered {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -103,7 +104,7 @@ mod tests {
             peer.write_all(&vec![0; sent]).await.ok();
         };
         let reading = async move {
-            let mut metered = Metered::new(stream, LIMIT);
+            let mut metered = Metered::new(Socket::new(stream), LIMIT);
             if !is_handshake {
                 metered.free();
             }

@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::net::io::transport::Socket;
 use crate::net::live::mailbox::mailbox;
 use crate::net::relay::queue::tests::queued;
 
@@ -105,7 +106,7 @@ async fn driven<S: Side + 'static>(
         pairs_per_stream: 64,
         annotate: false,
     }));
-    let transport = Transport::Clear(ours.unwrap());
+    let transport = Transport::Clear(Socket::new(ours.unwrap()));
     let driver = Driver::new(
         transport,
         puppet,
