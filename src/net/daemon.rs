@@ -2,6 +2,7 @@
 
 mod error;
 mod sockets;
+mod stop;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,33 +11,27 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::config::Config;
 use crate::net::accept::{Port, accept};
 use crate::net::admin::desk::Desk;
 use crate::net::admin::serve::{self, Socket};
 use crate::net::bounds;
-use crate::net::drained::Left;
 use crate::net::edge::Edge;
 use crate::net::io::clock;
-use crate::net::live::registry::Kind;
 use crate::net::prepare::{Settled, difference, later, list, prepare, settled};
 use crate::net::session::driver::now;
 use crate::net::session::outbound;
 use crate::ops::events::{Event, Line};
 use crate::ops::systemd::Listeners;
-use crate::proto::policy::Reason;
 use crate::proto::words;
 use crate::store::{Contacts, StoreError};
 
 pub use error::{Remedy, StartError};
 pub use sockets::BindFault;
+pub use stop::DRAIN;
 
-/// How long stopping may take in all: what is on its way gets this much time.
-pub const DRAIN: Duration = Duration::from_secs(20);
-/// How long the connections may take to give back what they hold, when there is no more time.
-const ABANDON: Duration = Duration::from_secs(1);
 /// How often stanzas that wait for an absent gateway are looked at.
 const SWEEP: Duration = Duration::from_millis(500);
 
@@ -160,80 +155,6 @@ impl Daemon {
         }
         self.edge.replace(context, settings);
         Ok(difference)
-    }
-
-    /// Stops taking connections, lets what is on its way arrive, and closes every stream in the
-    /// order in which stanzas flow.
-    pub async fn drain(self) {
-        self.drain_until(std::future::pending()).await;
-    }
-
-    /// The same, but waits no longer than `sooner`.
-    pub async fn drain_until(self, sooner: impl Future<Output = ()>) {
-        Line::new(Event::Stopping).log();
-        let begin = clock::instant();
-        self.stop.send_replace(true);
-        self.edge.hub.hurry();
-        let cut = tokio::select! {
-            closed = timeout(DRAIN, self.close_in_order()) => {
-                closed.is_err().then_some("the time was up")
-            }
-            () = sooner => Some("there was a second signal"),
-        };
-        let left = Left::now(&self.edge);
-        for task in &self.tasks {
-            task.abort();
-        }
-        self.abandon().await;
-        left.report(&self.edge, cut, begin);
-    }
-
-    /// Ends every connection at once, and counts what they and the queues still hold.
-    async fn abandon(&self) {
-        let ending = async {
-            let mut look = interval(Duration::from_millis(10));
-            loop {
-                look.tick().await;
-                // First the hub: whoever ends from here on bounces nothing that nobody would read.
-                self.edge.hub.abandon();
-                self.edge.registry.abort_all();
-                let live = self.edge.registry.count(&Kind::ALL);
-                if live == 0 && self.edge.hub.is_idle() {
-                    return;
-                }
-            }
-        };
-        // Each task only has to be woken; one that is not says so in the ledger.
-        timeout(ABANDON, ending).await.unwrap_or_default();
-    }
-
-    async fn close_in_order(&self) {
-        let registry = &self.edge.registry;
-        registry.end_all(Kind::Inbound, &Reason::Shutdown);
-        registry.none_left(Kind::Inbound).await;
-        if registry.count(&[Kind::Link]) > 0 {
-            self.idle().await;
-        } else {
-            // A gateway that is away will not come back in time.
-            self.edge.hub.sweep(Duration::ZERO);
-        }
-        registry.end_all(Kind::Link, &Reason::Shutdown);
-        registry.none_left(Kind::Link).await;
-        self.idle().await;
-        registry.end_all(Kind::Outbound, &Reason::Shutdown);
-        registry.none_left(Kind::Outbound).await;
-    }
-
-    /// Waits for empty queues, for a while.
-    async fn idle(&self) {
-        let empty = async {
-            let mut look = interval(Duration::from_millis(20));
-            while !self.edge.hub.is_idle() {
-                look.tick().await;
-            }
-        };
-        // What does not leave in this time is counted at the end.
-        timeout(DRAIN / 3, empty).await.unwrap_or_default();
     }
 }
 

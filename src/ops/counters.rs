@@ -159,6 +159,21 @@ impl Accepted {
         self
     }
 
+    /// Whether its sender keeps it until it hears how it ended.
+    #[must_use]
+    pub fn is_owed(&self) -> bool {
+        self.receipt.is_some()
+    }
+
+    /// The edge ends before it does. It counts as dropped, and is never acknowledged: whoever keeps it sends
+    /// it again.
+    pub fn abandoned(mut self, reason: Code) {
+        if let Some(receipt) = self.receipt.take() {
+            receipt.withhold();
+        }
+        self.end = End::Dropped(reason);
+    }
+
     /// It was written to the other side (acknowledged, where acknowledgements are negotiated).
     pub fn delivered(mut self) {
         self.end = End::Delivered;

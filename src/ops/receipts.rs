@@ -14,8 +14,15 @@ use crate::proto::stream::{Serial, Settled};
 /// hand when that is lost is settled all the same.
 #[derive(Debug, Default)]
 pub struct Receipts {
-    settled: Mutex<Settled>,
+    state: Mutex<State>,
     grown: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    settled: Settled,
+    /// How many were received when no more were taken on.
+    closed_at: Option<u32>,
 }
 
 /// The word that its sender is owed for one stanza. It is given when this is dropped: however the
@@ -32,7 +39,7 @@ impl Receipts {
     #[must_use]
     pub fn received(self: &Arc<Self>) -> Receipt {
         Receipt {
-            serial: self.lock().received(),
+            serial: self.lock().settled.received(),
             receipts: Arc::clone(self),
             is_withheld: false,
         }
@@ -41,13 +48,33 @@ impl Receipts {
     /// How many are settled before the first that is not, modulo 2^32.
     #[must_use]
     pub fn handled(&self) -> u32 {
-        self.lock().handled()
+        self.lock().settled.handled()
     }
 
     /// How many were received, modulo 2^32.
     #[must_use]
     pub fn in_all(&self) -> u32 {
-        self.lock().in_all()
+        self.lock().settled.in_all()
+    }
+
+    /// What comes from here on is not taken on: its sender is to send it again, elsewhere.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        let in_all = state.settled.in_all();
+        state.closed_at.get_or_insert(in_all);
+    }
+
+    /// Whether nothing is taken on any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed_at.is_some()
+    }
+
+    /// Whether all is settled that was received before [`Receipts::close`].
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let state = self.lock();
+        state.closed_at == Some(state.settled.handled())
     }
 
     /// Waits until [`Receipts::handled`] has grown since this was last awaited.
@@ -55,8 +82,8 @@ impl Receipts {
         self.grown.notified().await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Settled> {
-        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -71,7 +98,7 @@ impl Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        if !self.is_withheld && self.receipts.lock().settle(self.serial) {
+        if !self.is_withheld && self.receipts.lock().settled.settle(self.serial) {
             self.receipts.grown.notify_one();
         }
     }
@@ -89,6 +116,20 @@ mod tests {
         assert_eq!((receipts.handled(), receipts.in_all()), (0, 2));
         drop(first);
         receipts.grown().await;
+        assert_eq!(receipts.handled(), 2);
+    }
+
+    #[test]
+    fn what_was_received_before_it_was_closed_is_settled_with_the_last_of_it() {
+        let receipts = Arc::<Receipts>::default();
+        let [first, second] = [(); 2].map(|()| receipts.received());
+        drop(second);
+        assert!(!receipts.is_closed() && !receipts.is_settled());
+        receipts.close();
+        receipts.close();
+        assert!(receipts.is_closed() && !receipts.is_settled());
+        drop(first);
+        assert!(receipts.is_settled());
         assert_eq!(receipts.handled(), 2);
     }
 

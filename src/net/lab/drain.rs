@@ -104,6 +104,7 @@ async fn who_reads_nothing_holds_the_stop_up_for_its_time_and_no_longer() {
     let world = World::new();
     (0..LOCALS.len()).for_each(|local| world.link(local));
     world.enter(0, 0);
+    sleep(Duration::from_secs(1)).await;
     world.around.lines(|lines| {
         for line in lines.iter().filter(|line| line.kind == Kind::Link(0)) {
             line.wire.stall(true);

@@ -14,7 +14,7 @@ use crate::net::guard::verifications::Verifications;
 use crate::net::io::resolve::DnsResolver;
 use crate::net::io::tls::{Credential, TlsConfigs};
 use crate::net::io::transport::Transport;
-use crate::net::io::transport::memory::{End, Network, Wire, connection};
+use crate::net::io::transport::memory::{Clock, End, Network, Wire, connection};
 use crate::net::session::outbound;
 use crate::ops::counters::Ledger;
 use crate::proto::auth::dialback_key::DialbackSecret;
@@ -73,7 +73,7 @@ pub(super) struct Around {
     lines: Mutex<Vec<Line>>,
     /// Partners that refuse connections.
     down: Mutex<[bool; PARTNERS.len()]>,
-    clock: Arc<Mutex<u64>>,
+    pub(super) clock: Arc<Mutex<Clock>>,
 }
 
 impl World {

@@ -23,6 +23,8 @@ pub enum Command {
     Probe,
     /// Say whether it would live by other rules; nothing changes.
     Try(Trial),
+    /// The edge is stopping: take nothing more on, and come to an account.
+    Settle,
     /// End the stream.
     End(Box<Reason>),
     /// End without a goodbye, and give back what is not written.
@@ -66,6 +68,10 @@ struct Slots {
     probe: bool,
     /// The last one that was asked for.
     trial: Option<Box<Trial>>,
+    /// Whether it is to come to an account, was told so, and has.
+    settle: bool,
+    is_settling: bool,
+    is_settled: bool,
     /// For good.
     abort: bool,
     is_closed: bool,
@@ -116,6 +122,24 @@ impl Mailbox {
         self.0.told.notify_one();
     }
 
+    /// Tells the stream, once, that the edge is stopping.
+    pub fn settle(&self) {
+        let mut slots = self.0.lock();
+        if slots.is_settling {
+            return;
+        }
+        (slots.settle, slots.is_settling) = (true, true);
+        drop(slots);
+        self.0.told.notify_one();
+    }
+
+    /// Whether the stream has come to an account, or is gone.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let slots = self.0.lock();
+        slots.is_settled || slots.is_closed
+    }
+
     /// Asks the stream whether it would live by other rules. A stream that is gone says nothing: its
     /// sender is dropped.
     pub fn try_by(&self, trial: Trial) {
@@ -161,6 +185,11 @@ impl Incoming {
         self.0.lock().ping = Some(id.into());
     }
 
+    /// Whatever is owed to the other side for what it sent before [`Mailbox::settle`] is said.
+    pub fn settled(&self) {
+        self.0.lock().is_settled = true;
+    }
+
     /// The next thing that the stream is told. May be dropped and called again without losing one.
     pub async fn next(&mut self) -> Command {
         loop {
@@ -202,7 +231,7 @@ impl Shared {
 
 impl Slots {
     fn end(&mut self) -> Option<Reason> {
-        if self.abort {
+        if self.abort || self.settle {
             return Some(Reason::Shutdown);
         }
         self.end.take().map(|reason| *reason)
@@ -217,6 +246,7 @@ impl Slots {
         answer
             .or_else(|| self.pong.take().map(Command::Pong))
             .or_else(|| std::mem::take(&mut self.probe).then_some(Command::Probe))
+            .or_else(|| std::mem::take(&mut self.settle).then_some(Command::Settle))
             .or_else(|| self.end.take().map(Command::End))
             .or_else(|| self.trial.take().map(|trial| Command::Try(*trial)))
     }
@@ -330,6 +360,22 @@ mod tests {
         drop(incoming);
         assert_eq!(late.try_recv(), Err(oneshot::error::TryRecvError::Closed));
         assert_eq!(ask().try_recv(), Err(oneshot::error::TryRecvError::Closed));
+    }
+
+    #[test]
+    fn that_the_edge_is_stopping_is_told_once_and_ends_who_cannot_settle() {
+        let (mailbox, mut incoming) = mailbox();
+        mailbox.settle();
+        mailbox.settle();
+        assert_eq!(now(incoming.end()), Some(Reason::Shutdown));
+        assert!(matches!(now(incoming.next()), Some(Command::Settle)));
+        mailbox.settle();
+        assert!(now(incoming.next()).is_none() && !mailbox.is_settled());
+        incoming.settled();
+        assert!(mailbox.is_settled());
+        let (mailbox, incoming) = super::mailbox();
+        drop(incoming);
+        assert!(mailbox.is_settled());
     }
 
     #[tokio::test]

@@ -203,6 +203,24 @@ impl Registry {
         }
     }
 
+    /// Tells all connections that others have opened that the edge is stopping. Who is told again hears
+    /// nothing new.
+    pub fn settle_all(&self) {
+        for live in self.lock().live.values() {
+            if live.facts.kind != Kind::Outbound {
+                live.mailbox.settle();
+            }
+        }
+    }
+
+    /// Whether all connections of a kind have come to an account since they were told.
+    #[must_use]
+    pub fn are_settled(&self, kind: Kind) -> bool {
+        let state = self.lock();
+        let mut of_kind = state.live.values().filter(|live| live.facts.kind == kind);
+        of_kind.all(|live| live.mailbox.is_settled())
+    }
+
     /// Tells all connections to end without a goodbye.
     pub fn abort_all(&self) {
         for live in self.lock().live.values() {

@@ -353,7 +353,7 @@ impl Hub {
             .chain(self.learning.drain())
         {
             if let Some(accepted) = queued.accepted {
-                accepted.dropped(Reason::Shutdown.code());
+                accepted.abandoned(Reason::Shutdown.code());
             }
         }
     }

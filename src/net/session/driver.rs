@@ -80,6 +80,12 @@ pub trait Side: Send {
         None
     }
 
+    /// Whether the stream lives on when the edge stops and all is settled that came before, until it is
+    /// told to end.
+    fn outlives_its_account(&self) -> bool {
+        false
+    }
+
     /// Whether what a peer that has closed would still be written is for other connections, but for what
     /// is begun.
     fn spares_who_has_closed(&self) -> bool {
@@ -104,6 +110,8 @@ pub struct Driver<M, S> {
     facts: Option<Arc<StreamFacts>>,
     /// Whether it was told to end without a goodbye.
     is_aborted: bool,
+    /// Whether it was told that the edge is stopping.
+    is_settling: bool,
 }
 
 /// How a stream ended.
@@ -167,6 +175,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             turn: Turn::begin(clock::instant()),
             facts: None,
             is_aborted: false,
+            is_settling: false,
         }
     }
 
@@ -380,13 +389,17 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 Command::Probe => self.machine.handle(now(), Input::Probe),
                 Command::Try(trial) => self.judge(trial),
                 Command::Abort => self.is_aborted = true,
-                Command::End(reason) => self.machine.handle(now(), Input::End(*reason)),
+                Command::Settle => self.settle(),
+                Command::End(reason) => self.end(*reason),
             },
             Ok(()) = self.context.changed() => {
                 let context = Arc::clone(&self.context.borrow_and_update());
                 self.machine.handle(now(), Input::Context(context));
             }
-            h = settled(receipts) => self.machine.handle(now(), Input::Settled(h)),
+            h = settled(receipts) => {
+                self.machine.handle(now(), Input::Settled(h));
+                self.end_if_settled();
+            }
             stanzas = take(queue, unfinished) => self.deliver(stanzas),
             () = at(deadline) => self.machine.handle(now(), Input::Tick),
             () = at(stalled) => {
@@ -422,6 +435,14 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             self.send_buffer.carries(begin, queued);
         }
     }
+}
+
+/// Whether what has come counts as never read: the edge is stopping, and its sender, which has heard
+/// nothing of it, sends it again elsewhere.
+#[must_use]
+pub fn is_left_to_sender(output: &Output, receipts: Option<&Receipts>) -> bool {
+    let has_come = matches!(output, Output::Stanza(_) | Output::Refused { .. });
+    has_come && receipts.is_some_and(Receipts::is_closed)
 }
 
 fn count_out(facts: Option<&StreamFacts>, bytes: usize) {

@@ -19,7 +19,7 @@ use crate::net::live::registry::Kind;
 use crate::net::live::sessions::{Living, Owner, Session};
 use crate::net::relay::queue::{Consumer, Queue, Waited};
 use crate::net::relay::ways::WaysOut;
-use crate::net::session::driver::{Driver, Side, now};
+use crate::net::session::driver::{Driver, Side, is_left_to_sender, now};
 use crate::ops::events::{Direction, Event, Line};
 use crate::ops::receipts::Receipts;
 use crate::proto::auth::Pair;
@@ -38,7 +38,7 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         edge.ledger.count(Code::NO_RANDOMNESS);
         return;
     };
-    let mailbox = mailbox();
+    let mut mailbox = mailbox();
     let registered = edge
         .registry
         .register(Kind::Link, address, mailbox.0.clone());
@@ -47,7 +47,12 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
             .stream(registered.id())
             .peer_address(address)
     };
-    let transport = match secure(&edge, stream, registered.facts()).await {
+    let secured = tokio::select! {
+        secured = secure(&edge, stream, registered.facts()) => secured,
+        // A handshake that stalls must not make the edge's own stop wait.
+        _ = mailbox.1.end() => return,
+    };
+    let transport = match secured {
         Ok(transport) => transport,
         Err((code, detail)) => {
             edge.ledger.count(code);
@@ -322,6 +327,9 @@ impl Side for Serving {
         _mailbox: &Mailbox,
         now: Instant,
     ) -> Result<(), Reason> {
+        if is_left_to_sender(&output, self.receipts.as_deref()) {
+            return Ok(());
+        }
         match output {
             Output::Stanza(stanza) => {
                 let receipt = self.receipts.as_ref().map(Receipts::received);
@@ -423,6 +431,11 @@ impl Side for Serving {
     }
 
     fn spares_who_has_closed(&self) -> bool {
+        true
+    }
+
+    /// It carries what others have sent before.
+    fn outlives_its_account(&self) -> bool {
         true
     }
 }

@@ -17,7 +17,7 @@ use crate::net::live::sessions::{Living, Owner, Session};
 use crate::net::live::trail::Fact;
 use crate::net::relay::queue::{Consumer, Queue};
 use crate::net::relay::ways::WayIn;
-use crate::net::session::driver::{Driver, Side, now};
+use crate::net::session::driver::{Driver, Side, is_left_to_sender, now};
 use crate::net::session::stream_log::StreamLog;
 use crate::net::session::visit::Visit;
 use crate::net::session::{continuity, outbound};
@@ -140,6 +140,9 @@ impl Side for Receiving {
     }
 
     async fn act(&mut self, output: Output, mailbox: &Mailbox, now: Instant) -> Result<(), Reason> {
+        if is_left_to_sender(&output, self.receipts.as_deref()) {
+            return Ok(());
+        }
         match output {
             Output::Claimed(pair) => {
                 let rules = &self.edge.context().rules;

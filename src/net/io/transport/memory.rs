@@ -55,7 +55,24 @@ struct Ways {
     is_dead: bool,
     /// Nothing gets through, and nobody hears of it.
     is_stalled: bool,
-    clock: Arc<Mutex<u64>>,
+    clock: Arc<Mutex<Clock>>,
+}
+
+/// What all connections of a test have in common: one order of what happens.
+#[derive(Debug)]
+pub struct Clock {
+    /// How many writes there were.
+    writes: u64,
+    /// What waits in one direction at most, in bytes.
+    capacity: usize,
+    trap: Option<Trap>,
+}
+
+/// Something that is to happen in the middle of what happens.
+struct Trap {
+    /// After so many more reads and writes.
+    after: u64,
+    spring: Box<dyn FnOnce() + Send>,
 }
 
 #[derive(Debug, Default)]
@@ -78,7 +95,7 @@ pub trait Network: fmt::Debug + Send + Sync {
 
 /// A new connection: the edge's end, the other, and the view from above. Writes are numbered by `clock`.
 #[must_use]
-pub fn connection(clock: &Arc<Mutex<u64>>) -> (End, End, Wire) {
+pub fn connection(clock: &Arc<Mutex<Clock>>) -> (End, End, Wire) {
     let wire = Wire(Arc::new(Mutex::new(Ways {
         clock: Arc::clone(clock),
         ..Ways::default()
@@ -88,6 +105,59 @@ pub fn connection(clock: &Arc<Mutex<u64>>) -> (End, End, Wire) {
         side,
     };
     (end(Side::Edge), end(Side::Other), wire)
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            writes: 0,
+            capacity: CAPACITY,
+            trap: None,
+        }
+    }
+}
+
+impl Clock {
+    /// From here on every connection takes so few bytes at a time.
+    pub fn narrow(&mut self, capacity: usize) {
+        self.capacity = capacity;
+    }
+
+    /// Does something right after so many more reads and writes, on whichever connection; before anybody
+    /// else can do anything.
+    pub fn set_trap(&mut self, after: u64, spring: impl FnOnce() + Send + 'static) {
+        self.trap = Some(Trap {
+            after,
+            spring: Box::new(spring),
+        });
+    }
+
+    /// Nothing will happen.
+    pub fn disarm(&mut self) {
+        self.trap = None;
+    }
+}
+
+impl fmt::Debug for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Trap after {}", self.after)
+    }
+}
+
+impl End {
+    /// Something was read or written.
+    fn has_moved(&self) {
+        let clock = Arc::clone(&self.wire.lock().clock);
+        let mut clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(trap) = &mut clock.trap {
+            trap.after -= 1;
+        }
+        let sprung = clock.trap.take_if(|trap| trap.after == 0);
+        drop(clock);
+        if let Some(trap) = sprung {
+            (trap.spring)();
+        }
+    }
 }
 
 impl Wire {
@@ -185,6 +255,8 @@ impl AsyncRead for End {
         if let Some(writer) = way.writer.take() {
             writer.wake();
         }
+        drop(ways);
+        self.has_moved();
         Poll::Ready(Ok(()))
     }
 }
@@ -199,13 +271,14 @@ impl AsyncWrite for End {
         if ways.is_dead || ways.from(self.side).is_deaf {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        let number = {
+        let (number, capacity) = {
             let mut clock = ways.clock.lock().unwrap_or_else(PoisonError::into_inner);
-            *clock += 1;
-            *clock
+            clock.writes += 1;
+            (clock.writes, clock.capacity)
         };
         let way = ways.from(self.side);
-        let count = bytes.len().min(CAPACITY - way.buffer.len());
+        let room = capacity.saturating_sub(way.buffer.len());
+        let count = bytes.len().min(room);
         if count == 0 {
             way.writer = Some(cx.waker().clone());
             return Poll::Pending;
@@ -217,6 +290,8 @@ impl AsyncWrite for End {
         if let Some(reader) = way.reader.take() {
             reader.wake();
         }
+        drop(ways);
+        self.has_moved();
         Poll::Ready(Ok(count))
     }
 

@@ -268,12 +268,15 @@ impl Peer {
                 () = self.more.notified() => {}
                 () = sleep_until(due) => {
                     answer_at = None;
-                    let h = {
+                    let (h, told) = {
                         let mut state = self.current(number)?;
-                        self.keep(&mut state);
-                        state.h
+                        (state.h, self.keep(&mut state))
                     };
-                    sink.write_all(format!("<a {SM} h='{h}'/>").as_bytes()).await.ok()?;
+                    let answer = format!("<a {SM} h='{h}'/>");
+                    if sink.write_all(answer.as_bytes()).await.is_err() {
+                        self.board().may_come_twice.extend(told);
+                        return None;
+                    }
                 }
             }
         }

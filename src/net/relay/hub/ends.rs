@@ -1,11 +1,12 @@
 //! What becomes of a stanza that cannot be carried: counted, written down, answered.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Hub;
 use crate::net::live::log_limiter::What;
 use crate::net::live::told::Told;
-use crate::net::relay::queue::QueuedStanza;
+use crate::net::relay::queue::{Queue, QueuedStanza};
 use crate::ops::counters::Accepted;
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
@@ -42,6 +43,32 @@ impl Hub {
         }
     }
 
+    /// Ends what waits for gateways that are away, because the edge is stopping and none can come.
+    pub fn give_up_absent(&self) {
+        let mut absent = self.inboxes();
+        absent.retain(|queue| !queue.has_consumer());
+        self.give_up(&absent, &Reason::NoGateway);
+    }
+
+    /// Ends all that waits, because the edge is stopping and there is time left for nothing but to say so.
+    pub fn give_up_all(&self) {
+        let mut queues = self.inboxes();
+        queues.extend(self.outward.queues());
+        self.give_up(&queues, &Reason::Shutdown);
+    }
+
+    /// Whoever keeps a stanza until it is acknowledged sends it again elsewhere; all others are told.
+    fn give_up(&self, queues: &[Arc<Queue>], why: &Reason) {
+        // What is told goes into the same queues, so they are empty before.
+        let waiting: Vec<_> = queues.iter().flat_map(|queue| queue.drain()).collect();
+        for mut queued in waiting {
+            match queued.accepted.take_if(|accepted| accepted.is_owed()) {
+                Some(accepted) => accepted.abandoned(Reason::Shutdown.code()),
+                None => self.bounce(queued, &why.clone().into()),
+            }
+        }
+    }
+
     /// Ends a stanza that cannot be carried: its sender is told, where it may be.
     pub fn bounce(&self, queued: QueuedStanza, why: &Told) {
         let Some(accepted) = queued.accepted else {
@@ -49,7 +76,7 @@ impl Hub {
             return;
         };
         if self.is_over.load(Relaxed) {
-            return accepted.dropped(Reason::Shutdown.code());
+            return accepted.abandoned(Reason::Shutdown.code());
         }
         let stanza = &queued.stanza;
         let inward = self.context.load().rules.is_local(stanza.to.domain());

@@ -1,14 +1,51 @@
 //! The last that a driver does: what is written still gets out, and what is not is left to others.
 
+use std::time::Duration;
+
 use tokio::time::{timeout, timeout_at};
 
-use super::{Driver, Ended, GOODBYE, SHORT_GOODBYE, Side, count_out};
+use super::{Driver, Ended, GOODBYE, SHORT_GOODBYE, Side, count_out, now};
 use crate::net::io::clock;
 use crate::net::io::transport::{Progress, Wanted};
 use crate::proto::policy::Reason;
-use crate::proto::stream::Machine;
+use crate::proto::stream::{Input, Machine};
+
+/// How long what is still on its way to us is read after our last word.
+const AFTERMATH: Duration = Duration::from_secs(1);
 
 impl<M: Machine + Send, S: Side> Driver<M, S> {
+    /// The edge is stopping. What comes from here on is its sender's, where that keeps it until it is
+    /// acknowledged; whoever acknowledges nothing hears at once that it is to send no more.
+    pub(super) fn settle(&mut self) {
+        self.is_settling = true;
+        if let Some(receipts) = self.side.receipts() {
+            receipts.close();
+        }
+        self.end_if_settled();
+    }
+
+    /// Ends a stream that was waiting for what it had taken on, so that its closing word covers that.
+    pub(super) fn end_if_settled(&mut self) {
+        let receipts = self.side.receipts();
+        if !self.is_settling || receipts.is_some_and(|receipts| !receipts.is_settled()) {
+            return;
+        }
+        if self.side.outlives_its_account() {
+            self.mailbox.1.settled();
+        } else {
+            self.end(Reason::Shutdown);
+        }
+    }
+
+    /// Ends the stream. What is settled by now is said: there is no later word.
+    pub(super) fn end(&mut self, reason: Reason) {
+        if let Some(receipts) = self.side.receipts() {
+            let h = receipts.handled();
+            self.machine.handle(now(), Input::Settled(h));
+        }
+        self.machine.handle(now(), Input::End(reason));
+    }
+
     /// Says the last word to a peer that has proven nothing; no longer than the machine waits for it.
     pub(super) async fn shut_write(&mut self) {
         let deadline = self
@@ -60,7 +97,8 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 return Err(std::io::ErrorKind::NotConnected.into());
             }
             self.write_all().await?;
-            self.transport.shutdown().await
+            self.transport.shutdown().await?;
+            self.read_on().await
         };
         let farewell = async {
             tokio::select! {
@@ -79,6 +117,30 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         {
             tracing::trace!(%error, "the connection ended without a goodbye");
         }
+    }
+
+    /// Reads what comes after our last word, and acts on none of it. RFC 9293 §3.6.1: a connection that is
+    /// closed with something unread is reset, and so is one to which something comes afterwards; then what
+    /// was written, and has not left this host, is gone.
+    async fn read_on(&mut self) -> std::io::Result<()> {
+        let has_carried = (self.facts.as_ref()).is_some_and(|it| it.traffic.stanzas_out.get() > 0);
+        if !has_carried && self.side.receipts().is_none() {
+            return Ok(());
+        }
+        let wanted = Wanted {
+            write: &[],
+            flush: false,
+            read: true,
+        };
+        let rest = async {
+            while !matches!(
+                self.transport.progress(wanted, |_| {}).await?,
+                Progress::End
+            ) {}
+            Ok(())
+        };
+        // Whoever has not closed by then will not.
+        timeout(AFTERMATH, rest).await.unwrap_or(Ok(()))
     }
 
     pub(super) async fn ended(mut self, reason: Reason) -> Ended<S> {
