@@ -2,11 +2,15 @@
 
 mod acknowledged;
 mod dialled;
+mod edges;
+mod faults;
 mod gateways;
 mod guide;
 mod links;
+mod peers;
 mod pool;
 pub(crate) mod process;
+mod restart;
 mod start;
 mod told;
 
@@ -61,9 +65,16 @@ pub(crate) fn link(daemon: &Daemon) -> TcpStream {
 
 /// Proves a link on a connection.
 pub(crate) fn link_on(stream: TcpStream) -> TcpStream {
-    let header = "<stream:stream xmlns='jabber:component:accept' \
-                  xmlns:stream='http://etherx.jabber.org/streams' to='contoso.example'>";
-    let answer = converse(&stream, header, ">");
+    link_for(stream, "contoso.example")
+}
+
+/// The same for a domain.
+fn link_for(stream: TcpStream, domain: &str) -> TcpStream {
+    let header = format!(
+        "<stream:stream xmlns='jabber:component:accept' \
+         xmlns:stream='http://etherx.jabber.org/streams' to='{domain}'>"
+    );
+    let answer = converse(&stream, &header, ">");
     let answer = if answer.contains("id='") {
         answer
     } else {

@@ -297,7 +297,11 @@ fn leaves_answer_unread(wire: &Wire) -> bool {
     let record = wire.record(Side::Other);
     let text = str::from_utf8(&record.written).expect("scripts are ASCII");
     let last = text.rfind("<a ");
-    last.is_some_and(|at| text[at..].find('>').is_none_or(|end| at + end >= record.read))
+    last.is_some_and(|at| {
+        text[at..]
+            .find('>')
+            .is_none_or(|end| at + end >= record.read)
+    })
 }
 
 fn late(dice: &mut Dice) -> Duration {

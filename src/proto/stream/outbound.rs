@@ -70,6 +70,8 @@ pub struct Initiating {
     header_due: Instant,
     /// Whether something is established, or the question was answered.
     is_done: bool,
+    /// Whether acknowledgements were offered in the last features.
+    offers_acks: bool,
     /// Whether it is said that neither will happen.
     has_failed: bool,
 }
@@ -121,6 +123,7 @@ impl Outbound {
             place: None,
             header_due: now.monotonic + Timing::HEADER_ANSWER.min(context.timing.establishment),
             is_done: false,
+            offers_acks: false,
             has_failed: false,
         };
         Self::begin(context, ids, wire, (negotiation, State::Connecting), now)

@@ -1,7 +1,8 @@
 //! A daemon that is started, spoken to through its log and signals, and ended by its pid.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -45,11 +46,27 @@ impl Daemon {
         Self::start_by(lab, "prlimit", &[&format!("--nofile={descriptors}")])
     }
 
+    /// With listening sockets that outlive it, as a service manager passes them.
+    pub(crate) fn start_with_sockets(lab: &Lab, sockets: [&TcpListener; 2]) -> Self {
+        let [first, second] = sockets.map(|it| OwnedFd::from(it.try_clone().unwrap()));
+        let mut command = Command::new("sh");
+        let script = "LISTEN_PID=$$ LISTEN_FDS=2 exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null";
+        command
+            .args(["-c", script, "sh", env!("CARGO_BIN_EXE_xmpp-edge")])
+            .stdin(Stdio::from(first))
+            .stdout(Stdio::from(second));
+        Self::run(lab, command)
+    }
+
     fn spawn(lab: &Lab, mut command: Command) -> Self {
+        command.stdin(Stdio::null());
+        Self::run(lab, command)
+    }
+
+    fn run(lab: &Lab, mut command: Command) -> Self {
         let mut child = command
             .args(["run", "--config"])
             .arg(lab.path("edge.toml"))
-            .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

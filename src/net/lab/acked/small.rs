@@ -299,7 +299,11 @@ fn every_interleaving_of_three_stanzas_one_fault_and_one_return() {
         }
         (count, lines)
     });
-    println!("{count} cases in {:?}\n{}", begun.elapsed(), lines.join("\n"));
+    println!(
+        "{count} cases in {:?}\n{}",
+        begun.elapsed(),
+        lines.join("\n")
+    );
     // A world in which next to nothing happens would prove nothing.
     assert!(count > 1000, "{count}");
 }

@@ -60,7 +60,11 @@ async fn stop(late: Duration) -> (Duration, usize, usize) {
     });
     let of_gateway = left.peers[GATEWAY].came();
     for (peer, id) in &left.said {
-        let there = if *peer == GATEWAY { &carried } else { &of_gateway };
+        let there = if *peer == GATEWAY {
+            &carried
+        } else {
+            &of_gateway
+        };
         let times = there.iter().filter(|it| *it == id).count();
         let is_kept = left.peers[*peer].has_unsaid(id);
         assert!(

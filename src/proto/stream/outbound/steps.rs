@@ -113,6 +113,7 @@ impl Initiating {
         if offered.is_for_clients && !channel.is_for_servers {
             return Err(Reason::ClientPort);
         }
+        self.offers_acks = offered.acks;
         cx.wire
             .record(Record::Reached(Milestone::Features(offered)));
         if let Some(proof) = channel.proven {
@@ -220,7 +221,14 @@ impl Initiating {
     fn dialback(&mut self, cx: &mut Cx<'_>, requested: Requested, element: &Element) -> Step<Self> {
         let requested = match read(element)? {
             Message::Result(verdict, claim) => match requested.close(&verdict, &claim) {
-                Ok(proof) => return self.establish(cx, proof, Offered::default()),
+                // XEP-0220 §2.1: no features follow. What was offered before holds.
+                Ok(proof) => {
+                    let offered = Offered {
+                        acks: self.offers_acks,
+                        ..Offered::default()
+                    };
+                    return self.establish(cx, proof, offered);
+                }
                 Err(Err(reason)) => return Err(reason),
                 // Not our question: nothing changes.
                 Err(Ok(requested)) => requested,
