@@ -305,12 +305,13 @@ impl Peer {
     ) -> Option<()> {
         if let Some(id) = &session.id {
             let resume = format!("<resume {SM} previd='{id}' h='{}'/>", session.h);
+            // From here on it is ours.
+            let told = std::mem::take(&mut session.heard);
+            session.told.push_back((Instant::now(), told));
             sink.write_all(resume.as_bytes()).await.ok()?;
             let element = reading.next().await?;
             session.read = Instant::now();
             if element.starts_with("<resumed") {
-                let told = std::mem::take(&mut session.heard);
-                session.told.push_back((session.read, told));
                 self.acknowledged(session, attribute(&element, "h")?.parse().ok()?);
                 self.says_again(false);
                 self.lock().resumed += 1;
@@ -508,12 +509,15 @@ pub(super) struct Outcome {
 /// # Errors
 /// Something came twice that may not, or out of its order.
 pub(super) fn outcome(from: &Peer, to: &Peer, told: &Peer) -> Result<Outcome, String> {
+    let (refused, allowed) = (told.refused(), [from.may_come_twice(), to.may_come_twice()]);
+    let may_come_twice = |id: &String| allowed.iter().any(|ids| ids.contains(id));
     let came = to.came();
     let (mut times, mut last) = (BTreeMap::<&str, usize>::new(), BTreeMap::new());
     for id in came.iter().filter(|id| id.starts_with(from.letter())) {
         let count = times.entry(id).or_default();
         *count += 1;
-        if *count > 1 {
+        // What was refused, and is said again because nobody knew, has no place.
+        if *count > 1 || refused.contains(id) && may_come_twice(id) {
             continue;
         }
         let (_, number) = id.split_once('-').unwrap();
@@ -523,7 +527,6 @@ pub(super) fn outcome(from: &Peer, to: &Peer, told: &Peer) -> Result<Outcome, St
             return Err(format!("{id} came after {before:?}"));
         }
     }
-    let (refused, allowed) = (told.refused(), [from.may_come_twice(), to.may_come_twice()]);
     let unsaid: BTreeSet<_> = {
         let state = from.lock();
         let unsaid = state.unwritten.iter().chain(&state.unacknowledged);
@@ -532,7 +535,7 @@ pub(super) fn outcome(from: &Peer, to: &Peer, told: &Peer) -> Result<Outcome, St
     let mut outcome = Outcome::default();
     for id in from.said() {
         let times = times.get(id.as_str()).copied().unwrap_or_default();
-        if times > 1 && !allowed.iter().any(|ids| ids.contains(&id)) {
+        if times > 1 && !may_come_twice(&id) {
             return Err(format!("{id} came {times} times"));
         }
         let is_refused = refused.contains(&id);
