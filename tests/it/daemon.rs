@@ -7,6 +7,7 @@ mod faults;
 mod gateways;
 mod guide;
 mod links;
+mod names;
 mod peers;
 mod pool;
 pub(crate) mod process;

@@ -2,7 +2,7 @@
 //! others notice of it.
 
 pub(crate) mod answers;
-mod asking;
+pub(crate) mod asking;
 mod bound;
 mod dialling;
 mod holding;
