@@ -6,6 +6,7 @@ mod contacts;
 mod demo;
 mod dns;
 mod explain;
+mod generate;
 mod hosts;
 mod paper;
 mod partner_sheet;
@@ -21,6 +22,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
 use crate::ops::logging::stderr_is_journal;
+
+pub use generate::{File, reference};
 
 /// Runs the command line and returns its exit status.
 #[must_use]
@@ -129,6 +132,7 @@ enum Command {
     PartnerSheet(partner_sheet::Arguments),
     Contacts(contacts::Arguments),
     Demo(demo::Arguments),
+    Generate(generate::Arguments),
 }
 
 impl Arguments {
@@ -143,6 +147,7 @@ impl Arguments {
             Command::PartnerSheet(arguments) => partner_sheet::run(&arguments),
             Command::Contacts(arguments) => contacts::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
+            Command::Generate(arguments) => generate::run(&arguments),
         }
     }
 }
