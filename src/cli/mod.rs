@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::report::{WIDTH, wrap};
 use crate::ops::logging::stderr_is_journal;
 
 pub use generate::{File, reference};
@@ -37,8 +38,7 @@ pub fn main() -> ExitCode {
             } else {
                 Exit::Success
             };
-            // Where the text cannot be written, the status is all there is left to say.
-            error.print().unwrap_or_default();
+            tell(&error);
             if let Some(hint) = hint(&error) {
                 complain(&hint);
             }
@@ -52,6 +52,22 @@ pub fn main() -> ExitCode {
 #[must_use]
 pub fn definition() -> clap::Command {
     <Arguments as clap::CommandFactory>::command()
+}
+
+/// Tells what is wrong with the command line, or the help that was asked for. clap breaks the lines of
+/// the latter alone.
+fn tell(error: &clap::Error) {
+    let text = error.render().to_string();
+    let is_wide = |line: &str| line.chars().count() > WIDTH;
+    if error.use_stderr() && text.lines().any(is_wide) {
+        let lines = text
+            .lines()
+            .map(|line| wrap(line, WIDTH - 2).replace('\n', "\n  "));
+        complain(&(lines.collect::<Vec<_>>().join("\n") + "\n"));
+    } else {
+        // Where the text cannot be written, the status is all there is left to say.
+        error.print().unwrap_or_default();
+    }
 }
 
 /// What is meant by a file that is named without its option.

@@ -1,9 +1,10 @@
 //! Whether the daemon's user could read what `check` has read as root.
 
 use std::fs;
+use std::path::PathBuf;
 
 use super::problem::Problem;
-use super::rights::User;
+use super::rights::{Obstacle, User};
 use super::state::State;
 use super::{Examination, Place};
 
@@ -16,14 +17,34 @@ impl Examination {
             let problem = Problem::warning("not-for-the-daemon", place, what, hint);
             self.problems.push(problem);
         };
+        // One directory may keep a user from all files below it: that is one thing to mend.
+        let mut kept: Vec<Kept<'_>> = Vec::new();
         for (path, place) in &self.files {
-            if let Err(obstacle) = user.may_read(path) {
-                let what = format!("{name} cannot read {}: {obstacle}", path.display());
-                warn(place, what, obstacle.remedy(name));
+            let Err(obstacle) = user.may_read(path) else {
+                continue;
+            };
+            match kept.iter_mut().find(|it| it.obstacle.path == obstacle.path) {
+                Some(known) if known.paths.contains(&path) => {}
+                Some(known) => known.paths.push(path),
+                None => kept.push(Kept {
+                    obstacle,
+                    paths: vec![path],
+                    place,
+                }),
             }
+        }
+        for Kept {
+            obstacle,
+            paths,
+            place,
+        } in &kept
+        {
+            let what = format!("{name} cannot read {}: {obstacle}", named(paths));
+            warn(place, what, obstacle.remedy(name));
         }
         if let Some(State { directory, place }) = &self.state
             && let Err(obstacle) = user.may_write_in(directory)
+            && !kept.iter().any(|it| it.obstacle.path == obstacle.path)
         {
             let shown = directory.display();
             let what = format!("{name} cannot write to {shown}: {obstacle}");
@@ -35,5 +56,23 @@ impl Examination {
             };
             warn(place, what, remedy);
         }
+    }
+}
+
+/// Files that a user cannot read for one reason.
+struct Kept<'a> {
+    obstacle: Obstacle,
+    paths: Vec<&'a PathBuf>,
+    /// Where the first of them is named.
+    place: &'a Place,
+}
+
+/// The first of some files, and how many more there are.
+fn named(paths: &[&PathBuf]) -> String {
+    match paths {
+        [] => String::new(),
+        [one] => one.display().to_string(),
+        [one, other] => format!("{} and {}", one.display(), other.display()),
+        [one, rest @ ..] => format!("{} and {} other files", one.display(), rest.len()),
     }
 }

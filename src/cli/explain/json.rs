@@ -201,7 +201,7 @@ fn facts(fact: &Fact) -> (&'static str, Value) {
             ("proof-failed", facts)
         }
         Fact::Opened(method) => ("opened", json!({ "method": method.as_str() })),
-        Fact::Pinged { hears } => ("ping", json!({ "answer-is-heard": hears })),
+        Fact::Pinged => ("ping", json!({ "answer-is-heard": false })),
         Fact::NotPinged => ("no-ping", json!({})),
         Fact::Pong(pong) => {
             let is_error = matches!(pong, Pong::OnOurs { is_error: true });

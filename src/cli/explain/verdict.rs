@@ -122,7 +122,7 @@ impl Walk {
             Fact::Judged(_) => Some("header"),
             Fact::Features(_) | Fact::Tries(_) | Fact::MethodFailed(..) => Some("proof"),
             Fact::Opened(_) => Some("open"),
-            Fact::Pinged { .. } | Fact::NotPinged | Fact::Pong(_) => Some("ping"),
+            Fact::Pinged | Fact::NotPinged | Fact::Pong(_) => Some("ping"),
             Fact::Called(_) | Fact::AsksAuthority(_) => Some("header"),
             Fact::Place { .. } | Fact::NotPinned(_) | Fact::Failed(_) | Fact::WithoutRoute(_) => {
                 None

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::config::Config;
 use crate::net::edge::Edge;
 use crate::net::live::trail::{Fact, Step, Trail};
-use crate::net::session::outbound::{Hearing, try_out};
+use crate::net::session::outbound::try_out;
 use crate::proto::auth::Pair;
 use crate::proto::auth::certificate::CertFacts;
 use crate::proto::auth::chain::TlsVersion;
@@ -77,7 +77,7 @@ impl Walk {
     pub(super) async fn go(&mut self, edge: &Arc<Edge>, tell: impl Fn(&Self, Happened)) {
         let trail = Arc::<Trail>::default();
         let pair = self.pair.clone();
-        let mut trying = pin!(try_out(edge, &pair, &trail, Hearing::Elsewhere));
+        let mut trying = pin!(try_out(edge, &pair, &trail));
         let mut quiet_since = Instant::now();
         let mut next_word = quiet_since + PATIENCE;
         loop {

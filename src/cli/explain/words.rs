@@ -141,8 +141,7 @@ pub(super) fn lines(walk: &Walk, steps: &[Step]) -> Vec<Line> {
             bad("Proof", format!("{} failed: {reason}", title(*method)))
         }
         Fact::Opened(method) => step("Open", format!("proven by {}", title(*method))),
-        Fact::Pinged { hears: true } => step("Ping", "sent; its answer is awaited".to_owned()),
-        Fact::Pinged { hears: false } => step(
+        Fact::Pinged => step(
             "Ping",
             "sent; the answer comes on the partner's own stream to the daemon, and is not heard \
              here"
@@ -191,7 +190,7 @@ pub(super) fn lines(walk: &Walk, steps: &[Step]) -> Vec<Line> {
 /// How long the ping took that the last of some steps answers.
 pub(super) fn round_trip(steps: &[Step]) -> Option<Duration> {
     let last = steps.last().filter(|it| matches!(it.fact, Fact::Pong(_)))?;
-    let is_ping = |step: &&Step| matches!(step.fact, Fact::Pinged { .. });
+    let is_ping = |step: &&Step| matches!(step.fact, Fact::Pinged);
     let ping = steps.iter().rev().find(is_ping)?;
     last.at.checked_sub(ping.at)
 }

@@ -143,6 +143,7 @@ fn partners(paper: &mut Paper, status: &Status) {
     }
     if failing.is_empty() {
         paper.head(Ink::Bold, &format!("{text}, none failing"));
+        claims(paper, status);
         return;
     }
     paper.head(Ink::Red, &format!("{text}, {} FAILING", failing.len()));
@@ -163,6 +164,16 @@ fn partners(paper: &mut Paper, status: &Status) {
             Ink::Faint,
             "  `xmpp-edge status DOMAIN` has the words, and what to do, for each.",
         );
+    }
+    claims(paper, status);
+}
+
+/// Who has come in a partner's name, and has shown nothing else. It may be the partner.
+fn claims(paper: &mut Paper, status: &Status) {
+    let all = status.partners.iter();
+    let all = all.flat_map(|it| it.claims.iter().map(|claim| (&it.partner, claim)));
+    for (partner, claim) in all.take(IN_WORDS) {
+        parts::claim(paper, partner, claim);
     }
 }
 

@@ -119,6 +119,22 @@ fn failure(paper: &mut Paper, partner: &str, failure: &Failure, way: &str) {
     words(paper, (&failure.text, Some(&failure.side)), &failure.remedy);
 }
 
+/// Somebody has come in a partner's name, and proven nothing: what was met, in case it is the partner.
+pub(super) fn claim(paper: &mut Paper, partner: &str, claim: &Failure) {
+    let times = match claim.times {
+        1 => "once".to_owned(),
+        times => format!("{times} times"),
+    };
+    let from = claim.address.as_deref().unwrap_or("an unknown address");
+    let text = format!(
+        "somebody came as {partner} and proved nothing: {times}, {} ago from {from}: {}",
+        age(claim.last_s),
+        claim.reason
+    );
+    paper.item(2, (Ink::Plain, "?"), &text);
+    to_do(paper, &format!("If that was the partner: {}", claim.remedy));
+}
+
 /// What is wrong, whose fault it is, and what to do.
 pub(super) fn words(paper: &mut Paper, (text, whose): (&str, Option<&str>), remedy: &str) {
     let text = match whose {

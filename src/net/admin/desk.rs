@@ -274,15 +274,23 @@ impl Desk {
             proven.count()
         };
         let (inbound, outbound) = (of_kind(Kind::Inbound), of_kind(Kind::Outbound));
-        let mut failures = Vec::new();
-        for (direction, live) in [
-            (Direction::Outbound, outbound),
-            (Direction::Inbound, inbound),
+        let (mut failures, mut claims) = (Vec::new(), Vec::new());
+        for (direction, is_familiar, live) in [
+            (Direction::Outbound, true, outbound),
+            (Direction::Inbound, true, inbound),
+            // Whoever has shown nothing but a name says nothing of how the partner is.
+            (Direction::Inbound, false, inbound),
         ] {
-            let last = attempts.iter().filter(|it| it.direction == direction);
+            let is_meant =
+                |it: &&Attempt| it.direction == direction && it.is_familiar == is_familiar;
+            let last = attempts.iter().filter(is_meant);
             let last = last.max_by_key(|it| (it.last, it.stream));
             if let Some(last) = last.filter(|_| live == 0) {
-                failures.extend(self.failure(last, moment));
+                let told = match is_familiar {
+                    true => &mut failures,
+                    false => &mut claims,
+                };
+                told.extend(self.failure(last, moment));
             }
         }
         let counts = ledger
@@ -303,6 +311,7 @@ impl Desk {
             inbound,
             outbound,
             failures,
+            claims,
             received: flow(Direction::Inbound).into(),
             sent: flow(Direction::Outbound).into(),
         }

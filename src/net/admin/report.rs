@@ -138,6 +138,10 @@ pub struct Partner {
     pub outbound: usize,
     /// What went wrong last, in each direction that has no stream.
     pub failures: Vec<Failure>,
+    /// What somebody met last who came in its name and has shown nothing of it, while it has no stream
+    /// of its own. It may be anybody.
+    #[serde(default)]
+    pub claims: Vec<Failure>,
     /// Stanzas from the partner.
     pub received: Counts,
     /// Stanzas to the partner.

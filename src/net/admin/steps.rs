@@ -81,7 +81,7 @@ fn told(fact: &Fact) -> Option<(&'static str, String)> {
         | Fact::Header
         | Fact::Features(_)
         | Fact::TlsBegins
-        | Fact::Pinged { .. }
+        | Fact::Pinged
         | Fact::NotPinged
         | Fact::WithoutRoute(_)
         | Fact::Pong(_) => return None,

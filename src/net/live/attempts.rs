@@ -39,7 +39,9 @@ pub struct Attempt {
     pub remote: Domain,
     /// Where the last one came from, or led to.
     pub address: Option<SocketAddr>,
-    /// Whether somebody has proven to be a partner from that address before.
+    /// Whether it was the partner for all that is known: it has proven itself from that address lately,
+    /// or has shown its certificate, or we have reached it in that network. Else somebody has come in
+    /// its name, and that may be anybody.
     pub is_familiar: bool,
     /// When the first of them ended, in Unix time.
     pub first: u64,
@@ -76,6 +78,17 @@ impl Attempt {
 struct Memory {
     inbound: VecDeque<Attempt>,
     outbound: VecDeque<Attempt>,
+}
+
+impl Memory {
+    /// See [`Attempt::is_familiar`]: a partner that has never proven itself may still come from where it
+    /// is reached.
+    fn is_familiar(&self, attempt: &Attempt) -> bool {
+        let network = |it: &Attempt| it.address.map(|address| Network::of(address.ip()));
+        let comes_from = network(attempt);
+        let is_there = |it: &Attempt| comes_from.is_some() && network(it) == comes_from;
+        attempt.is_familiar || self.outbound.iter().any(is_there)
+    }
 }
 
 impl Attempts {
@@ -119,16 +132,29 @@ impl Attempts {
         };
         let mut all: Vec<_> = memory.inbound.iter().chain(&memory.outbound).collect();
         all.sort_by_key(|attempt| std::cmp::Reverse((attempt.last, attempt.stream)));
-        all.into_iter().cloned().collect()
+        let judged = all.into_iter().cloned().map(|attempt| Attempt {
+            is_familiar: memory.is_familiar(&attempt),
+            ..attempt
+        });
+        judged.collect()
     }
 
-    /// The newest attempt of each partner in each direction, without its steps.
+    /// The newest attempts of each partner, without their steps: ours, its own, and one of somebody who
+    /// came in its name and has shown nothing of it.
     #[must_use]
     pub fn newest(&self) -> HashMap<Domain, Vec<Attempt>> {
         let memory = self.lock();
         let newest = memory.iter().map(|(partner, memory)| {
-            let last = [memory.inbound.back(), memory.outbound.back()];
-            let last = last.into_iter().flatten().map(Attempt::without_steps);
+            let mut inbound = memory.inbound.iter().rev();
+            let last = [
+                inbound.clone().find(|it| memory.is_familiar(it)),
+                inbound.find(|it| !memory.is_familiar(it)),
+                memory.outbound.back(),
+            ];
+            let last = last.into_iter().flatten().map(|attempt| Attempt {
+                is_familiar: memory.is_familiar(attempt),
+                ..attempt.without_steps()
+            });
             (partner.clone(), last.collect())
         });
         newest.collect()
@@ -253,6 +279,40 @@ mod tests {
         }
         let stranger = attempt(4000, "203.0.113.1:1", Err(Reason::TlsMissing));
         attempts.note(&partner, stranger);
+        assert!(attempts.of(&partner).iter().all(|it| it.is_familiar));
+    }
+
+    #[test]
+    fn whoever_comes_in_a_partners_name_is_told_from_the_partner() {
+        let (attempts, partner) = (Attempts::default(), domain("fabrikam.example"));
+        let kinds = |attempts: &Attempts| {
+            let newest = attempts.newest().remove(&domain("fabrikam.example"));
+            let newest = newest.unwrap();
+            let mut kinds: Vec<_> = { newest.iter() }
+                .map(|it| (it.direction, it.is_familiar, it.stream))
+                .collect();
+            kinds.sort_by_key(|it| it.2);
+            kinds
+        };
+        let (inbound, outbound) = (Direction::Inbound, Direction::Outbound);
+        let familiar = Attempt {
+            is_familiar: true,
+            ..attempt(1, "198.51.100.1:1", Err(Reason::ExternalMissing))
+        };
+        attempts.note(&partner, familiar);
+        attempts.note(&partner, attempt(2, "192.0.2.7:1", Err(Reason::TlsMissing)));
+        // Both are told of, though the stranger's is the newer one.
+        let want = [(inbound, true, Some(1)), (inbound, false, Some(2))];
+        assert_eq!(kinds(&attempts), want);
+        // It was the partner after all: we reach it next to where that came from.
+        let reached = Attempt {
+            direction: outbound,
+            is_familiar: true,
+            ..attempt(3, "192.0.2.9:5269", Err(Reason::ExternalMissing))
+        };
+        attempts.note(&partner, reached);
+        let want = [(inbound, true, Some(2)), (outbound, true, Some(3))];
+        assert_eq!(kinds(&attempts), want);
         assert!(attempts.of(&partner).iter().all(|it| it.is_familiar));
     }
 

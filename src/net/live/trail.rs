@@ -127,12 +127,8 @@ pub enum Fact {
     MethodFailed(Method, Reason),
     /// The stream is open.
     Opened(Method),
-    /// A ping was sent over it.
-    Pinged {
-        /// Whether whoever notes this hears of an answer that comes on the partner's own stream: the
-        /// daemon does, another process does not.
-        hears: bool,
-    },
+    /// A ping was sent over it. Its answer comes on the partner's own stream, which is not heard here.
+    Pinged,
     /// No ping was sent: the entry says so.
     NotPinged,
     /// The ping was answered.

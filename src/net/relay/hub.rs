@@ -318,17 +318,6 @@ impl Hub {
         self.outward.opened(pair, stream);
     }
 
-    /// A stream that is only tried out has opened.
-    pub fn tries(&self, pair: &Pair, stream: Mailbox) {
-        self.backoff.succeeded(&pair.remote);
-        self.outward.tries(pair, stream);
-    }
-
-    /// It is over.
-    pub fn tried_out(&self, pair: &Pair) {
-        self.outward.tried_out(pair);
-    }
-
     /// Gives a pair's way out up, unless something waits for it again; whether it is gone.
     #[must_use]
     pub fn finished(&self, pair: &Pair) -> bool {

@@ -18,16 +18,11 @@ use crate::proto::policy::Reason;
 /// How many pairs may have a way out, open or wanted, at the same time.
 pub const MAX_PAIRS: usize = 8192;
 
-/// How many streams may be tried out at the same time: a human asks for each.
-const MOST_TRIED: usize = 16;
-
 /// The pairs that have a way out. A pair without one gets it with its first stanza: the dialler is
 /// told, and gives the way up when its stream has ended.
 #[derive(Debug)]
 pub struct PairQueues {
     pairs: Mutex<HashMap<Pair, PairQueue>>,
-    /// Streams that are only tried out: they wait for answers to pings, and carry nothing.
-    tried: Mutex<HashMap<Pair, Mailbox>>,
     /// Pairs that need a stream; the dialler listens.
     wanted: mpsc::Sender<Wish>,
     stock: Arc<Stock>,
@@ -60,7 +55,6 @@ impl PairQueues {
     pub fn new(wanted: mpsc::Sender<Wish>, stock: Arc<Stock>) -> Self {
         Self {
             pairs: Mutex::default(),
-            tried: Mutex::default(),
             wanted,
             stock,
         }
@@ -123,21 +117,6 @@ impl PairQueues {
         }
     }
 
-    /// A stream is open that is only tried out, and hears of its ping until
-    /// [`tried_out`](Self::tried_out). The pair's own stream, if it has one, is not touched.
-    pub fn tries(&self, pair: &Pair, stream: Mailbox) {
-        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        if tried.len() < MOST_TRIED {
-            tried.insert(pair.clone(), stream);
-        }
-    }
-
-    /// The stream that was tried out for a pair is over.
-    pub fn tried_out(&self, pair: &Pair) {
-        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        tried.remove(pair);
-    }
-
     /// Gives a pair's way out up, unless something waits for it again; whether it is gone.
     #[must_use]
     pub fn finished(&self, pair: &Pair) -> bool {
@@ -162,12 +141,7 @@ impl PairQueues {
         let stream = pairs
             .get(pair)
             .and_then(|pair_queue| pair_queue.stream.as_ref());
-        if stream.is_some_and(|stream| stream.pong(id)) {
-            return true;
-        }
-        drop(pairs);
-        let tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        tried.get(pair).is_some_and(|stream| stream.pong(id))
+        stream.is_some_and(|stream| stream.pong(id))
     }
 
     /// Every queue.
@@ -184,33 +158,5 @@ impl PairQueues {
         #[cfg(test)]
         crate::ops::counted::shared_lock();
         self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::live::mailbox::mailbox;
-    use crate::proto::jid::Domain;
-
-    #[test]
-    fn a_stream_that_is_tried_out_hears_of_its_ping_until_it_is_over() {
-        let (wanted, _wishes) = mpsc::channel(1);
-        let queues = PairQueues::new(wanted, Arc::default());
-        let domain = |text| Domain::parse(text).unwrap();
-        let pair = Pair {
-            local: domain("contoso.example"),
-            remote: domain("fabrikam.example"),
-        };
-        let (stream, incoming) = mailbox();
-        queues.tries(&pair, stream);
-        incoming.await_pong("one".to_owned());
-        assert!(!queues.pong(&pair, "guessed"));
-        assert!(queues.pong(&pair, "one"));
-        // It carries nothing, so nothing waits for it.
-        assert!(queues.queues().is_empty());
-        incoming.await_pong("two".to_owned());
-        queues.tried_out(&pair);
-        assert!(!queues.pong(&pair, "two"));
     }
 }

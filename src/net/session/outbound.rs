@@ -14,7 +14,7 @@ mod side;
 mod trial;
 
 pub use question::ask;
-pub use trial::{Hearing, try_out};
+pub use trial::try_out;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -105,6 +105,7 @@ fn partner(name: &str, state: &str) -> Partner {
         inbound: usize::from(state == "connected"),
         outbound: 0,
         failures: Vec::new(),
+        claims: Vec::new(),
         received: Counts::default(),
         sent: Counts::default(),
     }

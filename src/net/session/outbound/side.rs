@@ -92,8 +92,6 @@ impl Side for Dialling {
                     queue.attach(id);
                     self.opened = Some((id, clock::instant()));
                     self.edge.hub.opened(&pair, mailbox.clone());
-                } else {
-                    self.edge.hub.tries(&pair, mailbox.clone());
                 }
                 self.say(Word::Done);
             }

@@ -17,31 +17,18 @@ use crate::proto::discover::{Target, Via};
 use crate::proto::policy::Reason;
 use crate::proto::stream::{Purpose, Timing};
 
-/// Who hears the answer to a ping: s2s streams go one way, and it comes on the partner's own stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hearing {
-    /// This process listens for partners: the answer is awaited.
-    Here,
-    /// Another process does, or none: only what comes on our own stream is heard.
-    Elsewhere,
-}
-
 /// How long it may take to find out where DNS leads.
 const LOOK_UP: Duration = Duration::from_secs(2);
 
 /// Opens a stream for a pair as its first stanza would, pings over it where the partner is pinged,
-/// and closes it. Each step is noted on `trail`, with why it failed. Where a `route` has led nowhere,
+/// and closes it. Streams go one way: the answer comes on one that the partner opens to the daemon, and
+/// is heard here only where it comes on ours. Each step is noted on `trail`, with why it failed. Where a `route` has led nowhere,
 /// DNS is asked where it would lead, and that is noted last.
 ///
 /// # Errors
-/// Why there was no stream, why it broke as soon as it was open, or that the ping was not answered.
-pub async fn try_out(
-    edge: &Arc<Edge>,
-    pair: &Pair,
-    trail: &Arc<Trail>,
-    hearing: Hearing,
-) -> Result<(), Reason> {
-    let outcome = try_to_open(edge, pair, trail, hearing).await;
+/// Why there was no stream, or why it broke as soon as it was open.
+pub async fn try_out(edge: &Arc<Edge>, pair: &Pair, trail: &Arc<Trail>) -> Result<(), Reason> {
+    let outcome = try_to_open(edge, pair, trail).await;
     if let Err(reason) = &outcome {
         trail.fail(reason);
         look_beside_the_route(edge, pair, reason, trail).await;
@@ -49,12 +36,7 @@ pub async fn try_out(
     outcome
 }
 
-async fn try_to_open(
-    edge: &Arc<Edge>,
-    pair: &Pair,
-    trail: &Arc<Trail>,
-    hearing: Hearing,
-) -> Result<(), Reason> {
+async fn try_to_open(edge: &Arc<Edge>, pair: &Pair, trail: &Arc<Trail>) -> Result<(), Reason> {
     let side = |stream_log| Dialling {
         edge: Arc::clone(edge),
         stream_log,
@@ -73,18 +55,11 @@ async fn try_to_open(
     let context = edge.context();
     let partner = context.rules.partner_of(&pair.remote);
     let pings = partner.is_some_and(|it| it.keep_alive);
-    let outcome = hold(reached, pings, hearing, trail).await;
-    edge.hub.tried_out(pair);
-    outcome
+    hold(reached, pings, trail).await
 }
 
 /// Whether the stream lasts for a moment, and takes a ping.
-async fn hold(
-    reached: Reached,
-    pings: bool,
-    hearing: Hearing,
-    trail: &Arc<Trail>,
-) -> Result<(), Reason> {
+async fn hold(reached: Reached, pings: bool, trail: &Arc<Trail>) -> Result<(), Reason> {
     let mailbox = reached.mailbox.clone();
     let mut end = pin!(reached.end());
     // What is wrong is often said as soon as the stream is open.
@@ -92,19 +67,12 @@ async fn hold(
         return Err(ended?.reason);
     }
     if pings {
-        let hears = hearing == Hearing::Here;
-        trail.note(Fact::Pinged { hears });
+        trail.note(Fact::Pinged);
         mailbox.probe();
-        // Where it is heard, the stream itself ends without an answer in time.
-        let patience = if hears {
-            Timing::PROBE_ANSWER * 2
-        } else {
-            Timing::FRESH
-        };
         tokio::select! {
             ended = &mut end => return Err(ended?.reason),
             () = trail.until(|fact| matches!(fact, Fact::Pong(_))) => {}
-            () = sleep(patience) => {}
+            () = sleep(Timing::FRESH) => {}
         }
     } else {
         trail.note(Fact::NotPinged);
