@@ -68,7 +68,8 @@ struct State {
     unacknowledged: VecDeque<String>,
     said: usize,
     /// Everything that came and was not forgotten, in its order.
-    came: Vec<String>,
+    came: Vec<Came>,
+    connections: usize,
     /// What came back as an error.
     refused: BTreeSet<String>,
     may_come_twice: BTreeSet<String>,
@@ -77,8 +78,18 @@ struct State {
     away: Option<Instant>,
 }
 
+/// One stanza that came.
+#[derive(Clone, Debug)]
+struct Came {
+    id: String,
+    at: Instant,
+    /// On which of its connections.
+    connection: usize,
+}
+
 /// One session, or one stream of another's.
 struct Session {
+    connection: usize,
     id: Option<String>,
     h: u32,
     h_of_edge: u32,
@@ -91,6 +102,7 @@ struct Session {
 impl Default for Session {
     fn default() -> Self {
         Self {
+            connection: 0,
             id: None,
             h: 0,
             h_of_edge: 0,
@@ -148,7 +160,8 @@ impl Peer {
 
     /// Everything that came and was not forgotten, in its order.
     pub(super) fn came(&self) -> Vec<String> {
-        self.lock().came.clone()
+        let state = self.lock();
+        state.came.iter().map(|came| came.id.clone()).collect()
     }
 
     pub(super) fn refused(&self) -> BTreeSet<String> {
@@ -233,6 +246,12 @@ impl Peer {
         session: &mut Session,
         end: &mut watch::Receiver<End>,
     ) {
+        let connection = {
+            let mut state = self.lock();
+            state.connections += 1;
+            state.connections
+        };
+        session.connection = connection;
         let handle = Socket::from(stream.as_fd().try_clone_to_owned().unwrap());
         let (source, mut sink) = split(stream);
         let mut reading = Reading::new(source);
@@ -363,7 +382,11 @@ impl Peer {
                 if get("type") == "error" {
                     state.refused.insert(id);
                 } else {
-                    state.came.push(id.clone());
+                    state.came.push(Came {
+                        id: id.clone(),
+                        at: session.read,
+                        connection: session.connection,
+                    });
                     if self.acks {
                         session.heard.push(id);
                     }
@@ -385,7 +408,10 @@ impl Peer {
                 return None;
             }
             "enable" => {
-                *session = Session::default();
+                *session = Session {
+                    connection: session.connection,
+                    ..Session::default()
+                };
                 format!("<enabled {SM}/>")
             }
             "resume" => format!(
@@ -456,7 +482,11 @@ impl Peer {
 
     /// The session will not go on: what the edge may not know that we have may come again.
     fn doubts(&self, session: &mut Session) {
-        let before = std::mem::take(session);
+        let anew = Session {
+            connection: session.connection,
+            ..Session::default()
+        };
+        let before = std::mem::replace(session, anew);
         let lately = before
             .told
             .into_iter()
@@ -472,11 +502,27 @@ impl Peer {
         let heard = std::mem::take(&mut session.heard);
         let mut state = self.lock();
         for id in heard.iter().rev() {
-            let last = state.came.iter().rposition(|came| came == id);
+            let last = state.came.iter().rposition(|came| came.id == *id);
             last.map(|at| state.came.remove(at));
         }
         drop(state);
         self.doubts(session);
+    }
+
+    /// When, and on which connection, what was said at about the same time came.
+    fn story(&self, number: usize) -> String {
+        let state = self.lock();
+        let first = state.came.first().map(|came| came.at);
+        let near = state.came.iter().filter(|came| {
+            let (_, other) = came.id.split_once('-').unwrap();
+            let other = other.parse::<usize>().unwrap();
+            other % USERS == number % USERS && other.abs_diff(number) < 40
+        });
+        let words = near.map(|came| {
+            let at = first.map(|first| came.at - first).unwrap_or_default();
+            format!("{} {}@{}", came.id, came.connection, at.as_millis())
+        });
+        words.collect::<Vec<_>>().join(", ")
     }
 
     fn letter(&self) -> char {
@@ -516,15 +562,17 @@ pub(super) fn outcome(from: &Peer, to: &Peer, told: &Peer) -> Result<Outcome, St
     for id in came.iter().filter(|id| id.starts_with(from.letter())) {
         let count = times.entry(id).or_default();
         *count += 1;
-        // What was refused, and is said again because nobody knew, has no place.
-        if *count > 1 || refused.contains(id) && may_come_twice(id) {
+        // What was refused, and is said again because nobody knew, has no place. Whoever cannot resume may
+        // be heard on two connections at once.
+        let has_place = from.acks && !(refused.contains(id) && may_come_twice(id));
+        if *count > 1 || !has_place {
             continue;
         }
         let (_, number) = id.split_once('-').unwrap();
         let number: usize = number.parse().unwrap();
         let before = last.insert(number % USERS, number);
         if before.is_some_and(|before| before > number) {
-            return Err(format!("{id} came after {before:?}"));
+            return Err(format!("{id} came after {before:?}: {}", to.story(number)));
         }
     }
     let unsaid: BTreeSet<_> = {
@@ -536,7 +584,8 @@ pub(super) fn outcome(from: &Peer, to: &Peer, told: &Peer) -> Result<Outcome, St
     for id in from.said() {
         let times = times.get(id.as_str()).copied().unwrap_or_default();
         if times > 1 && !may_come_twice(&id) {
-            return Err(format!("{id} came {times} times"));
+            let number = id.split_once('-').unwrap().1.parse().unwrap();
+            return Err(format!("{id} came {times} times: {}", to.story(number)));
         }
         let is_refused = refused.contains(&id);
         outcome.said += 1;
