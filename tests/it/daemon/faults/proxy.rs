@@ -7,11 +7,11 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 
 /// What it holds in a direction at most, but for what the system rounds up.
-const HELD: usize = 4 << 10;
+const HELD: u32 = 8 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -30,7 +30,9 @@ pub(super) struct Proxy {
 impl Proxy {
     /// Passes on what comes, for as long as the runtime lives.
     pub(super) async fn start(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = small();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(64).unwrap();
         let address = listener.local_addr().unwrap();
         let lines = Arc::<Mutex<Vec<watch::Sender<Way>>>>::default();
         let living = Arc::clone(&lines);
@@ -39,7 +41,7 @@ impl Proxy {
                 let (line, state) = watch::channel(Way::Open);
                 living.lock().unwrap().push(line);
                 tokio::spawn(async move {
-                    if let Ok(far) = TcpStream::connect(target).await {
+                    if let Ok(far) = small().connect(target).await {
                         pass(near, far, state).await;
                     }
                 });
@@ -81,12 +83,17 @@ impl Proxy {
     }
 }
 
+/// A socket that holds little. That must be said before there is a connection: what is on its way then fits.
+fn small() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(HELD).unwrap();
+    socket.set_send_buffer_size(HELD).unwrap();
+    socket
+}
+
 async fn pass(mut near: TcpStream, mut far: TcpStream, mut state: watch::Receiver<Way>) {
     for stream in [&near, &far] {
         stream.set_nodelay(true).unwrap();
-        let socket = SockRef::from(stream);
-        socket.set_recv_buffer_size(HELD).unwrap();
-        socket.set_send_buffer_size(HELD).unwrap();
     }
     let whole = {
         let ((near_in, near_out), (far_in, far_out)) = (near.split(), far.split());
@@ -111,7 +118,7 @@ async fn pump(
     mut sink: WriteHalf<'_>,
     mut state: watch::Receiver<Way>,
 ) -> std::io::Result<()> {
-    let mut piece = vec![0; HELD];
+    let mut piece = [0; 4 << 10];
     loop {
         let mut open = async || state.wait_for(|way| *way == Way::Open).await.is_ok();
         if !open().await {
