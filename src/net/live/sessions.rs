@@ -4,7 +4,7 @@
 //! in the queues, or are on their way; so nothing here holds up anybody, and what is forgotten costs a
 //! duplicate at most.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -71,6 +71,8 @@ struct Kept {
     of_owner: HashMap<Owner, usize>,
     /// Those that have a connection: whose they are, its number, and where it hears from us.
     living: HashMap<String, (Owner, u64, Mailbox)>,
+    /// Local domains whose gateways have acknowledged.
+    gateways: HashSet<Domain>,
 }
 
 #[derive(Debug)]
@@ -161,6 +163,17 @@ impl Sessions {
             return None;
         }
         kept.remove(id).map(|waiting| waiting.session)
+    }
+
+    /// A local domain's gateway acknowledges what it is sent.
+    pub fn know(&self, domain: &Domain) {
+        self.lock().gateways.insert(domain.clone());
+    }
+
+    /// Whether a local domain's gateway has done so since the edge has begun.
+    #[must_use]
+    pub fn has_known(&self, domain: &Domain) -> bool {
+        self.lock().gateways.contains(domain)
     }
 
     /// How many there are.

@@ -86,6 +86,11 @@ pub trait Side: Send {
         false
     }
 
+    /// Whether what is written is expected to be acknowledged, where that is not agreed on yet.
+    fn expects_acks(&self) -> bool {
+        false
+    }
+
     /// Whether what a peer that has closed would still be written is for other connections, but for what
     /// is begun.
     fn spares_who_has_closed(&self) -> bool {
@@ -112,6 +117,8 @@ pub struct Driver<M, S> {
     is_aborted: bool,
     /// Whether it was told that the edge is stopping.
     is_settling: bool,
+    /// Until when nothing is taken to be written, because it would not be acknowledged.
+    held_until: Option<Instant>,
 }
 
 /// How a stream ended.
@@ -176,6 +183,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             facts: None,
             is_aborted: false,
             is_settling: false,
+            held_until: None,
         }
     }
 
@@ -334,12 +342,14 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 
     /// Waits for the next thing to happen, and tells the machine.
     async fn wait(&mut self) {
-        let queue = self.side.queue();
+        let held_until = self.held_until();
+        let queue = self.side.queue().filter(|_| held_until.is_none());
         let queue = queue.filter(|_| self.machine.is_open() && self.send_buffer.is_idle());
         let unfinished = self.send_buffer.in_flight();
         let stalled = self.send_buffer.stalled_at(self.stall);
         let receipts = self.side.receipts();
-        let deadline = self.machine.deadline();
+        let deadline = [self.machine.deadline(), held_until];
+        let deadline = deadline.into_iter().flatten().min();
         let machine = &mut self.machine;
         let wanted = Wanted {
             write: self.send_buffer.unwritten(),
@@ -407,6 +417,19 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 self.machine.handle(now(), Input::End(reason));
             }
         }
+    }
+
+    /// A gateway that has acknowledged before may be about to ask for it again, and be held up on its way:
+    /// what was written to it meanwhile would be lost with the connection.
+    fn held_until(&mut self) -> Option<Instant> {
+        if !self.side.expects_acks() {
+            return None;
+        }
+        let now = clock::instant();
+        if !self.machine.is_open() {
+            self.held_until.get_or_insert(now + WRITE_STALL);
+        }
+        self.held_until.filter(|until| *until > now)
     }
 
     /// Says whether the stream would live by other rules, if anybody still waits for that.

@@ -74,6 +74,7 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         ways: WaysOut::default(),
         receipts: None,
         living: None,
+        expects_acks: false,
     };
     let driver =
         Driver::new(transport, machine, side, mailbox, context).known_by(registered.facts());
@@ -229,6 +230,8 @@ struct Serving {
     receipts: Option<Arc<Receipts>>,
     /// Where another link can find this one, to go on with its session.
     living: Option<Living>,
+    /// Whether the domain's gateway has acknowledged before, and this one has not said that it will not.
+    expects_acks: bool,
 }
 
 impl Serving {
@@ -332,6 +335,8 @@ impl Side for Serving {
         }
         match output {
             Output::Stanza(stanza) => {
+                // Whoever sends stanzas has chosen.
+                self.expects_acks = false;
                 let receipt = self.receipts.as_ref().map(Receipts::received);
                 let hub = &self.edge.hub;
                 let begun = hub.from_gateway(stanza, receipt, &mut self.ways, now);
@@ -352,6 +357,7 @@ impl Side for Serving {
                     is_listed: true,
                 }));
                 self.facts.serves((*domain).clone());
+                self.expects_acks = self.edge.sessions.has_known(&domain);
                 let waited = queue.attended();
                 self.taken = Some(((*domain).clone(), queue));
                 self.connected(&domain, links);
@@ -395,6 +401,10 @@ impl Side for Serving {
 
     fn acks_begun(&mut self, id: Option<String>, mailbox: &Mailbox) {
         self.receipts.get_or_insert_default();
+        self.expects_acks = false;
+        if let Some((domain, _)) = &self.taken {
+            self.edge.sessions.know(domain);
+        }
         if let (Some(id), Some((domain, _))) = (id, &self.taken) {
             let owner = Owner::Gateway(domain.clone());
             let living = self.edge.sessions.lives(id, owner, (self.id, mailbox));
@@ -432,6 +442,10 @@ impl Side for Serving {
 
     fn spares_who_has_closed(&self) -> bool {
         true
+    }
+
+    fn expects_acks(&self) -> bool {
+        self.expects_acks
     }
 
     /// It carries what others have sent before.

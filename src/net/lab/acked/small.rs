@@ -307,3 +307,53 @@ fn every_interleaving_of_three_stanzas_one_fault_and_one_return() {
     // A world in which next to nothing happens would prove nothing.
     assert!(count > 1000, "{count}");
 }
+
+/// The gateway has acknowledged before, comes again while something waits, and is held up in the middle of
+/// saying so: what waits is not written to where nobody would acknowledge it.
+#[test]
+fn a_link_that_stalls_anywhere_in_its_beginning_loses_nothing() {
+    for at in 1.. {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_time().start_paused(true);
+        let has_stalled = builder.build().unwrap().block_on(stalled_at(at));
+        if !has_stalled {
+            assert!(at > 10, "{at}");
+            return;
+        }
+    }
+}
+
+async fn stalled_at(at: u64) -> bool {
+    let mut stage = Stage::small([true, true], [Duration::ZERO; 2]);
+    let around = Arc::clone(&stage.world.around);
+    for peer in [GATEWAY, PARTNER] {
+        stage.connect(peer);
+    }
+    sleep(QUIET).await;
+    stage.cut(Kind::Link(0));
+    for _ in 0..3 {
+        stage.tell(PARTNER, 20);
+    }
+    sleep(QUIET).await;
+    let stalled = Arc::new(Notify::new());
+    let tell = Arc::clone(&stalled);
+    let wires = Arc::clone(&around);
+    around.clock.lock().unwrap().set_trap(at, move || {
+        wires.lines(|lines| {
+            let links = lines.iter().filter(|line| line.kind == Kind::Link(0));
+            links.for_each(|line| line.wire.stall(true));
+        });
+        tell.notify_one();
+    });
+    stage.connect(GATEWAY);
+    let has_stalled = timeout(QUIET, stalled.notified()).await.is_ok();
+    around.clock.lock().unwrap().disarm();
+    sleep(QUIET).await;
+    stage.cut(Kind::Link(0));
+    stage.connect(GATEWAY);
+    sleep(2 * QUIET).await;
+    let tally = stage.left().0.check(false);
+    let tally = tally.unwrap_or_else(|fault| panic!("stalled at {at}: {fault}"));
+    assert_eq!((tally.lost, tally.bounced), (0, 0), "stalled at {at}");
+    has_stalled
+}
