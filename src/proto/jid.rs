@@ -17,6 +17,8 @@ mod separator_tests;
 use std::fmt;
 use std::sync::Arc;
 
+use memchr::memchr;
+
 pub use bare::{BareJid, Prepared};
 pub use domain::Domain;
 pub use error::JidError;
@@ -28,9 +30,9 @@ pub struct Jid {
     text: Arc<str>,
     domain: Domain,
     /// Where the `@` stands, if there is a local part.
-    at: Option<usize>,
+    at: Option<u16>,
     /// Where the `/` stands, if there is a resource part.
-    slash: Option<usize>,
+    slash: Option<u16>,
 }
 
 impl Jid {
@@ -39,17 +41,33 @@ impl Jid {
     /// # Errors
     /// [`JidError`] names the part that is wrong.
     pub fn parse(text: &str) -> Result<Self, JidError> {
+        Self::parse_knowing(text, |_| None)
+    }
+
+    /// The same, where the domain may be one that is known: `known` gives it for the text in which it is
+    /// written ([`Domain::written`]), and its form need not be found again.
+    ///
+    /// # Errors
+    /// [`JidError`] names the part that is wrong.
+    pub fn parse_knowing<'d>(
+        text: &str,
+        known: impl Fn(&str) -> Option<&'d Domain>,
+    ) -> Result<Self, JidError> {
+        let domain_of = |text: &str| match known(text) {
+            Some(domain) => Ok(domain.clone()),
+            None => Domain::parse(text),
+        };
         // RFC 7622 §3.2: the first `/` ends the bare address; then the first `@` ends the local part.
-        let slash = text.find('/');
+        let slash = memchr(b'/', text.as_bytes());
         let bare = slash.map_or(text, |slash| text.split_at(slash).0);
-        let at = bare.find('@');
+        let at = memchr(b'@', bare.as_bytes());
         let domain = match at {
             Some(at) => {
                 let (local, rest) = bare.split_at(at);
                 local::check(local)?;
-                Domain::parse(rest.strip_prefix('@').unwrap_or(rest))?
+                domain_of(rest.strip_prefix('@').unwrap_or(rest))?
             }
-            None => Domain::parse(bare)?,
+            None => domain_of(bare)?,
         };
         if let Some(slash) = slash {
             let (_, rest) = text.split_at(slash);
@@ -62,19 +80,29 @@ impl Jid {
         let begin = at.map_or(0, |at| at + 1);
         let end = slash.unwrap_or(text.len());
         if text.get(begin..end) == Some(domain.written()) {
-            return Ok(Self {
-                text: text.into(),
-                domain,
-                at,
-                slash,
-            });
+            return Self::of(text.into(), domain, (at, slash));
         }
         // RFC 7622 §3.2: one form of the domain leaves.
         let before = text.get(..begin).unwrap_or_default();
         let after = text.get(end..).unwrap_or_default();
         let slash = slash.map(|_| begin + domain.written().len());
+        let text = format!("{before}{}{after}", domain.written());
+        Self::of(text.into(), domain, (at, slash))
+    }
+
+    fn of(
+        text: Arc<str>,
+        domain: Domain,
+        (at, slash): (Option<usize>, Option<usize>),
+    ) -> Result<Self, JidError> {
+        // Three parts of 1023 bytes fit.
+        let place = |at: Option<usize>| at.map(u16::try_from).transpose();
+        let (at, slash) = (place(at), place(slash));
+        let (Ok(at), Ok(slash)) = (at, slash) else {
+            return Err(JidError::TooLong);
+        };
         Ok(Self {
-            text: format!("{before}{}{after}", domain.written()).into(),
+            text,
             domain,
             at,
             slash,
@@ -106,13 +134,13 @@ impl Jid {
     /// The local part, if any.
     #[must_use]
     pub fn local(&self) -> Option<&str> {
-        self.at.map(|at| self.text.split_at(at).0)
+        self.at.map(|at| self.text.split_at(at.into()).0)
     }
 
     /// The resource part, if any.
     #[must_use]
     pub fn resource(&self) -> Option<&str> {
-        let (_, rest) = self.text.split_at(self.slash?);
+        let (_, rest) = self.text.split_at(self.slash?.into());
         rest.strip_prefix('/')
     }
 
@@ -120,7 +148,7 @@ impl Jid {
     #[must_use]
     pub fn bare(&self) -> &str {
         self.slash
-            .map_or(&self.text, |slash| self.text.split_at(slash).0)
+            .map_or(&self.text, |slash| self.text.split_at(slash.into()).0)
     }
 }
 

@@ -120,7 +120,7 @@ impl Link {
                 },
                 event = self.next() => match event {
                     Ok(Event::Element(stanza)) => self.received(stanza, &questions).await,
-                    Ok(Event::Header(_) | Event::Excess(_)) => Ok(()),
+                    Ok(Event::Header(_) | Event::Stanza(_) | Event::Excess(_)) => Ok(()),
                     Ok(Event::Close) => break,
                     Err(trouble) => Err(trouble),
                 },

@@ -426,7 +426,7 @@ impl Hub {
         let (Kind::Iq, Some("result" | "error")) = (stanza.kind, stanza.stanza_type()) else {
             return false;
         };
-        let Some(id) = stanza.element.attribute("id") else {
+        let Some(id) = stanza.id() else {
             return false;
         };
         // We ask as a domain.

@@ -10,12 +10,12 @@ pub mod pool;
 
 use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use self::lanes::{Entry, Lanes};
+use self::lanes::{Entry, Keyed, Lanes};
 use self::pool::Pool;
 use crate::net::io::clock;
 use crate::net::relay::stock::{Held, Share, Stock};
@@ -233,9 +233,8 @@ impl Queue {
             return Err(NotQueued::Closed(queued));
         }
         // Taken at once: what was taken in vain would be given back, and wake everybody who waits.
-        let has_lane = state.pool.has_lane(queued.conversation, lane);
+        let (has_lane, waiting) = state.pool.look(queued.conversation, lane);
         let of_lane = if has_lane { 0 } else { OF_LANE };
-        let waiting = state.pool.cost(lane);
         let taken = (self.stock).take(queued.cost + of_lane, waiting, most, queued.share.as_ref());
         let Some(mut held) = taken else {
             return Err(NotQueued::Full(queued));
@@ -425,26 +424,18 @@ impl State {
     }
 }
 
-/// A schedule of the fault laboratory is the same in each process.
-#[cfg(test)]
-type Key = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
-#[cfg(not(test))]
-type Key = std::hash::RandomState;
-
 /// The same for all stanzas of two users, whichever of their resources they use and whoever writes.
 /// The key is this process's own: no partner can choose who shares a gateway with whom.
 fn conversation_of(stanza: &Stanza) -> u64 {
-    static KEY: LazyLock<Key> = LazyLock::new(Key::default);
+    let key = Keyed::default();
     let digest = |jid: &Jid| {
         let bare = jid.bare();
         // Most are in their normal form: it differs in capitals, and beyond ASCII.
-        if bare
-            .bytes()
-            .any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
-        {
-            KEY.hash_one(jid.normal_bare().as_str())
+        let is_other = |byte: u8| byte.is_ascii_uppercase() | !byte.is_ascii();
+        if bare.bytes().fold(false, |any, byte| any | is_other(byte)) {
+            key.hash_one(jid.normal_bare().as_str())
         } else {
-            KEY.hash_one(bare)
+            key.hash_one(bare)
         }
     };
     // As a sum, the two have no order.

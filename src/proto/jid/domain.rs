@@ -1,5 +1,6 @@
 //! Domains: one normal form for every comparison, and one that is written.
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -23,7 +24,7 @@ struct Forms {
 
 impl PartialEq for Domain {
     fn eq(&self, other: &Self) -> bool {
-        self.0.ascii == other.0.ascii
+        Arc::ptr_eq(&self.0, &other.0) || self.0.ascii == other.0.ascii
     }
 }
 
@@ -32,6 +33,13 @@ impl Eq for Domain {}
 impl Hash for Domain {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.ascii.hash(state);
+    }
+}
+
+/// Tables of domains are asked by the normal form. Equality, order and hash are those of the text.
+impl Borrow<str> for Domain {
+    fn borrow(&self) -> &str {
+        &self.0.ascii
     }
 }
 

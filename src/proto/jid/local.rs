@@ -10,12 +10,25 @@ pub(super) fn check(local: &str) -> Result<(), JidError> {
     if local.len() > MAX_PART {
         return Err(JidError::TooLong);
     }
+    if local.is_empty() {
+        return Err(JidError::BadLocal);
+    }
+    // Most are of ASCII alone: then there is nothing to be looked up.
+    if local.bytes().all(is_plain) {
+        return Ok(());
+    }
     // RFC 7622 §3.3.1 excludes these nine; spaces and controls are outside PRECIS's IdentifierClass.
     let forbidden = |c: char| "\"&'/:<>@".contains(c) || c.is_whitespace() || c.is_control();
-    if local.is_empty() || local.contains(forbidden) {
+    if local.contains(forbidden) {
         return Err(JidError::BadLocal);
     }
     Ok(())
+}
+
+/// Printable in ASCII, and none of those that are excluded.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic()
+        && !matches!(byte, b'"' | b'&' | b'\'' | b'/' | b':' | b'<' | b'>' | b'@')
 }
 
 /// Whether a local part is one that an account here may have: RFC 8265 §3.3, the profile
@@ -28,7 +41,7 @@ pub(super) fn is_valid(local: &str) -> bool {
 /// Whether a local part becomes another address where somebody maps compatible characters (NFKC):
 /// `ceo＠boss.example／x` is no account of ours, and could be read as one elsewhere.
 pub(super) fn makes_separator(local: &str) -> bool {
-    local.contains(is_mapped_to_separator)
+    !local.is_ascii() && local.contains(is_mapped_to_separator)
 }
 
 /// The characters beyond ASCII that NFKC maps to something with `@` or `/` in it. It maps some others

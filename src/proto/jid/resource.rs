@@ -8,7 +8,10 @@ pub(super) fn check(resource: &str) -> Result<(), JidError> {
         return Err(JidError::TooLong);
     }
     // RFC 7622 §3.4: OpaqueString admits spaces, but no control characters.
-    if resource.is_empty() || resource.contains(char::is_control) {
+    let is_plain = |byte: u8| (b' '..0x7f).contains(&byte);
+    if resource.is_empty()
+        || !(resource.bytes().all(is_plain) || !resource.contains(char::is_control))
+    {
         return Err(JidError::BadResource);
     }
     Ok(())

@@ -38,8 +38,7 @@ use std::sync::Arc;
 
 use crate::proto::auth::chain::TlsVersion;
 use crate::proto::jid::Domain;
-use crate::proto::stanza::Kind;
-use crate::proto::xml::Element;
+use crate::proto::stanza::{Form, Kind};
 
 /// What follows from facts and rules: never a bool without a reason.
 #[derive(Clone, Debug)]
@@ -92,7 +91,7 @@ pub struct StanzaFacts<'a> {
     /// Whether the address on this side is the domain itself and no user of it.
     pub to_service: bool,
     /// The whole of it.
-    pub element: &'a Element,
+    pub form: &'a Form,
     /// How long it is when it is written for the other side, in bytes.
     pub bytes: usize,
     /// Whether it answers what the local user has sent lately.
@@ -158,9 +157,7 @@ fn judge_stanza(stanza: &StanzaFacts<'_>, terms: &Terms) -> Result<(), Reason> {
     if !terms.kinds.contains(stanza.kind) {
         return Err(Reason::KindNotAllowed(stanza.kind));
     }
-    if let Some(ns) = terms.payload.first_refused(stanza.element) {
-        return Err(Reason::NamespaceNotAllowed(ns.as_str().to_owned()));
-    }
+    terms.payload.judge(stanza.form)?;
     let limit = terms.most_written(stanza.direction);
     if stanza.bytes > limit {
         return Err(Reason::StanzaTooBig {

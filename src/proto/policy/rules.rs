@@ -92,15 +92,24 @@ impl Rules {
     pub fn partner_of(&self, domain: &Domain) -> Option<&Arc<Partner>> {
         #[cfg(test)]
         super::counted::look_up();
-        let index = self.exact.get(domain).or_else(|| {
-            let parent = Domain::parse(domain.parent()?).ok()?;
-            self.wildcard.get(&parent)
-        });
+        // What follows a dot in a normal form is in its normal form.
+        let index = self
+            .exact
+            .get(domain)
+            .or_else(|| self.wildcard.get(domain.parent()?));
         match index {
             Some(index) => self.partners.get(*index),
             None if self.is_local(domain) => None,
             None => self.fallback.as_ref(),
         }
+    }
+
+    /// A partner's domain that is listed, by the text in which it is written.
+    #[must_use]
+    pub fn listed(&self, written: &str) -> Option<&Domain> {
+        // Where the form with U-labels differs, it is no key of the table.
+        let (domain, _) = self.exact.get_key_value(written)?;
+        (domain.written() == written).then_some(domain)
     }
 
     /// Why a domain that no entry covers is refused. Partners use subdomains, for rooms first of all,

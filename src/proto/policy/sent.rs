@@ -73,7 +73,7 @@ fn of_answer(stanza: &Stanza) -> PairDigest {
 }
 
 fn of_request(local: &Jid, remote: &Jid, stanza: &Stanza) -> PairDigest {
-    let id = stanza.element.attribute("id").unwrap_or_default();
+    let id = stanza.id().unwrap_or_default();
     PairDigest::of_texts(&[
         "iq",
         local.normal_bare().as_str(),
@@ -108,7 +108,7 @@ mod tests {
             kind,
             from: Jid::parse(from).unwrap(),
             to: Jid::parse(to).unwrap(),
-            element,
+            form: element.into(),
         }
     }
 

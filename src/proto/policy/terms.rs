@@ -1,8 +1,8 @@
 //! What a partner may do once it has proven who it is.
 
 use crate::proto::auth::chain::TlsVersion;
-use crate::proto::policy::{Direction, Initiative};
-use crate::proto::stanza::{Kind, Written};
+use crate::proto::policy::{Direction, Initiative, Reason};
+use crate::proto::stanza::{Form, Kind, Written};
 use crate::proto::xml::{Attribute, Element, Ns};
 
 /// The settings of a partner that hold for live streams and single stanzas.
@@ -150,13 +150,25 @@ pub struct Payload {
 }
 
 impl Payload {
-    /// The first namespace of elements and attributes in a stanza that may not pass.
-    #[must_use]
-    pub fn first_refused<'e>(&self, stanza: &'e Element) -> Option<&'e Ns> {
+    /// Looks for elements and attributes that may not pass. Where all may, nothing is looked into.
+    ///
+    /// # Errors
+    /// The first namespace that may not pass.
+    pub fn judge(&self, form: &Form) -> Result<(), Reason> {
         if self.allow.is_empty() && self.deny.is_empty() {
-            return None;
+            return Ok(());
         }
-        self.refused_in(stanza, true)
+        let refused = match form {
+            Form::Tree(stanza) => self.refused_in(stanza, true).cloned(),
+            Form::Span(span) => {
+                let stanza = span.tree().map_err(Reason::StanzaTooComplex)?;
+                self.refused_in(&stanza, true).cloned()
+            }
+        };
+        match refused {
+            Some(ns) => Err(Reason::NamespaceNotAllowed(ns.as_str().to_owned())),
+            None => Ok(()),
+        }
     }
 
     /// `is_own`: the element is of the stanza's own vocabulary, so that what stands in it is payload.

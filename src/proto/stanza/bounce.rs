@@ -1,6 +1,6 @@
 //! What answers a stanza that was not delivered: the truth for its sender, where it may be told.
 
-use super::{Kind, Stanza, Validated, Written};
+use super::{Form, Kind, Stanza, Validated, Written};
 use crate::proto::jid::Jid;
 use crate::proto::policy::{Direction, Reason};
 use crate::proto::xml::{Element, Ns, StreamKind, writer};
@@ -44,7 +44,9 @@ pub fn refuse(stanza: &Stanza, reason: &Reason, direction: Direction) -> Option<
 /// Whether an answer is no longer than what is written of a stanza may be. One with an id of a hundred
 /// thousand quotes is six times as long as the id, and nobody waits for it.
 fn is_short(answer: &Validated<Stanza>) -> bool {
-    let element = &answer.element;
+    let Form::Tree(element) = &answer.form else {
+        return true;
+    };
     let id = element.attribute("id").map_or(0, str::len);
     let most = Written::most(id);
     writer::at_most(element) <= most || writer::length(StreamKind::Server, element, most) <= most
@@ -68,7 +70,7 @@ fn error(
         kind: stanza.kind,
         from: stanza.to.clone(),
         to: stanza.from.clone(),
-        element,
+        form: element.into(),
     })
 }
 
@@ -81,7 +83,7 @@ fn unsubscribed(stanza: &Stanza) -> Option<Validated<Stanza>> {
         kind: Kind::Presence,
         from,
         to,
-        element,
+        form: element.into(),
     }))
 }
 
@@ -90,7 +92,7 @@ fn answer(stanza: &Stanza, stanza_type: &str, from: &str, to: &str) -> Element {
         .with_attribute("type", stanza_type)
         .with_attribute("from", from)
         .with_attribute("to", to);
-    if let Some(id) = stanza.element.attribute("id") {
+    if let Some(id) = stanza.id() {
         element.set_attribute("id", id);
     }
     element

@@ -7,12 +7,14 @@
 //! ```
 
 mod bounce;
+mod form;
 mod permit;
 mod validate;
 mod validated;
 mod written;
 
 pub use bounce::{bounce, refuse};
+pub use form::Form;
 pub use permit::{Refused, Remembered, permit, permit_under};
 pub use validate::{
     Addressed, Refusal, excess_from_gateway, excess_from_partner, from_gateway, from_partner,
@@ -21,7 +23,6 @@ pub use validated::Validated;
 pub use written::Written;
 
 use crate::proto::jid::Jid;
-use crate::proto::xml::Element;
 
 /// One message, presence or iq with its addresses read once.
 #[derive(Clone, Debug)]
@@ -32,8 +33,8 @@ pub struct Stanza {
     pub from: Jid,
     /// Who is to get it.
     pub to: Jid,
-    /// The whole element; its `from` and `to` are the two above.
-    pub element: Element,
+    /// The whole of it; its `from` and `to` are the two above.
+    pub form: Form,
 }
 
 /// Between whom a stanza was, as far as it says so: bare addresses, for the log.
@@ -57,26 +58,38 @@ impl Users {
 }
 
 impl Stanza {
-    /// A stanza with these addresses; `element` gets them in the form in which they are written.
+    /// A stanza with these addresses; `form` gets them in the form in which they are written.
     #[must_use]
-    pub fn new(kind: Kind, from: Jid, to: Jid, mut element: Element) -> Self {
-        for (name, jid) in [("from", &from), ("to", &to)] {
-            if element.attribute(name) != Some(jid.as_str()) {
-                element.set_attribute(name, jid.as_str());
-            }
-        }
+    pub fn new(kind: Kind, from: Jid, to: Jid, form: impl Into<Form>) -> Self {
+        let mut form = form.into();
+        form.set_addresses(from.as_str(), to.as_str());
         Self {
             kind,
             from,
             to,
-            element,
+            form,
         }
+    }
+
+    /// The tree of one that is a tree.
+    #[cfg(test)]
+    pub(crate) fn element(&self) -> &crate::proto::xml::Element {
+        match &self.form {
+            Form::Tree(element) => element,
+            Form::Span(span) => panic!("no tree: {span:?}"),
+        }
+    }
+
+    /// The `id` attribute, if there is one.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.form.id()
     }
 
     /// The `type` attribute, if there is one.
     #[must_use]
     pub fn stanza_type(&self) -> Option<&str> {
-        self.element.attribute("type")
+        self.form.stanza_type()
     }
 
     /// Whether this answers something: an iq result, or an error of any kind.

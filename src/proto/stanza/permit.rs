@@ -1,11 +1,11 @@
 //! The only way to a [`Validated`] stanza: policy, and what policy takes off or puts on.
 
-use super::{Addressed, Kind, Stanza, Validated, Written, bounce, refuse};
+use super::{Addressed, Form, Kind, Stanza, Validated, Written, bounce, refuse};
 use crate::proto::codes::Mark;
 use crate::proto::policy::{
     Decision, Direction, Facts, Partner, Reason, Rules, StanzaFacts, evaluate, evaluate_stanza,
 };
-use crate::proto::xml::{Element, Ns, StreamKind, writer};
+use crate::proto::xml::{Element, Fault, Ns, StreamKind, writer};
 
 /// What is remembered about the local and the remote user of a stanza.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,8 +72,8 @@ pub fn permit_under(
         kind: addressed.kind,
         is_answer: addressed.is_answer(),
         to_service: addressed.local().local().is_none(),
-        element: &addressed.element,
-        bytes: written_length(&addressed.element, direction, partner),
+        form: &addressed.form,
+        bytes: written_length(&addressed.form, direction, partner),
         was_asked: remembered.was_asked,
         is_contact: remembered.is_contact,
         is_open: remembered.is_open,
@@ -86,16 +86,32 @@ pub fn permit_under(
         .then(|| annotation(&addressed, partner, rules));
     let mut stanza = addressed.into_stanza();
     if let Some(note) = note {
-        stanza.element.push(note);
+        stanza.form.push(note);
     }
     let is_note = |child: &Element| child.is(&Ns::CONTENT, "status");
     if direction == Direction::Outbound
         && stanza.kind == Kind::Presence
         && !partner.terms.partner_type.sees_notes()
+        && stanza.form.has_status()
     {
-        stanza.element.retain_children(|child| !is_note(child));
+        match stanza.form.tree() {
+            Ok(mut element) => {
+                element.retain_children(|child| !is_note(child));
+                stanza.form = element.into();
+            }
+            Err(fault) => return Err(unreadable(stanza, fault)),
+        }
     }
     Ok(Validated::assertion(stanza))
+}
+
+/// What was written is not read back: a fault of ours, in which nothing passes.
+fn unreadable(stanza: Stanza, fault: Fault) -> Refused {
+    let reason = Reason::StanzaTooComplex(fault);
+    Refused {
+        answer: bounce(&stanza, &reason).map(Box::new),
+        reason,
+    }
 }
 
 fn refusal(addressed: &Addressed, reason: Reason) -> Refused {
@@ -123,7 +139,11 @@ fn annotation(stanza: &Addressed, partner: &Partner, rules: &Rules) -> Element {
 
 /// How long an element is when it is written for the other side. Most are so short that a bound will
 /// do, and what is far too long is not counted to its end.
-fn written_length(element: &Element, direction: Direction, partner: &Partner) -> usize {
+fn written_length(form: &Form, direction: Direction, partner: &Partner) -> usize {
+    let element = match form {
+        Form::Span(span) => return span.bytes().len(),
+        Form::Tree(element) => element,
+    };
     let at_most = writer::at_most(element);
     if at_most <= partner.terms.most_written(direction) {
         return at_most;

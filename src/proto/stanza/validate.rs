@@ -2,12 +2,12 @@
 
 use std::ops::Deref;
 
-use super::{Kind, Stanza, Users, Validated, bounce};
+use super::{Form, Kind, Stanza, Users, Validated, bounce};
 use crate::proto::auth::identity::printable;
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::jid::{Domain, Jid};
 use crate::proto::policy::{Decision, Direction, Facts, Method, Reason, Rules, evaluate};
-use crate::proto::xml::{Element, Excess, Fault, Node, Ns};
+use crate::proto::xml::{Excess, Fault, Ns};
 
 /// A well-formed stanza whose sender is who it says: [`permit`](super::permit()) decides whether it
 /// passes, and nothing else can be done with it.
@@ -93,10 +93,10 @@ pub enum Refusal {
 /// # Errors
 /// [`Refusal`] says whether the stream ends or only the stanza.
 pub fn from_partner(
-    element: Element,
+    form: impl Into<Form>,
     proven: &[Authenticated<Pair>],
 ) -> Result<Addressed, Refusal> {
-    let (stanza, index, pair) = addressed(element, proven)?;
+    let (stanza, index, pair) = addressed(form.into(), proven)?;
     let (local, remote) = (stanza.to.domain(), stanza.from.domain());
     let facts = Facts {
         method: pair.method(),
@@ -117,7 +117,7 @@ pub fn from_partner(
 /// Judges a partner's stanza of which no more than the start tag was kept.
 pub fn excess_from_partner(excess: Excess, proven: &[Authenticated<Pair>]) -> Refusal {
     let reason = excess_reason(&excess);
-    match addressed(excess.start, proven) {
+    match addressed(excess.start.into(), proven) {
         Ok((stanza, _, pair)) => refusal(
             &stanza,
             Some(Facts::of_pair(&pair.local, &pair.remote)),
@@ -130,14 +130,14 @@ pub fn excess_from_partner(excess: Excess, proven: &[Authenticated<Pair>]) -> Re
 /// The same of a gateway's stanza.
 pub fn excess_from_gateway(excess: Excess, proven: &Authenticated<Domain>) -> Refusal {
     let reason = excess_reason(&excess);
-    match sent_from(excess.start, proven) {
-        Ok((kind, from, element)) => match Address::read(&element, "to") {
+    match sent_from(excess.start.into(), proven) {
+        Ok((kind, from, form)) => match Address::read(form.to(), "to", |_| None) {
             Ok(Address::Good(to)) => {
-                let stanza = Stanza::new(kind, from, to, element);
+                let stanza = Stanza::new(kind, from, to, form);
                 let facts = Facts::of_pair(proven, stanza.to.domain());
                 refusal(&stanza, Some(facts), reason)
             }
-            _ => to_nobody(kind, from, element, proven, reason),
+            _ => to_nobody(kind, from, form, proven, reason),
         },
         Err(refusal) => refusal,
     }
@@ -155,12 +155,20 @@ fn excess_reason(excess: &Excess) -> Reason {
 
 /// The stanza with its addresses, and the pair that it belongs to, with its place among those proven.
 fn addressed(
-    mut element: Element,
+    mut form: Form,
     proven: &[Authenticated<Pair>],
 ) -> Result<(Stanza, usize, &Authenticated<Pair>), Refusal> {
-    let kind = kind_of(&mut element).map_err(Refusal::Stream)?;
-    let from = Address::read(&element, "from").map_err(Refusal::Stream)?;
-    let to = Address::read(&element, "to").map_err(Refusal::Stream)?;
+    let kind = kind_of(&mut form).map_err(Refusal::Stream)?;
+    let pair_of = |of: fn(&Pair) -> &Domain| {
+        move |text: &str| {
+            let mut domains = proven.iter().map(|pair| of(pair));
+            domains.find(|domain| domain.written() == text)
+        }
+    };
+    let from = Address::read(form.from(), "from", pair_of(|pair| &pair.remote));
+    let from = from.map_err(Refusal::Stream)?;
+    let to = Address::read(form.to(), "to", pair_of(|pair| &pair.local));
+    let to = to.map_err(Refusal::Stream)?;
     let (local, remote) = (to.domain(), from.domain());
     // RFC 6120 §4.9.3.9: `from` must be of a domain proven on this stream.
     if !proven.iter().any(|pair| Some(&pair.remote) == remote) {
@@ -177,9 +185,9 @@ fn addressed(
     };
     match (from, to) {
         (Address::Good(from), Address::Good(to)) => {
-            Ok((Stanza::new(kind, from, to, element), index, pair))
+            Ok((Stanza::new(kind, from, to, form), index, pair))
         }
-        (from, to) => Err(malformed(kind, (from, to), element, pair)),
+        (from, to) => Err(malformed(kind, (from, to), form, pair)),
     }
 }
 
@@ -188,23 +196,23 @@ fn addressed(
 /// # Errors
 /// [`Refusal`] says whether the link ends or only the stanza is answered.
 pub fn from_gateway(
-    element: Element,
+    form: impl Into<Form>,
     proven: &Authenticated<Domain>,
     rules: &Rules,
 ) -> Result<Addressed, Refusal> {
-    let (kind, from, element) = sent_from(element, proven)?;
-    let to = match Address::read(&element, "to") {
+    let (kind, from, form) = sent_from(form.into(), proven)?;
+    let to = match Address::read(form.to(), "to", |text| rules.listed(text)) {
         Ok(Address::Good(to)) => to,
         Ok(Address::Bad { text, .. }) => {
             let reason = Reason::MalformedAddress {
                 attribute: "to",
                 text,
             };
-            return Err(to_nobody(kind, from, element, proven, reason));
+            return Err(to_nobody(kind, from, form, proven, reason));
         }
-        Err(reason) => return Err(to_nobody(kind, from, element, proven, reason)),
+        Err(reason) => return Err(to_nobody(kind, from, form, proven, reason)),
     };
-    let stanza = Stanza::new(kind, from, to, element);
+    let stanza = Stanza::new(kind, from, to, form);
     let remote = stanza.to.domain();
     if rules.is_local(remote) {
         return Err(refusal(&stanza, None, Reason::BothLocal));
@@ -225,19 +233,17 @@ pub fn from_gateway(
 }
 
 /// What kind of stanza a gateway sends, and from whom.
-fn sent_from(
-    mut element: Element,
-    proven: &Authenticated<Domain>,
-) -> Result<(Kind, Jid, Element), Refusal> {
-    let kind = kind_of(&mut element).map_err(Refusal::Stream)?;
-    let from = Address::read(&element, "from").map_err(Refusal::Stream)?;
+fn sent_from(mut form: Form, proven: &Authenticated<Domain>) -> Result<(Kind, Jid, Form), Refusal> {
+    let kind = kind_of(&mut form).map_err(Refusal::Stream)?;
+    let own = |text: &str| (proven.written() == text).then_some(&**proven);
+    let from = Address::read(form.from(), "from", own).map_err(Refusal::Stream)?;
     // XEP-0114 §3: a component speaks for its own domain only.
     if from.domain() != Some(&**proven) {
         return Err(Refusal::Stream(Reason::InvalidFrom));
     }
     // A link carries everybody's stanzas: one user's slip of the pen must not end it.
     match from {
-        Address::Good(from) => Ok((kind, from, element)),
+        Address::Good(from) => Ok((kind, from, form)),
         Address::Bad { text, .. } => Err(Refusal::Stanza {
             reason: Reason::MalformedAddress {
                 attribute: "from",
@@ -250,14 +256,16 @@ fn sent_from(
     }
 }
 
-fn kind_of(element: &mut Element) -> Result<Kind, Reason> {
-    // What the edge says about a partner, only the edge may say.
-    element.strip(&Ns::PARTNER);
+fn kind_of(form: &mut Form) -> Result<Kind, Reason> {
+    // What the edge says about a partner, only the edge may say. No span has anything of it.
+    if let Form::Tree(element) = form {
+        element.strip(&Ns::PARTNER);
+    }
     // RFC 6120 §4.9.3.24: only the three kinds, in the content namespace, are stanzas.
-    (*element.ns() == Ns::CONTENT)
-        .then(|| Kind::of(element.name()))
+    (form.is_content())
+        .then(|| Kind::of(form.name()))
         .flatten()
-        .ok_or_else(|| Reason::UnexpectedElement(element.name().to_owned()))
+        .ok_or_else(|| Reason::UnexpectedElement(form.name().to_owned()))
 }
 
 /// What stands in `from` or `to`.
@@ -272,13 +280,16 @@ enum Address {
 
 impl Address {
     /// Reads an attribute.
-    fn read(element: &Element, name: &'static str) -> Result<Self, Reason> {
+    fn read<'d>(
+        written: Option<&str>,
+        name: &'static str,
+        known: impl Fn(&str) -> Option<&'d Domain>,
+    ) -> Result<Self, Reason> {
         // RFC 6120 §8.1.1.2, §8.1.2.2: between servers both addresses are required.
-        let text = element
-            .attribute(name)
+        let text = written
             .filter(|text| !text.is_empty())
             .ok_or(Reason::ImproperAddressing(name))?;
-        Ok(match Jid::parse(text) {
+        Ok(match Jid::parse_knowing(text, known) {
             Ok(jid) => Self::Good(jid),
             Err(_) => Self::Bad {
                 domain: domain_of(text),
@@ -321,7 +332,7 @@ fn shown(text: &str) -> String {
 fn malformed(
     kind: Kind,
     addresses: (Address, Address),
-    element: Element,
+    form: Form,
     pair: &Authenticated<Pair>,
 ) -> Refusal {
     let users = Users {
@@ -341,7 +352,7 @@ fn malformed(
             kind,
             from,
             to,
-            element,
+            form,
         };
         bounce(&stanza, &reason)
     });
@@ -369,7 +380,7 @@ fn valid_here(
 }
 
 /// Refuses a gateway's stanza without a usable `to`; the answer comes from the link's own domain.
-fn to_nobody(kind: Kind, from: Jid, element: Element, link: &Domain, reason: Reason) -> Refusal {
+fn to_nobody(kind: Kind, from: Jid, form: Form, link: &Domain, reason: Reason) -> Refusal {
     let Ok(to) = Jid::parse(link.as_str()) else {
         return Refusal::Stream(reason);
     };
@@ -377,7 +388,7 @@ fn to_nobody(kind: Kind, from: Jid, element: Element, link: &Domain, reason: Rea
         kind,
         from,
         to,
-        element,
+        form,
     };
     Refusal::Stanza {
         answer: bounce(&stanza, &reason).map(Box::new),
@@ -407,18 +418,17 @@ fn refusal(stanza: &Stanza, facts: Option<Facts<'_>>, reason: Reason) -> Refusal
 fn well_formed(stanza: &Stanza) -> Result<(), &'static str> {
     // RFC 6120 appendix A.6, RFC 6121 §5.2: a stanza has elements, and no text of its own. Who would
     // take it out unseen would change what was sent; whoever sends it is told (RFC 6120 §8.3.3.1).
-    let is_text = |node: &Node| matches!(node, Node::Text(text) if !text.trim_ascii().is_empty());
-    if stanza.element.nodes().any(is_text) {
+    if stanza.form.has_text() {
         return Err("text directly inside a stanza");
     }
     let stanza_type = stanza.stanza_type();
     match stanza.kind {
         Kind::Iq => {
             // RFC 6120 §8.2.3, rule 1: `id` is required.
-            if stanza.element.attribute("id").is_none_or(str::is_empty) {
+            if stanza.id().is_none_or(str::is_empty) {
                 return Err("an iq without id");
             }
-            let children = stanza.element.children().count();
+            let children = stanza.form.children();
             // RFC 6120 §8.2.3, rules 2 to 6: the type, and how many children it has.
             match stanza_type {
                 Some("get" | "set") if children == 1 => Ok(()),
@@ -447,8 +457,8 @@ fn well_formed(stanza: &Stanza) -> Result<(), &'static str> {
 
 fn has_error(stanza: &Stanza) -> Result<(), &'static str> {
     // RFC 6120 §8.3.1, rule 3: an error stanza contains an error.
-    match stanza.element.child(&Ns::CONTENT, "error") {
-        Some(_) => Ok(()),
-        None => Err("an error without <error/>"),
+    match stanza.form.has_error() {
+        true => Ok(()),
+        false => Err("an error without <error/>"),
     }
 }

@@ -12,6 +12,11 @@ impl<T> Validated<T> {
     pub(super) fn assertion(value: T) -> Self {
         Self(value)
     }
+
+    /// The value, to become part of another.
+    pub(super) fn into_inner(self) -> T {
+        self.0
+    }
 }
 
 impl<T> Deref for Validated<T> {

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use super::{Stanza, Validated};
+use super::{Form, Stanza, Validated};
 use crate::proto::xml::writer::write_element;
 use crate::proto::xml::{Element, Ns, StreamKind};
 
@@ -10,9 +10,13 @@ use crate::proto::xml::{Element, Ns, StreamKind};
 ///
 /// What waits is held in this form: a tree of many small elements takes many times its bytes.
 #[derive(Clone, Debug)]
-pub struct Written {
-    /// Without content.
+pub struct Written(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    /// Without content, where `bytes` has it.
     head: Stanza,
+    /// What was written of a tree; a span is written.
     bytes: Box<[u8]>,
 }
 
@@ -32,15 +36,21 @@ impl Written {
     /// What is written to the other side.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        match &self.0.head.form {
+            Form::Span(span) => span.bytes(),
+            Form::Tree(_) => &self.0.bytes,
+        }
     }
 
     /// What the stanza takes in memory, in bytes.
     #[must_use]
     pub fn cost(&self) -> usize {
-        let head = &self.head;
-        let kept: usize = head.element.attributes().map(|it| it.value().len()).sum();
-        self.bytes.len() + head.from.as_str().len() + head.to.as_str().len() + kept + Self::OVERHEAD
+        let Inner { head, bytes } = &*self.0;
+        let kept: usize = match &head.form {
+            Form::Span(span) => span.memory(),
+            Form::Tree(element) => element.attributes().map(|it| it.value().len()).sum(),
+        };
+        bytes.len() + head.from.as_str().len() + head.to.as_str().len() + kept + Self::OVERHEAD
     }
 }
 
@@ -49,7 +59,7 @@ impl Deref for Written {
     type Target = Stanza;
 
     fn deref(&self) -> &Stanza {
-        &self.head
+        &self.0.head
     }
 }
 
@@ -57,14 +67,20 @@ impl Validated<Stanza> {
     /// Writes the stanza for a stream of this kind.
     #[must_use]
     pub fn write(self, stream_kind: StreamKind) -> Validated<Written> {
+        let Form::Tree(tree) = &self.form else {
+            return Validated::assertion(Written(Box::new(Inner {
+                head: self.into_inner(),
+                bytes: Box::default(),
+            })));
+        };
         // One allocation for most: a buffer that grows is held twice for a moment.
-        let mut bytes = Vec::with_capacity(self.element.size_hint());
-        write_element(stream_kind, &self.element, &mut bytes);
+        let mut bytes = Vec::with_capacity(tree.size_hint());
+        write_element(stream_kind, tree, &mut bytes);
         let mut element = Element::new(Ns::CONTENT, self.kind.as_str());
         // The id is needed for an answer, and may be long.
         let names = ["type", "id"];
         for name in names.iter().take(1 + usize::from(self.is_answerable())) {
-            if let Some(value) = self.element.attribute(name) {
+            if let Some(value) = tree.attribute(name) {
                 element.set_attribute(*name, value);
             }
         }
@@ -72,12 +88,12 @@ impl Validated<Stanza> {
             kind: self.kind,
             from: self.from.clone(),
             to: self.to.clone(),
-            element,
+            form: element.into(),
         };
-        Validated::assertion(Written {
+        Validated::assertion(Written(Box::new(Inner {
             head,
             bytes: bytes.into(),
-        })
+        })))
     }
 }
 
@@ -109,7 +125,7 @@ mod tests {
                 kind,
                 from: from.clone(),
                 to: to.clone(),
-                element,
+                form: element.into(),
             };
             let written = Validated::assertion(stanza.clone()).write(StreamKind::Server);
             assert!(
@@ -117,7 +133,7 @@ mod tests {
             );
             assert!(written.cost() > written.bytes().len());
             let answer = |stanza: &Stanza| {
-                bounce(stanza, &Reason::QueueFull).map(|answer| answer.element.clone())
+                bounce(stanza, &Reason::QueueFull).map(|answer| answer.element().clone())
             };
             assert_eq!(answer(&written), answer(&stanza));
         }

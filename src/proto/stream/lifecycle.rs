@@ -117,7 +117,8 @@ impl<N: Negotiation> Stream<N> {
                     Some(reason) => Err(reason),
                     None => negotiation.element(cx, state, &element),
                 },
-                Event::Excess(_) | Event::Close => Ok(Next::Negotiate(state)),
+                // Nothing is proven, so none is given.
+                Event::Stanza(_) | Event::Excess(_) | Event::Close => Ok(Next::Negotiate(state)),
             }),
             (Phase::Established(..), _) => {
                 if let Err(reason) = self.traffic(now, event) {
@@ -150,6 +151,7 @@ impl<N: Negotiation> Stream<N> {
                 cx.wire.push(Output::Pace);
                 Ok(())
             }
+            Event::Stanza(span) => established.stanza(&mut cx, span),
             Event::Excess(excess) => established.excess(&mut cx, excess),
             Event::Header(_) | Event::Close => Ok(()),
         }
@@ -164,6 +166,7 @@ impl<N: Negotiation> Stream<N> {
         };
         let outcome = match (established.as_mut(), event) {
             (Some(open), Event::Element(element)) => open.late_element(&mut cx, element),
+            (Some(open), Event::Stanza(span)) => open.late_stanza(&mut cx, span),
             (Some(open), Event::Excess(excess)) => open.late_excess(&mut cx, excess),
             _ => Ok(()),
         };

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Output, Record, Unproven};
 use crate::proto::policy::Reason;
+use crate::proto::stanza::Form;
 use crate::proto::xml::writer::write_element;
 use crate::proto::xml::{Element, Event, Limits, Reader, StreamKind};
 
@@ -146,6 +147,13 @@ impl Wire {
         self.send_with(|bytes| write_element(stream_kind, element, bytes));
     }
 
+    pub(super) fn send_form(&mut self, form: &Form) {
+        match form {
+            Form::Tree(element) => self.send(element),
+            Form::Span(span) => self.send_with(|bytes| bytes.extend_from_slice(span.bytes())),
+        }
+    }
+
     pub(super) fn stream_kind(&self) -> StreamKind {
         self.stream_kind
     }
@@ -163,6 +171,7 @@ impl Wire {
         self.allowance = None;
         self.limits = limits;
         self.reader.set_limits(limits);
+        self.reader.give_spans();
     }
 
     /// RFC 6120 §5.4.3.3: TLS starts on an empty buffer, and what was learned before it is gone.

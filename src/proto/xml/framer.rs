@@ -9,6 +9,8 @@
 mod foreign;
 mod tags;
 
+use memchr::{memchr, memchr3};
+
 use self::foreign::TLS_HANDSHAKE;
 use self::tags::{forbidden, is_name_byte, unexpected};
 use super::chars::is_whitespace;
@@ -155,6 +157,16 @@ impl Framer {
         self.phase = Phase::Restart;
     }
 
+    /// Whether the next byte begins an element.
+    pub(super) fn is_between_elements(&self) -> bool {
+        self.state == State::Between && self.phase == Phase::Stream
+    }
+
+    /// A whole element was read past this scanner.
+    pub(super) fn pass(&mut self) {
+        self.whitespace = 0;
+    }
+
     /// Whether the end tag of the stream has been seen.
     pub(super) fn is_closed(&self) -> bool {
         self.phase == Phase::Closed
@@ -291,13 +303,9 @@ impl Framer {
     /// Jumps to the next byte that can change the state.
     fn leap<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         let found = match self.state {
-            State::Content { brackets: 0 } => bytes
-                .iter()
-                .position(|byte| matches!(byte, b'<' | b'&' | b']')),
-            State::Quoted(quote) => bytes
-                .iter()
-                .position(|byte| *byte == quote || matches!(byte, b'<' | b'&')),
-            State::Section { brackets: 0 } => bytes.iter().position(|byte| *byte == b']'),
+            State::Content { brackets: 0 } => memchr3(b'<', b'&', b']', bytes),
+            State::Quoted(quote) => memchr3(quote, b'<', b'&', bytes),
+            State::Section { brackets: 0 } => memchr(b']', bytes),
             State::InTag => bytes.iter().position(|byte| !is_whitespace(*byte)),
             State::Name { .. } => {
                 let room = self

@@ -5,6 +5,8 @@
 //!           (where does it end?)            (events)     (is it XML?)     (owned)    (canonical)
 //! ```
 //!
+//! A usual stanza on a proven stream takes a shorter way to the same bytes: [`Span`].
+//!
 //! Received bytes are never forwarded: what leaves is what [`writer`] wrote from an [`Element`].
 //! So a disagreement between our parser and the next one has nothing to work with, as long as
 //! the strict checks admit only what every conforming parser reads in the same way.
@@ -26,6 +28,7 @@ mod pieces;
 mod reader;
 mod references;
 mod scope;
+mod span;
 mod strict;
 mod tree;
 pub mod writer;
@@ -37,6 +40,7 @@ pub use header::Header;
 pub use limits::Limits;
 pub use ns::Ns;
 pub use reader::{Event, Excess, Reader};
+pub use span::Span;
 
 /// Which kind of stream: it decides the content namespace and the prefixes our own header declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,6 +2,7 @@
 
 use super::framer::{Framer, Token};
 use super::scope::{HeaderScope, Scope};
+use super::span::{Inherited, Scratch, Span};
 use super::{Element, Excerpt, Fault, Header, Limits, Ns, StreamKind, declaration, tree};
 
 /// What came on the stream.
@@ -11,6 +12,8 @@ pub enum Event {
     Header(Header),
     /// A top-level element.
     Element(Element),
+    /// A stanza, where [`Reader::give_spans`] was called, and nothing about it is unusual.
+    Stanza(Box<Span>),
     /// A top-level element of the content namespace that exceeds a limit. It is over, and the stream
     /// can be read on.
     Excess(Excess),
@@ -39,6 +42,10 @@ pub struct Reader {
     stream_kind: StreamKind,
     /// Whether errors are read whose prefix is not declared.
     is_lenient: bool,
+    /// Where stanzas are given as spans.
+    scratch: Option<Box<Scratch>>,
+    /// Up to where the buffer was looked at for a span in vain.
+    tried: usize,
     framer: Framer,
     buffer: Vec<u8>,
     /// Where the frame that was last begun begins in the buffer.
@@ -74,6 +81,8 @@ impl Reader {
         Self {
             stream_kind,
             is_lenient: false,
+            scratch: None,
+            tried: 0,
             framer: Framer::new(limits),
             buffer: Vec::new(),
             frame: 0,
@@ -106,11 +115,15 @@ impl Reader {
         if self.fault.is_some() || bytes.is_empty() {
             return;
         }
+        self.tried = 0;
         if self.start == self.buffer.len() {
             self.buffer.clear();
             // One large stanza must not make an idle stream large for good.
             if self.buffer.capacity() > KEPT_CAPACITY {
                 self.buffer = Vec::new();
+            }
+            if let Some(scratch) = &mut self.scratch {
+                scratch.tidy(KEPT_CAPACITY);
             }
         } else if self.start > 0 {
             self.buffer.drain(..self.start);
@@ -150,6 +163,11 @@ impl Reader {
     #[must_use]
     pub fn unreadable(&self) -> Option<&Excerpt> {
         self.unreadable.as_ref()
+    }
+
+    /// From here on the usual stanza is given as an [`Event::Stanza`]: what it is for is to be passed on.
+    pub fn give_spans(&mut self) {
+        self.scratch.get_or_insert_default();
     }
 
     /// Changes the limits, from the next byte on.
@@ -231,6 +249,13 @@ impl Reader {
             if unseen.is_empty() {
                 return Ok(None);
             }
+            if let Some((span, used)) = self.whole_span() {
+                self.start += used;
+                self.seen = self.start;
+                self.framer.pass();
+                return Ok(Some(Event::Stanza(span)));
+            }
+            let unseen = self.buffer.get(self.seen..).unwrap_or_default();
             let (used, token) = self.framer.scan(unseen)?;
             self.seen += used;
             if let Some(fault) = self.framer.excess() {
@@ -245,6 +270,12 @@ impl Reader {
             };
             if let Some(skimmed) = self.skimmed.take() {
                 return Ok(Some(Event::Excess(*skimmed)));
+            }
+            if token == Token::Element
+                && let Some(span) = self.late_span()
+            {
+                self.start = self.seen;
+                return Ok(Some(Event::Stanza(span)));
             }
             let frame = self.buffer.get(self.start..self.seen).unwrap_or_default();
             self.start = self.seen;
@@ -274,6 +305,38 @@ impl Reader {
                 }
             }
         }
+    }
+}
+
+/// Stanzas that are written while they are read.
+impl Reader {
+    /// A whole stanza, where one begins here. Its end need not be looked for before.
+    fn whole_span(&mut self) -> Option<(Box<Span>, usize)> {
+        if self.scratch.is_none() || !self.framer.is_between_elements() {
+            return None;
+        }
+        self.tried = self.buffer.len();
+        self.span(self.buffer.len())
+    }
+
+    /// The frame as a span, where it is whole only now.
+    fn late_span(&mut self) -> Option<Box<Span>> {
+        if self.seen <= self.tried {
+            return None;
+        }
+        let (span, used) = self.span(self.seen)?;
+        (used == self.seen - self.start).then_some(span)
+    }
+
+    fn span(&mut self, end: usize) -> Option<(Box<Span>, usize)> {
+        let bytes = self.buffer.get(self.start..end)?;
+        let inherited = Inherited {
+            stream_kind: self.stream_kind,
+            limits: self.framer.limits(),
+            scope: &self.header.scope,
+            lang: self.header.lang.as_deref(),
+        };
+        self.scratch.as_mut()?.read(bytes, inherited)
     }
 }
 

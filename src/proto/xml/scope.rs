@@ -14,6 +14,19 @@ pub(super) struct Binding {
 pub(super) struct HeaderScope(Vec<Binding>);
 
 impl HeaderScope {
+    /// Nothing but a default namespace.
+    pub(super) fn with_default(ns: Ns) -> Self {
+        Self(vec![Binding {
+            prefix: Box::default(),
+            ns,
+        }])
+    }
+
+    /// How many bindings there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The same, and the prefix `stream` is bound as if the header had declared it.
     pub(super) fn with_stream_prefix(&self) -> Self {
         let mut bindings = self.0.clone();

@@ -11,6 +11,16 @@ pub(super) fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(bytes).map_err(|_| Fault::InvalidUtf8)
 }
 
+/// Whether all is printable ASCII or a line feed, as most is: then there is nothing else to be looked for.
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    // Without stopping at the first, so that many bytes are compared at once. As a signed number,
+    // whatever is beyond ASCII is less than a space, too.
+    let odd = bytes.iter().fold(0, |odd, byte| {
+        odd | u8::from((byte.cast_signed() < 0x20) & (*byte != b'\n'))
+    });
+    odd == 0
+}
+
 /// No character that XML forbids may stand anywhere, in markup or out of it (XML 1.0 §2.2).
 pub(super) fn characters(text: &str) -> Result<(), Fault> {
     // Only control bytes, and the lead byte of U+F000 to U+FFFF, can begin a forbidden character.

@@ -16,6 +16,7 @@ mod shared;
 use std::borrow::Cow;
 
 use self::escape::{Sink, write_attribute, write_declaration, write_pair, write_text};
+pub(super) use self::escape::{in_attribute, in_text};
 pub use self::length::{at_most, length};
 use self::shared::Shared;
 use super::element::Node;
@@ -45,6 +46,11 @@ pub fn write_close(out: &mut Vec<u8>) {
     out.extend_from_slice(b"</stream:stream>");
 }
 
+/// Writes the value of an attribute.
+pub(super) fn write_value(value: &str, out: &mut Vec<u8>) {
+    escape::write_escaped(value, in_attribute, out);
+}
+
 /// Writes a top-level element, and stops soon after so many bytes.
 fn write(stream_kind: StreamKind, element: &Element, out: &mut impl Sink, most: usize) {
     let begun = out.taken();
@@ -71,7 +77,7 @@ enum End {
 }
 
 /// So many bytes of declarations are nothing to look after: usual stanzas have less.
-const FEW: usize = 2048;
+pub(super) const FEW: usize = 2048;
 
 struct Writer<'e, 'o, S> {
     stream_kind: StreamKind,

@@ -49,6 +49,7 @@ fn sent(event: Event) -> Sent {
     match event {
         Event::Header(header) => Sent::Header(header),
         Event::Element(element) => Sent::Element(element),
+        Event::Stanza(span) => panic!("asked for trees: {span:?}"),
         Event::Excess(excess) => panic!("the edge sent too large a stanza: {excess:?}"),
         Event::Close => Sent::Close,
     }

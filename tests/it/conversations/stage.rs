@@ -245,10 +245,10 @@ impl<'s> Stage<'s> {
                     proof.method().expect("a method")
                 )),
                 Output::LinkUp(domain) => Done::Said(format!("link-up {}", *domain)),
-                Output::Stanza(stanza) => Done::Stanza(stanza.element.clone()),
+                Output::Stanza(stanza) => Done::Stanza(stanza.form.tree().unwrap()),
                 Output::Refused { reason, answer, .. } => Done::Refused(
                     reason.code().to_string(),
-                    answer.map(|answer| answer.element.clone()),
+                    answer.map(|answer| answer.form.tree().unwrap()),
                 ),
                 Output::Acks(change) => Done::Said(match change {
                     AckChange::Begun(_) => "acks begun".to_owned(),

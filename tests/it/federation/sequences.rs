@@ -211,7 +211,7 @@ impl Onlooker {
         let (direction, own, other, what) = step;
         let (name, stanza_type, _) = STANZAS[what];
         let users = (own, other);
-        let element = element(step);
+        let form = element(step).into();
         let (ours, theirs) = (domain("contoso.example"), domain("fabrikam.example"));
         let facts = Facts {
             stanza: Some(StanzaFacts {
@@ -222,7 +222,7 @@ impl Onlooker {
                 was_asked: direction == Direction::Inbound
                     && matches!(stanza_type, Some("result" | "error"))
                     && self.asked.contains(&(own, other, name)),
-                element: &element,
+                form: &form,
                 bytes: 0,
                 is_contact: self.watching.contains(&users) || self.watched.contains(&users),
                 is_open: self.open.contains(&users),

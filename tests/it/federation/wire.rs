@@ -88,7 +88,7 @@ impl Wire {
         match self.event().await? {
             Event::Element(element) => Some(element),
             Event::Header(_) => Box::pin(self.element()).await,
-            Event::Excess(_) | Event::Close => None,
+            Event::Stanza(_) | Event::Excess(_) | Event::Close => None,
         }
     }
 

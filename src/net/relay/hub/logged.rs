@@ -44,8 +44,14 @@ impl Hub {
     }
 
     pub(super) fn log_body(&self, stanza: &Stanza, direction: Direction, pair: &Pair) {
-        for body in stanza.element.children() {
-            if stanza.kind == Kind::Message && body.is(&Ns::CONTENT, "body") {
+        if stanza.kind != Kind::Message {
+            return;
+        }
+        let Ok(tree) = stanza.form.tree() else {
+            return;
+        };
+        for body in tree.children() {
+            if body.is(&Ns::CONTENT, "body") {
                 Line::new(Event::MessageBody)
                     .direction(direction)
                     .partner(&self.partner_of(&pair.remote))

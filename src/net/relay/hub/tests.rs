@@ -103,7 +103,7 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn ids(stanzas: Vec<QueuedStanza>) -> Vec<String> {
-    let id = |queued: &QueuedStanza| queued.stanza.element.attribute("id").unwrap().to_owned();
+    let id = |queued: &QueuedStanza| queued.stanza.id().unwrap().to_owned();
     let ids = stanzas.iter().map(id).collect();
     stanzas.into_iter().for_each(QueuedStanza::delivered);
     ids

@@ -13,13 +13,17 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::hash::{BuildHasher, Hasher};
+use std::sync::LazyLock;
+
+use twox_hash::XxHash3_64;
 
 use crate::proto::jid::Domain;
 
 /// Lanes of things that wait. `R` is what a lane itself takes, given back with the lane.
 #[derive(Debug)]
 pub struct Lanes<T, R> {
-    lanes: HashMap<Domain, Lane<T, R>>,
+    lanes: HashMap<Domain, Lane<T, R>, Keyed>,
     /// Each lane in which something waits, once with the ticket that it holds. Older tickets are void.
     order: BinaryHeap<Reverse<(u64, Ticket, Domain)>>,
     last_ticket: Ticket,
@@ -62,7 +66,7 @@ const LITTLE: u64 = 16 << 10;
 impl<T, R> Default for Lanes<T, R> {
     fn default() -> Self {
         Self {
-            lanes: HashMap::new(),
+            lanes: HashMap::default(),
             order: BinaryHeap::new(),
             last_ticket: 0,
             floor: 0,
@@ -129,7 +133,9 @@ impl<T, R> Lanes<T, R> {
                 self.busy -= 1;
                 self.tidy();
             } else {
-                self.enter(&name);
+                self.last_ticket += 1;
+                lane.ticket = self.last_ticket;
+                self.order.push(Reverse((lane.level, lane.ticket, name)));
             }
             return Some(entry);
         }
@@ -233,6 +239,45 @@ impl<T, R> Lanes<T, R> {
                 });
             }
         }
+    }
+}
+
+/// A schedule of the fault laboratory is the same in each process.
+#[cfg(test)]
+type Key = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
+#[cfg(not(test))]
+type Key = std::hash::RandomState;
+
+/// A quick hash of texts. The key is this process's own, so that nobody can choose names that fall
+/// together.
+#[derive(Clone, Copy, Debug)]
+pub struct Keyed(u64);
+
+impl Default for Keyed {
+    fn default() -> Self {
+        static KEY: LazyLock<u64> = LazyLock::new(|| Key::default().hash_one(0));
+        Self(*KEY)
+    }
+}
+
+impl BuildHasher for Keyed {
+    type Hasher = Self;
+
+    fn build_hasher(&self) -> Self {
+        *self
+    }
+}
+
+impl Hasher for Keyed {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = XxHash3_64::oneshot_with_seed(self.0, bytes);
+    }
+
+    /// The end of a text: there is nothing behind it.
+    fn write_u8(&mut self, _: u8) {}
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

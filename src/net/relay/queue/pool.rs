@@ -19,6 +19,9 @@ use std::collections::{HashSet, VecDeque};
 use super::lanes::{Entry, Lanes};
 use crate::proto::jid::Domain;
 
+/// So many small stanzas are in a batch.
+const USUAL_BATCH: usize = 128;
+
 /// Who takes from a queue: the number of its connection.
 pub type Consumer = u64;
 
@@ -68,6 +71,20 @@ impl<T, R> Pool<T, R> {
             None => &self.absent,
         };
         lanes.cost(lane).is_some()
+    }
+
+    /// Both at once: whether there is such a lane, and what waits in it.
+    #[must_use]
+    pub fn look(&self, conversation: u64, lane: &Domain) -> (bool, usize) {
+        let place = self.place_of(conversation).unwrap_or(self.links.len());
+        let (mut has_lane, mut waiting) = (false, 0);
+        for (at, lanes) in self.all().enumerate() {
+            if let Some(cost) = lanes.cost(lane) {
+                has_lane |= at == place;
+                waiting += cost;
+            }
+        }
+        (has_lane, waiting)
     }
 
     /// How many things wait.
@@ -183,7 +200,8 @@ impl<T, R> Pool<T, R> {
             };
             moves = link.lanes.extract(goes);
         }
-        let (mut batch, mut bytes) = (Vec::new(), 0);
+        let most = link.lanes.waiting().min(USUAL_BATCH);
+        let (mut batch, mut bytes) = (Vec::with_capacity(most), 0);
         while bytes < batch_bytes {
             let Some(entry) = link.lanes.pop() else {
                 break;

@@ -30,7 +30,7 @@ fn between(from: &str, to: &str, id: &str) -> QueuedStanza {
 }
 
 pub(in crate::net) fn id(queued: &QueuedStanza) -> String {
-    queued.stanza.element.attribute("id").unwrap().to_owned()
+    queued.stanza.id().unwrap().to_owned()
 }
 
 fn lane(name: &str) -> Domain {

@@ -23,7 +23,7 @@ impl Machine for Puppet {
         match input {
             Input::Bytes(bytes) => self.read.extend_from_slice(bytes),
             Input::Deliver(stanza) => {
-                let text = stanza.element.attribute("id").unwrap().as_bytes();
+                let text = stanza.id().unwrap().as_bytes();
                 self.outputs.push_back(Output::Send(text.to_vec()));
             }
             Input::Eof => self.outputs.push_back(Output::Close(Reason::PeerClosed)),

@@ -42,7 +42,7 @@ fn element(text: &str) -> Element {
         match reader.next().unwrap().unwrap() {
             Event::Element(element) => return element,
             Event::Header(_) => {}
-            Event::Close | Event::Excess(_) => panic!("{text:.200}"),
+            Event::Close | Event::Stanza(_) | Event::Excess(_) => panic!("{text:.200}"),
         }
     }
 }
@@ -109,7 +109,7 @@ fn outcome(direction: Direction, text: &str, rules: &Rules, remembered: Remember
             };
             let domains = (answer.from.domain().as_str(), answer.to.domain().as_str());
             assert_eq!(domains, expected);
-            match answer.element.child(&Ns::CONTENT, "error") {
+            match answer.element().child(&Ns::CONTENT, "error") {
                 Some(error) => error.children().next().unwrap().name().to_owned(),
                 None => answer.stanza_type().unwrap().to_owned(),
             }
@@ -168,7 +168,7 @@ fn status_notes_stay_here_for_public_partners() {
             let rules = of_type(partner_type);
             let text = format!("<{name}>{note}</{name}>");
             let stanza = addressed(direction, &text, &rules).unwrap();
-            let before = stanza.element.clone();
+            let before = stanza.element().clone();
             let remembered = Remembered {
                 is_contact: true,
                 ..Remembered::default()
@@ -180,7 +180,8 @@ fn status_notes_stay_here_for_public_partners() {
             let mut expected = before;
             expected.retain_children(|child| !(taken && child.name() == "status"));
             assert_eq!(
-                after.element, expected,
+                after.element(),
+                &expected,
                 "{partner_type:?} {direction:?} {name}"
             );
         }
@@ -196,7 +197,7 @@ fn a_status_note_cannot_hide_behind_a_literal_namespace() {
         let stanza = addressed(Outbound, &text, &rules).unwrap();
         let passed = permit(stanza, Remembered::default(), &rules, false).unwrap();
         assert_eq!(
-            written(&passed.element).matches("secret").count(),
+            written(&passed.element()).matches("secret").count(),
             0,
             "{ns}"
         );
@@ -371,7 +372,7 @@ fn a_user_without_access_looks_like_no_user() {
     }
     let stanza = addressed(Inbound, MESSAGE, &rules).unwrap();
     let refused = permit(stanza, Remembered::default(), &rules, false).unwrap_err();
-    let answer = written(&refused.answer.unwrap().element);
+    let answer = written(&refused.answer.unwrap().element());
     assert!(!answer.contains("<text"), "{answer}");
 
     // Without the contact nobody gets so far as to be told apart from a user who does not exist.
@@ -400,7 +401,7 @@ fn only_the_edge_says_which_partner_a_stanza_is_from() {
         let stanza = addressed(direction, &text, &rules).unwrap();
         let passed = permit(stanza, Remembered::default(), &rules, annotate).unwrap();
         let mut notes = passed
-            .element
+            .element()
             .children()
             .filter(|it| *it.ns() == Ns::PARTNER);
         let note = notes.next();
@@ -423,7 +424,7 @@ fn only_the_edge_says_which_partner_a_stanza_is_from() {
     for direction in [Inbound, Outbound] {
         let stanza = addressed(direction, &hidden, &rules).unwrap();
         let passed = permit(stanza, Remembered::default(), &rules, false).unwrap();
-        let text = written(&passed.element);
+        let text = written(&passed.element());
         assert!(!text.contains("partner"), "{text}");
         assert!(text.contains("<body>one two</body>"), "{text}");
         assert!(text.contains("<y z=''/>"), "{text}");

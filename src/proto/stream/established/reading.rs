@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use super::Established;
 use crate::proto::policy::Reason;
 use crate::proto::stanza::{
-    Refusal, excess_from_gateway, excess_from_partner, from_gateway, from_partner,
+    Form, Refusal, excess_from_gateway, excess_from_partner, from_gateway, from_partner,
 };
 use crate::proto::stream::Output;
 use crate::proto::stream::acks::Seen;
 use crate::proto::stream::cx::Cx;
 use crate::proto::stream::directions::Inward;
 use crate::proto::stream::record::{Milestone, Pong, Record};
-use crate::proto::xml::{Element, Excess, Ns};
+use crate::proto::xml::{Element, Excess, Ns, Span};
 
 /// So many stanzas with malformed addresses in one minute end the stream.
 const MAX_BAD_ADDRESSES: u8 = 50;
@@ -35,7 +35,7 @@ impl Established {
         if self.is_managed(&element) {
             self.manage(cx, &element).map(|()| None)
         } else if self.is_stanza(&element) {
-            self.read(cx, element, When::Open).map(|()| None)
+            self.read(cx, element.into(), When::Open).map(|()| None)
         } else {
             Ok(Some(element))
         }
@@ -51,7 +51,29 @@ impl Established {
             return self.manage_late(cx, &element);
         }
         if self.is_stanza(&element) && self.takes_stanzas() {
-            return self.read(cx, element, When::Late);
+            return self.read(cx, element.into(), When::Late);
+        }
+        cx.wire.push(Output::Pace);
+        Ok(())
+    }
+
+    /// Takes a stanza.
+    pub(in crate::proto::stream) fn stanza(
+        &mut self,
+        cx: &mut Cx<'_>,
+        span: Box<Span>,
+    ) -> Result<(), Reason> {
+        self.read(cx, span.into(), When::Open)
+    }
+
+    /// The same, after our closing tag.
+    pub(in crate::proto::stream) fn late_stanza(
+        &mut self,
+        cx: &mut Cx<'_>,
+        span: Box<Span>,
+    ) -> Result<(), Reason> {
+        if self.takes_stanzas() {
+            return self.read(cx, span.into(), When::Late);
         }
         cx.wire.push(Output::Pace);
         Ok(())
@@ -80,8 +102,8 @@ impl Established {
         matches!(self.directions.inward, Inward::Gateway(_)) || *element.ns() == Ns::CONTENT
     }
 
-    fn read(&mut self, cx: &mut Cx<'_>, element: Element, when: When) -> Result<(), Reason> {
-        if let Some(pong) = self.pong(cx.now.monotonic, &element) {
+    fn read(&mut self, cx: &mut Cx<'_>, form: Form, when: When) -> Result<(), Reason> {
+        if let Some(pong) = self.pong(cx.now.monotonic, &form) {
             cx.wire.record(Record::Reached(pong));
             return Ok(());
         }
@@ -93,8 +115,8 @@ impl Established {
         let outcome = match &self.directions.inward {
             // RFC 6120 §4.5: the stream is one-way; nothing was proven for the other direction.
             Inward::Nobody => return Err(Reason::NotAuthorized),
-            Inward::Partners(pairs) => from_partner(element, pairs),
-            Inward::Gateway(domain) => from_gateway(element, domain, &cx.context.rules),
+            Inward::Partners(pairs) => from_partner(form, pairs),
+            Inward::Gateway(domain) => from_gateway(form, domain, &cx.context.rules),
         };
         match outcome {
             Ok(stanza) => cx.wire.push(Output::Stanza(stanza)),
@@ -105,16 +127,19 @@ impl Established {
 
     /// The answer to our ping, on the one-way stream that it was sent on. It belongs on the partner's
     /// own stream, but shows as well that the partner lives: nobody else has read the id.
-    fn pong(&mut self, now: Instant, element: &Element) -> Option<Milestone> {
-        let is_error = match element.attribute("type") {
+    fn pong(&mut self, now: Instant, form: &Form) -> Option<Milestone> {
+        let is_error = match form.stanza_type() {
             Some("result") => false,
             Some("error") => true,
             _ => return None,
         };
-        if !matches!(self.directions.inward, Inward::Nobody) || !element.is(&Ns::CONTENT, "iq") {
+        if !matches!(self.directions.inward, Inward::Nobody)
+            || !form.is_content()
+            || form.name() != "iq"
+        {
             return None;
         }
-        let is_ours = self.watch.pong(element.attribute("id")?, now);
+        let is_ours = self.watch.pong(form.id()?, now);
         is_ours.then_some(Milestone::Pong(Pong::OnOurs { is_error }))
     }
 
@@ -148,7 +173,7 @@ impl Established {
             // Where it is to be acknowledged, the shell keeps it until it is.
             Inward::Gateway(_) if when == When::Open && !self.has_acks() => {
                 if let Some(answer) = answer.take() {
-                    cx.wire.send(&answer.element);
+                    cx.wire.send_form(&answer.form);
                     self.wrote(cx, false);
                 }
             }

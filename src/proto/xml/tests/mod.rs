@@ -8,6 +8,7 @@ mod limits;
 mod oracle;
 mod phases;
 mod properties;
+mod spans;
 mod writing;
 
 use super::*;

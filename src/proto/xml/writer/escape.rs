@@ -54,7 +54,7 @@ pub(super) fn write_text(text: &str, out: &mut impl Sink) {
 
 /// What a character is written as, if not as itself. XML 1.0 §2.4 for `&`, `<` and `>`; §2.11:
 /// a literal CR would be read as LF.
-fn in_text(c: char) -> Option<&'static str> {
+pub(in crate::proto::xml) fn in_text(c: char) -> Option<&'static str> {
     match c {
         '&' => Some("&amp;"),
         '<' => Some("&lt;"),
@@ -66,7 +66,7 @@ fn in_text(c: char) -> Option<&'static str> {
 }
 
 /// XML 1.0 §3.3.3: literal white space but the space would be read as a space.
-fn in_attribute(c: char) -> Option<&'static str> {
+pub(in crate::proto::xml) fn in_attribute(c: char) -> Option<&'static str> {
     match c {
         '\'' => Some("&apos;"),
         '"' => Some("&quot;"),
@@ -76,7 +76,11 @@ fn in_attribute(c: char) -> Option<&'static str> {
     }
 }
 
-fn write_escaped(text: &str, escape: impl Fn(char) -> Option<&'static str>, out: &mut impl Sink) {
+pub(super) fn write_escaped(
+    text: &str,
+    escape: impl Fn(char) -> Option<&'static str>,
+    out: &mut impl Sink,
+) {
     let mut rest = text;
     let mut from = 0;
     while let Some(at) = next_candidate(rest, from) {

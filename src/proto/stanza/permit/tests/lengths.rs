@@ -10,7 +10,7 @@ fn a_stanza_that_is_too_long_for_the_partner_goes_back() {
     };
     let long = format!("<message><body>{}</body></message>", "&lt;".repeat(2000));
     let stanza = || addressed(Outbound, &long, &rules(terms(0))).unwrap();
-    let exact = written(&stanza().element).len();
+    let exact = written(stanza().element()).len();
     for (limit, passes) in [(exact, true), (exact - 1, false)] {
         let rules = rules(terms(limit));
         let outcome = permit(stanza(), Remembered::default(), &rules, false);
@@ -47,7 +47,7 @@ fn a_stanza_that_becomes_too_long_when_it_is_written_goes_back() {
             };
             assert_eq!(of, limit);
             assert!(bytes > limit, "{bytes}");
-            assert!(written(&refused.answer.unwrap().element).contains("policy-violation"));
+            assert!(written(&refused.answer.unwrap().element()).contains("policy-violation"));
         }
     }
 }
