@@ -13,8 +13,10 @@
 mod ending;
 mod turn;
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::UnixTime;
@@ -145,6 +147,8 @@ pub const OUT_BYTES: usize = 256 << 10;
 const GOODBYE: Duration = Duration::from_secs(5);
 /// The same where another connection waits to go on with the session.
 const SHORT_GOODBYE: Duration = Duration::from_millis(200);
+/// So many outputs are acted on between two looks at the clock: some twenty microseconds.
+const LOOK_EACH: usize = 8;
 /// Shorter than this, a pause in reading is not worth a word.
 const NOTICEABLE: Duration = Duration::from_millis(1);
 
@@ -228,7 +232,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     async fn drain(&mut self) -> Result<Option<Reason>, Reason> {
         let (mut held, mut begun) = (Duration::ZERO, clock::instant());
         self.turn.resume(begun);
-        let mut stanzas = 0;
+        let (mut stanzas, mut since_look) = (0, 0);
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Send(bytes) => self.send_buffer.append(bytes),
@@ -245,10 +249,15 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 Output::Close(reason) => return Ok(Some(reason)),
                 other => {
                     stanzas += usize::from(matches!(other, Output::Stanza(_)));
-                    let acted = self.act(other, begun).await;
-                    let ended = clock::instant();
-                    held += ended.duration_since(begun);
-                    begun = self.turn.work(ended).await;
+                    let (acted, has_waited) = self.act(other, begun).await;
+                    since_look += 1;
+                    // Most are done at once: then the clock has little to say.
+                    if has_waited || since_look == LOOK_EACH {
+                        since_look = 0;
+                        let ended = clock::instant();
+                        held += ended.duration_since(begun);
+                        begun = self.turn.work(ended).await;
+                    }
                     if let Err(reason) = acted {
                         self.machine.handle(now(), Input::End(reason));
                     }
@@ -281,9 +290,13 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     }
 
     /// Acts on an output. What waits to be written is written meanwhile: a partner that is ahead of
-    /// its rate still gets the answers to what it sent before.
-    async fn act(&mut self, output: Output, now: Instant) -> Result<(), Reason> {
+    /// its rate still gets the answers to what it sent before. Says also whether it had to wait.
+    async fn act(&mut self, output: Output, now: Instant) -> (Result<(), Reason>, bool) {
         let mut acting = pin!(self.side.act(output, &self.mailbox.0, now));
+        let at_once = poll_fn(|cx| Poll::Ready(acting.as_mut().poll(cx))).await;
+        if let Poll::Ready(acted) = at_once {
+            return (acted, false);
+        }
         loop {
             let wanted = Wanted {
                 write: self.send_buffer.unwritten(),
@@ -292,7 +305,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             };
             tokio::select! {
                 biased;
-                acted = &mut acting => return acted,
+                acted = &mut acting => return (acted, true),
                 progress = self.transport.progress(wanted, |_| {}), if !self.send_buffer.is_idle() => {
                     match progress {
                         Ok(Progress::Written(count)) => {
@@ -302,7 +315,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                         Ok(Progress::Flushed) => self.send_buffer.flushed(),
                         Ok(Progress::Read | Progress::End) => {}
                         // The next look at the connection finds the same, and ends the stream.
-                        Err(_) => return acting.await,
+                        Err(_) => return (acting.await, true),
                     }
                 }
             }
@@ -446,16 +459,21 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             facts.traffic.stanzas_out.add(stanzas.len());
             facts.alive(clock::instant());
         }
-        for queued in stanzas {
-            let begin = self.send_buffer.end();
-            self.machine.handle(now(), Input::Deliver(&queued.stanza));
-            while let Some(output) = self.machine.poll_output() {
-                // An open machine answers a delivery with bytes and with nothing else.
-                if let Output::Send(bytes) = output {
-                    self.send_buffer.append(bytes);
-                }
-            }
-            self.send_buffer.carries(begin, queued);
+        // One buffer and one look at the clock for all of them.
+        let now = now();
+        let length = stanzas.iter().map(|it| it.stanza.bytes().len()).sum();
+        let mut bytes = Vec::with_capacity(length);
+        let base = self.send_buffer.end();
+        let mut ends = Vec::with_capacity(stanzas.len());
+        for queued in &stanzas {
+            self.machine.deliver(now, &queued.stanza, &mut bytes);
+            ends.push(base + bytes.len() as u64);
+        }
+        self.send_buffer.append(bytes);
+        let mut begin = base;
+        for (queued, end) in stanzas.into_iter().zip(ends) {
+            self.send_buffer.carries_at((begin, end), queued);
+            begin = end;
         }
     }
 }

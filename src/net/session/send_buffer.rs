@@ -150,9 +150,14 @@ impl SendBuffer {
 
     /// The bytes from `begin` to the end carry this stanza.
     pub fn carries(&mut self, begin: u64, queued: QueuedStanza) {
+        self.carries_at((begin, self.end), queued);
+    }
+
+    /// The bytes between two positions carry this stanza, which comes behind all others.
+    pub fn carries_at(&mut self, (begin, end): (u64, u64), queued: QueuedStanza) {
         self.carried.push_back(Carried {
             begin,
-            end: self.end,
+            end,
             queued,
             is_acknowledged: self.awaits_acknowledgement,
         });

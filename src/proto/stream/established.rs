@@ -30,6 +30,8 @@ use super::timing::Timing;
 use super::wire::Wire;
 use crate::proto::auth::{Authenticated, Pair};
 use crate::proto::policy::Reason;
+use crate::proto::stanza::Written;
+use crate::proto::xml::writer::write_element;
 
 /// A stream that carries stanzas.
 #[derive(Debug)]
@@ -105,12 +107,12 @@ impl Established {
     pub(super) fn handle(&mut self, cx: &mut Cx<'_>, input: &Input<'_>) {
         let now = cx.now.monotonic;
         match (input, &self.directions.outward) {
-            (Input::Deliver(_), Outward::Nobody) => {}
-            (Input::Deliver(stanza), Outward::Partner(_) | Outward::Gateway) => {
-                self.watch.stanza(now);
-                cx.wire
-                    .send_with(|bytes| bytes.extend_from_slice(stanza.bytes()));
-                self.wrote(cx, true);
+            (Input::Deliver(stanza), _) => {
+                let mut bytes = Vec::new();
+                self.deliver(cx, stanza, &mut bytes);
+                if !bytes.is_empty() {
+                    cx.wire.send_with(|out| out.append(&mut bytes));
+                }
             }
             (Input::Pong(id), _) if self.watch.pong(id, now) => {
                 let pong = Milestone::Pong(Pong::OnTheirs);
@@ -120,6 +122,19 @@ impl Established {
                 self.ping(cx, now + Timing::PROBE_ANSWER);
             }
             _ => {}
+        }
+    }
+
+    /// Writes a stanza for the other side, where it may have any, and what belongs behind it.
+    pub(super) fn deliver(&mut self, cx: &mut Cx<'_>, stanza: &Written, out: &mut Vec<u8>) {
+        if matches!(self.directions.outward, Outward::Nobody) {
+            return;
+        }
+        let now = cx.now.monotonic;
+        self.watch.stanza(now);
+        out.extend_from_slice(stanza.bytes());
+        if let Some(request) = self.counted(now, true) {
+            write_element(cx.wire.stream_kind(), &request, out);
         }
     }
 

@@ -21,6 +21,7 @@ use crate::proto::auth::dialback::Answer;
 use crate::proto::codes::Mark;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
+use crate::proto::stanza::{Validated, Written};
 use crate::proto::xml::Event;
 
 /// A stream, with the negotiation that makes it what it is.
@@ -348,6 +349,12 @@ impl<N: Negotiation> Machine for Stream<N> {
         };
         if let Err(reason) = outcome {
             self.fail(now, reason);
+        }
+    }
+
+    fn deliver(&mut self, now: Now, stanza: &Validated<Written>, out: &mut Vec<u8>) {
+        if let (_, Phase::Established(established, _), mut cx) = self.parts(now) {
+            established.deliver(&mut cx, stanza, out);
         }
     }
 

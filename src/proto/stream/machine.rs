@@ -131,6 +131,17 @@ pub trait Machine {
     /// [`deadline`](Self::deadline) anew after each call.
     fn handle(&mut self, now: Now, input: Input<'_>);
 
+    /// As [`Input::Deliver`], for whoever has acted on all outputs: what is to be written is appended to
+    /// `out`, and nothing comes of it besides.
+    fn deliver(&mut self, now: Now, stanza: &Validated<Written>, out: &mut Vec<u8>) {
+        self.handle(now, Input::Deliver(stanza));
+        while let Some(output) = self.poll_output() {
+            if let Output::Send(bytes) = output {
+                out.extend(bytes);
+            }
+        }
+    }
+
     /// The next output, in order.
     #[must_use]
     fn poll_output(&mut self) -> Option<Output>;

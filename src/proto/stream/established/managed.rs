@@ -201,13 +201,21 @@ impl Established {
 
     /// A stanza was written; whether the shell has it, and is to be told when it is acknowledged.
     pub(super) fn wrote(&mut self, cx: &mut Cx<'_>, is_carried: bool) {
-        if let Acks::Agreed(counted) | Acks::Asked(counted) = &mut self.acks {
-            counted.is_carried.push_back(is_carried);
-            if let Some(nonza) = counted.agreed.wrote(cx.now.monotonic) {
-                cx.wire.send(&nonza.to_element());
-            }
+        if let Some(request) = self.counted(cx.now.monotonic, is_carried) {
+            cx.wire.send(&request);
         }
     }
+
+    /// The same; returns what is to be written behind the stanza.
+    pub(super) fn counted(&mut self, now: Instant, is_carried: bool) -> Option<Element> {
+        let (Acks::Agreed(counted) | Acks::Asked(counted)) = &mut self.acks else {
+            return None;
+        };
+        counted.is_carried.push_back(is_carried);
+        let nonza = counted.agreed.wrote(now)?;
+        Some(nonza.to_element())
+    }
+
     /// A stanza came; whether it is to be acted on.
     pub(super) fn saw(&mut self) -> Seen {
         match &mut self.acks {
