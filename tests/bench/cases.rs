@@ -31,7 +31,9 @@ use xmpp_edge::net::relay::ways::WaysOut;
 use xmpp_edge::ops::counters::Ledger;
 use xmpp_edge::proto::auth::handshake::{self, LinkSecret};
 use xmpp_edge::proto::policy::Rules;
-use xmpp_edge::proto::stanza::{Addressed, Remembered, Stanza, Validated, from_gateway, permit};
+use xmpp_edge::proto::stanza::{
+    Addressed, Form, Remembered, Stanza, Validated, from_gateway, permit,
+};
 use xmpp_edge::proto::stream::{Component, Context, Inbound, Input, Machine, Output};
 use xmpp_edge::proto::xml::{Event, Limits, Reader, StreamKind};
 use xmpp_edge::store::Contacts;
@@ -40,7 +42,7 @@ use xmpp_edge::store::Contacts;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-const USAGE: &str = "cases CASE COUNT, where CASE is read|judge|write|in|out-BYTES";
+const USAGE: &str = "cases CASE COUNT, where CASE is read|tree|judge|write|in|out-BYTES";
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -52,7 +54,8 @@ fn main() {
     let (piece, body) = case.rsplit_once('-').expect(USAGE);
     let body: usize = body.parse().expect(USAGE);
     match piece {
-        "read" => read(body, count),
+        "read" => read(body, count, true),
+        "tree" => read(body, count, false),
         "judge" => judge(body, count),
         "write" => write(body, count),
         "in" => runtime().block_on(inward(body, count)),
@@ -67,6 +70,8 @@ fn measured<T>(work: impl FnOnce() -> T) -> T {
     black_box(work())
 }
 
+const COMPONENT_HEADER: &str = "<stream:stream xmlns='jabber:component:accept' \
+    xmlns:stream='http://etherx.jabber.org/streams' to='contoso.example'>";
 const PARTNER: &str = "partner.example tls=optional sasl=optional dialback=true";
 
 fn context() -> Arc<Context> {
@@ -88,36 +93,56 @@ fn outgoing(body: usize) -> String {
     message("anne@contoso.example/desk", "bob@partner.example", body)
 }
 
-/// Bytes become elements.
-fn read(body: usize, count: usize) {
+/// Bytes become stanzas that are only passed on, or trees.
+fn read(body: usize, count: usize, are_spans: bool) {
     let stanza = message("bob@partner.example/phone", "anne@contoso.example", body);
     let header = "<stream:stream xmlns='jabber:server' \
                   xmlns:stream='http://etherx.jabber.org/streams'>";
     let mut reader = Reader::new(StreamKind::Server, Limits::authenticated(1 << 20));
     reader.feed(header.as_bytes());
     assert!(matches!(reader.next(), Ok(Some(Event::Header(_)))));
+    if are_spans {
+        reader.give_spans();
+    }
     measured(|| {
         for _ in 0..count {
             reader.feed(stanza.as_bytes());
             let event = reader.next();
-            assert!(matches!(event, Ok(Some(Event::Element(_)))));
+            let is_span = matches!(event, Ok(Some(Event::Stanza(_))));
+            assert!(
+                is_span == are_spans && (is_span || matches!(event, Ok(Some(Event::Element(_)))))
+            );
             black_box(event).unwrap();
         }
     });
 }
 
-fn addressed(body: usize, rules: &Rules) -> Addressed {
+fn addressed(body: usize, rules: &Rules, is_span: bool) -> Addressed {
     let element = lab::element(StreamKind::Component, &outgoing(body));
+    let form = if is_span { span(body) } else { element.into() };
     let local = lab::domain("contoso.example");
     let digest = handshake::digest("1", lab::LINK_SECRET);
     let proof = handshake::prove(local, "1", lab::LINK_SECRET, &digest).unwrap();
-    from_gateway(element, &proof, rules).unwrap()
+    from_gateway(form, &proof, rules).unwrap()
+}
+
+/// A gateway's stanza as it is read.
+fn span(body: usize) -> Form {
+    let mut reader = Reader::new(StreamKind::Component, Limits::authenticated(1 << 20));
+    reader.give_spans();
+    reader.feed(COMPONENT_HEADER.as_bytes());
+    assert!(matches!(reader.next(), Ok(Some(Event::Header(_)))));
+    reader.feed(outgoing(body).as_bytes());
+    match reader.next() {
+        Ok(Some(Event::Stanza(span))) => span.into(),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Policy's word on a stanza.
 fn judge(body: usize, count: usize) {
     let context = context();
-    let stanza = addressed(body, &context.rules);
+    let stanza = addressed(body, &context.rules, true);
     let stanzas: Vec<_> = std::iter::repeat_n(stanza, count).collect();
     let permitted: Vec<_> = measured(|| {
         let permit = |stanza| permit(stanza, Remembered::default(), &context.rules, false);
@@ -129,7 +154,7 @@ fn judge(body: usize, count: usize) {
 /// A tree becomes bytes.
 fn write(body: usize, count: usize) {
     let context = context();
-    let stanza = addressed(body, &context.rules);
+    let stanza = addressed(body, &context.rules, false);
     let stanza = permit(stanza, Remembered::default(), &context.rules, false).unwrap();
     let stanzas: Vec<_> = std::iter::repeat_n(stanza, count).collect();
     let written: Vec<_> = measured(|| {
@@ -309,9 +334,7 @@ fn prove(machine: &mut Inbound) {
 
 /// A gateway opens its link.
 fn shake_hands(machine: &mut Component) {
-    let header = "<stream:stream xmlns='jabber:component:accept' \
-                  xmlns:stream='http://etherx.jabber.org/streams' to='contoso.example'>";
-    machine.handle(lab::at(0), Input::Bytes(header.as_bytes()));
+    machine.handle(lab::at(0), Input::Bytes(COMPONENT_HEADER.as_bytes()));
     let mut heard = Vec::new();
     while let Some(output) = machine.poll_output() {
         if let Output::Send(bytes) = output {

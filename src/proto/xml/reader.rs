@@ -118,13 +118,6 @@ impl Reader {
         self.tried = 0;
         if self.start == self.buffer.len() {
             self.buffer.clear();
-            // One large stanza must not make an idle stream large for good.
-            if self.buffer.capacity() > KEPT_CAPACITY {
-                self.buffer = Vec::new();
-            }
-            if let Some(scratch) = &mut self.scratch {
-                scratch.tidy(KEPT_CAPACITY);
-            }
         } else if self.start > 0 {
             self.buffer.drain(..self.start);
         }
@@ -146,6 +139,9 @@ impl Reader {
             return Err(fault.clone());
         }
         let event = self.read();
+        if let Ok(None) = &event {
+            self.give_back();
+        }
         if let Err(fault) = &event {
             self.fault = Some(fault.clone());
             self.unreadable = self.stream_element();
@@ -221,6 +217,17 @@ impl Reader {
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.buffer.capacity()
+    }
+
+    /// Whoever waits for more holds no memory that is not used: most streams are idle.
+    fn give_back(&mut self) {
+        if self.start == self.buffer.len() {
+            self.buffer = Vec::new();
+            (self.start, self.seen) = (0, 0);
+        }
+        if let Some(scratch) = &mut self.scratch {
+            scratch.tidy(KEPT_CAPACITY);
+        }
     }
 
     fn stream_element(&self) -> Option<Excerpt> {
@@ -394,8 +401,8 @@ impl Reader {
     }
 }
 
-/// The usual stanza has less than a tenth of this.
-const KEPT_CAPACITY: usize = 16 * 1024;
+/// The usual stanza has less.
+const KEPT_CAPACITY: usize = 1024;
 
 impl OpenHeader {
     fn open(&mut self, frame: &[u8], limits: &Limits, is_lenient: bool) -> Result<Event, Fault> {

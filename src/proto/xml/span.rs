@@ -30,7 +30,7 @@ pub(super) use self::pass::{Inherited, Scratch};
 pub struct Span {
     text: String,
     name: &'static str,
-    places: Places,
+    values: Values,
     children: usize,
     has_error: bool,
     has_status: bool,
@@ -42,27 +42,27 @@ const STANZAS: [&str; 3] = ["message", "presence", "iq"];
 /// Where the values of the stanza's own attributes stand. Each is written as it is meant: a stanza in
 /// whose own values anything is escaped goes the other way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Places {
-    from: Option<Place>,
-    to: Option<Place>,
-    stanza_type: Option<Place>,
-    id: Option<Place>,
+struct Values {
+    from: Option<Stretch>,
+    to: Option<Stretch>,
+    stanza_type: Option<Stretch>,
+    id: Option<Stretch>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+struct Stretch {
     begin: u32,
     end: u32,
 }
 
-impl Place {
+impl Stretch {
     fn range(self) -> Range<usize> {
         self.begin as usize..self.end as usize
     }
 }
 
-impl Places {
-    fn of(&mut self, name: &[u8]) -> Option<&mut Option<Place>> {
+impl Values {
+    fn of(&mut self, name: &[u8]) -> Option<&mut Option<Stretch>> {
         match name {
             b"from" => Some(&mut self.from),
             b"to" => Some(&mut self.to),
@@ -82,7 +82,7 @@ impl Places {
         ];
         for place in all.into_iter().flatten().filter(|place| place.begin > at) {
             let moved = |end: u32| u32::try_from(i64::from(end) + by).unwrap_or(end);
-            *place = Place {
+            *place = Stretch {
                 begin: moved(place.begin),
                 end: moved(place.end),
             };
@@ -112,25 +112,25 @@ impl Span {
     /// The value of `from` as it was given.
     #[must_use]
     pub fn from(&self) -> Option<&str> {
-        self.value(self.places.from)
+        self.value(self.values.from)
     }
 
     /// The value of `to` as it was given.
     #[must_use]
     pub fn to(&self) -> Option<&str> {
-        self.value(self.places.to)
+        self.value(self.values.to)
     }
 
     /// The value of `type`.
     #[must_use]
     pub fn stanza_type(&self) -> Option<&str> {
-        self.value(self.places.stanza_type)
+        self.value(self.values.stanza_type)
     }
 
     /// The value of `id`.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        self.value(self.places.id)
+        self.value(self.values.id)
     }
 
     /// How many child elements it has.
@@ -153,12 +153,12 @@ impl Span {
 
     /// Writes another address in the place of `from`.
     pub fn set_from(&mut self, address: &str) {
-        self.places.from = self.replaced(self.places.from, address);
+        self.values.from = self.replaced(self.values.from, address);
     }
 
     /// Writes another address in the place of `to`.
     pub fn set_to(&mut self, address: &str) {
-        self.places.to = self.replaced(self.places.to, address);
+        self.values.to = self.replaced(self.values.to, address);
     }
 
     /// Appends a child element of a namespace of its own.
@@ -201,19 +201,19 @@ impl Span {
         tree::element(self.bytes(), &scope, StreamKind::Server, &LIMITS)
     }
 
-    fn value(&self, place: Option<Place>) -> Option<&str> {
+    fn value(&self, place: Option<Stretch>) -> Option<&str> {
         self.text.get(place?.range())
     }
 
-    fn replaced(&mut self, place: Option<Place>, value: &str) -> Option<Place> {
+    fn replaced(&mut self, place: Option<Stretch>, value: &str) -> Option<Stretch> {
         let place = place?;
         let mut written = Vec::with_capacity(value.len());
         write_value(value, &mut written);
         let written = String::from_utf8(written).unwrap_or_default();
         let end = u32::try_from(place.begin as usize + written.len()).ok()?;
         self.text.replace_range(place.range(), &written);
-        self.places
+        self.values
             .shift(place.begin, i64::from(end) - i64::from(place.end));
-        Some(Place { end, ..place })
+        Some(Stretch { end, ..place })
     }
 }

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use xmpp_edge::proto::xml::{Limits, StreamKind};
-use xmpp_edge_fuzz::xml::read;
+use xmpp_edge_fuzz::xml::{hold_spans, read};
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (size, bytes) = input;
@@ -23,6 +23,7 @@ fuzz_target!(|input: (u8, &[u8])| {
         let whole = read(stream_kind, limits, bytes, bytes.len());
         for size in [1, usize::from(size)] {
             assert_eq!(read(stream_kind, limits, bytes, size), whole);
+            hold_spans(stream_kind, limits, bytes, size);
         }
     }
 });

@@ -2,10 +2,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use xmpp_edge::proto::xml::StreamKind;
-use xmpp_edge_fuzz::xml::{HEADER, agree};
+use xmpp_edge::proto::xml::{Limits, StreamKind};
+use xmpp_edge_fuzz::xml::{HEADER, agree, hold_spans};
 
 fuzz_target!(|bytes: &[u8]| {
     agree(StreamKind::Component, bytes);
-    agree(StreamKind::Server, &[HEADER, bytes].concat());
+    let bytes = [HEADER, bytes].concat();
+    agree(StreamKind::Server, &bytes);
+    let limits = Limits::authenticated(64 * 1024);
+    hold_spans(StreamKind::Server, limits, &bytes, bytes.len());
 });

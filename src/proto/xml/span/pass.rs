@@ -9,7 +9,7 @@ mod cursor;
 use memchr::memchr3;
 
 use self::cursor::Cursor;
-use super::{Place, Places, STANZAS, Span};
+use super::{STANZAS, Span, Stretch, Values};
 use crate::proto::xml::scope::HeaderScope;
 use crate::proto::xml::writer::{FEW, in_text};
 use crate::proto::xml::{Limits, Ns, StreamKind, strict};
@@ -63,7 +63,7 @@ struct Pass<'p, 'b> {
     elements: usize,
     /// How much of it are declarations of namespaces.
     declared: usize,
-    places: Places,
+    values: Values,
     children: usize,
     has_error: bool,
     has_status: bool,
@@ -103,7 +103,7 @@ impl Scratch {
             opened: 0,
             elements: 0,
             declared: 0,
-            places: Places::default(),
+            values: Values::default(),
             children: 0,
             has_error: false,
             has_status: false,
@@ -114,12 +114,12 @@ impl Scratch {
             return None;
         }
         pass.cursor.flush(used)?;
-        let (places, children) = (pass.places, pass.children);
+        let (values, children) = (pass.values, pass.children);
         let (has_error, has_status) = (pass.has_error, pass.has_status);
         let span = Span {
             text: self.text()?,
             name,
-            places,
+            values,
             children,
             has_error,
             has_status,
@@ -274,9 +274,9 @@ impl<'b> Pass<'_, 'b> {
                     // Usual tags have one.
                     Some(_) => return None,
                 };
-            } else if is_stanza && let Some(value) = self.places.of(name) {
+            } else if is_stanza && let Some(value) = self.values.of(name) {
                 // What is meant must stand there as it is.
-                *value = Some(Place {
+                *value = Some(Stretch {
                     begin: u32::try_from(from).ok().filter(|_| is_plain)?,
                     end: u32::try_from(to).ok()?,
                 });
@@ -290,7 +290,7 @@ impl<'b> Pass<'_, 'b> {
             if is_stanza {
                 let begin = u32::try_from(begin).ok()?;
                 let length = i64::try_from(end).ok()? - i64::from(begin);
-                self.places.shift(begin, -length);
+                self.values.shift(begin, -length);
             }
         }
         Some(tag)

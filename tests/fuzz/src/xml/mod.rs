@@ -27,7 +27,10 @@ pub struct Reading {
 
 /// Gives bytes to a reader, in pieces of this size.
 pub fn read(stream_kind: StreamKind, limits: Limits, bytes: &[u8], size: usize) -> Reading {
-    let mut reader = Reader::new(stream_kind, limits);
+    read_by(Reader::new(stream_kind, limits), bytes, size)
+}
+
+fn read_by(mut reader: Reader, bytes: &[u8], size: usize) -> Reading {
     let mut events = Vec::new();
     let mut fault = None;
     for piece in bytes.chunks(size.max(1)) {
@@ -44,6 +47,37 @@ pub fn read(stream_kind: StreamKind, limits: Limits, bytes: &[u8], size: usize) 
         events,
         is_whole: fault.is_none() && reader.is_drained(),
         fault,
+    }
+}
+
+/// A span is what the writer writes of the tree, and nothing else changes by reading spans; these bytes
+/// come in pieces of this size.
+pub fn hold_spans(stream_kind: StreamKind, limits: Limits, bytes: &[u8], size: usize) {
+    let trees = read(stream_kind, limits, bytes, bytes.len());
+    let mut reader = Reader::new(stream_kind, limits);
+    reader.give_spans();
+    let spans = read_by(reader, bytes, size);
+    let shown = String::from_utf8_lossy(bytes);
+    assert_eq!(spans.fault, trees.fault, "{shown}");
+    assert_eq!(spans.events.len(), trees.events.len(), "{shown}");
+    for pair in spans.events.iter().zip(&trees.events) {
+        let (Event::Stanza(span), Event::Element(element)) = pair else {
+            assert_eq!(pair.0, pair.1, "{shown}");
+            continue;
+        };
+        for stream_kind in [StreamKind::Server, StreamKind::Component] {
+            let mut written = Vec::new();
+            writer::write_element(stream_kind, element, &mut written);
+            assert_eq!(span.bytes(), written, "{shown}");
+        }
+        let values = [span.from(), span.to(), span.stanza_type(), span.id()];
+        let same = ["from", "to", "type", "id"].map(|name| element.attribute(name));
+        assert_eq!(values, same, "{shown}");
+        assert_eq!(span.children(), element.children().count(), "{shown}");
+        let has = |name| element.child(&Ns::CONTENT, name).is_some();
+        assert_eq!(span.has_error(), has("error"), "{shown}");
+        assert_eq!(span.has_status(), has("status"), "{shown}");
+        assert_eq!(span.tree().as_ref(), Ok(element), "{shown}");
     }
 }
 
