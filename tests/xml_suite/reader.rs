@@ -50,7 +50,9 @@ fn read(bytes: &[u8], size: usize) -> (Vec<Element>, Option<Fault>) {
         loop {
             match reader.next() {
                 Ok(Some(Event::Element(element))) => elements.push(element),
-                Ok(Some(Event::Header(_) | Event::Excess(_) | Event::Close)) => {}
+                // Spans are given to those that ask for them.
+                Ok(Some(Event::Header(_) | Event::Stanza(_) | Event::Excess(_) | Event::Close)) => {
+                }
                 Ok(None) => break,
                 Err(fault) => return (elements, Some(fault)),
             }

@@ -207,8 +207,9 @@ fn the_ledger_balances_when_a_gateway_reads_nothing_and_a_second_signal_comes() 
         line.contains("a second signal") && line.contains("(of partners 1)"),
         "{line}"
     );
+    // What the socket had taken by then is delivered.
     assert!(
-        figure(&line, "not waited for: stanzas") <= dropped,
+        figure(&line, "not waited for: stanzas") <= dropped + delivered,
         "{line}"
     );
     assert!(line.contains("gateways' links 1"), "{line}");
