@@ -10,9 +10,11 @@ mod generate;
 mod hosts;
 mod paper;
 mod partner_sheet;
+mod replay;
 mod report;
 mod run;
 mod status;
+mod trace;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -131,7 +133,7 @@ Exit status:
    0  it went well
   64  the command line is wrong
   69  the daemon, a partner, a name server or the contacts cannot be reached
-  70  a step of the demo came out wrong
+  70  a step of the demo came out wrong, or a replay decides otherwise
   71  a port or a resource cannot be had; this may pass
   73  the state directory cannot be written; this may pass
   76  the fault is on the partner's side
@@ -146,6 +148,8 @@ enum Command {
     Dns(dns::Arguments),
     Certificate(certificate::Arguments),
     PartnerSheet(partner_sheet::Arguments),
+    Trace(trace::Arguments),
+    Replay(replay::Arguments),
     Contacts(contacts::Arguments),
     Demo(demo::Arguments),
     Generate(generate::Arguments),
@@ -161,6 +165,8 @@ impl Arguments {
             Command::Dns(arguments) => dns::run(&arguments),
             Command::Certificate(arguments) => certificate::run(&arguments),
             Command::PartnerSheet(arguments) => partner_sheet::run(&arguments),
+            Command::Trace(arguments) => trace::run(&arguments),
+            Command::Replay(arguments) => replay::run(&arguments),
             Command::Contacts(arguments) => contacts::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
             Command::Generate(arguments) => generate::run(&arguments),

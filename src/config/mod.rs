@@ -50,6 +50,7 @@ pub use partners::{PartnerSummary, ROOM_LABELS};
 pub use problem::{Place, Problem, Problems, Severity, Source};
 pub use rights::User;
 pub use secret::{DialbackFileError, DialbackSource, Secret, SecretError};
+pub use value::duration;
 
 /// A configuration that can be used, and what is doubtful about it.
 #[derive(Debug)]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::proto::policy::HostPort;
 
 /// A whole number and a unit: `250ms`, `30s`, `5m`, `1h`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at_checked(digits)?;
     let number: u64 = number.parse().ok()?;

@@ -22,6 +22,7 @@ use crate::net::live::log_limiter::LogLimiter;
 use crate::net::live::refused_link::LastRefused;
 use crate::net::live::registry::Registry;
 use crate::net::live::sessions::Sessions;
+use crate::net::live::traces::Traces;
 use crate::net::relay::hub::Hub;
 use crate::net::relay::pair_queues::Wish;
 use crate::ops::counters::Ledger;
@@ -61,6 +62,8 @@ pub struct Edge {
     pub log_limiter: Arc<LogLimiter>,
     /// Sessions whose connection was lost, and which may be resumed.
     pub sessions: Arc<Sessions>,
+    /// Who watches the streams of a partner.
+    pub traces: Arc<Traces>,
     /// Our own listeners, as bound.
     listeners: Vec<SocketAddr>,
     /// Whom local users have added.
@@ -173,6 +176,7 @@ impl Edge {
             refused_link: LastRefused::default(),
             log_limiter,
             sessions: Arc::default(),
+            traces: Arc::default(),
             listeners,
             certificates: contacts.certificates(),
             contacts,

@@ -88,6 +88,10 @@ events! {
     ContactsSetAside, "contacts-set-aside", ERROR, "damaged contacts set aside";
     /// The admin socket cannot be opened: `status`, `explain` and `contacts` cannot ask the running edge; all else works.
     AdminUnserved, "admin-unserved", WARN, "nobody can ask the edge";
+    /// Somebody on this host watches the streams of a partner, without bodies and secrets, for the time in `detail`.
+    TraceBegun, "trace-begun", WARN, "trace begun";
+    /// Nobody watches them any more; `detail` says how much was seen.
+    TraceEnded, "trace-ended", INFO, "trace ended";
     /// Message bodies are being logged (`message-bodies = true`).
     BodiesLogged, "bodies-logged", WARN, "message bodies are being logged";
     /// Lines about refused stanzas name the users (`addresses = true`): `from` and `to`.

@@ -16,5 +16,6 @@ pub mod jid;
 pub mod policy;
 pub mod stanza;
 pub mod stream;
+pub mod trace;
 pub mod words;
 pub mod xml;

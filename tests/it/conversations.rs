@@ -9,6 +9,7 @@ mod pairs;
 mod properties;
 mod script;
 mod stage;
+mod traced;
 
 use script::Script;
 use stage::{Cut, Stage};

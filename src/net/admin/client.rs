@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::protocol::{Greeting, MAX_REPLY, Refusal, Reply, Request, VERSION};
+use super::protocol::{Greeting, MAX_REPLY, Refusal, Reply, Request, TRACE_LINE, VERSION};
 
 /// How long the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -130,11 +130,44 @@ impl Client {
     /// # Errors
     /// [`NoAnswer`].
     pub fn ask(&mut self, request: &Request) -> Result<Reply, NoAnswer> {
+        self.write(request)?;
+        self.reply()
+    }
+
+    /// Asks what is answered by many lines, each of which may be waited for so long.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn request(&mut self, request: &Request, patience: Duration) -> Result<(), NoAnswer> {
+        let stream = self.stream.get_ref();
+        stream
+            .set_read_timeout(Some(patience))
+            .map_err(NoAnswer::Silent)?;
+        self.write(request)
+    }
+
+    /// The next line of a trace, as it stands in a file.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn trace_line(&mut self) -> Result<String, NoAnswer> {
+        let line = self.line()?;
+        let (before, after) = TRACE_LINE;
+        let inner = line.strip_prefix(before.as_bytes());
+        let inner = inner.and_then(|line| line.strip_suffix(after.as_bytes()));
+        match inner {
+            Some(line) => String::from_utf8(line.to_vec()).map_err(|_| NoAnswer::Odd),
+            None => match serde_json::from_slice(&line) {
+                Ok(Reply::Error(refusal)) => Err(NoAnswer::Refused(refusal)),
+                _ => Err(NoAnswer::Odd),
+            },
+        }
+    }
+
+    fn write(&mut self, request: &Request) -> Result<(), NoAnswer> {
         let mut line = serde_json::to_vec(request).map_err(|_| NoAnswer::Odd)?;
         line.push(b'\n');
-        let written = self.stream.get_mut().write_all(&line);
-        written.map_err(failed)?;
-        self.reply()
+        self.stream.get_mut().write_all(&line).map_err(failed)
     }
 
     /// The next line of an answer.

@@ -15,3 +15,4 @@ pub mod report;
 pub mod serve;
 mod socket;
 mod steps;
+mod trace;

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::report::{Live, Preview, Status};
 use crate::store::Contact;
 
+/// What stands around each line of a trace.
+pub const TRACE_LINE: (&str, &str) = ("{\"trace\":", "}\n");
 /// The version of all this.
 pub const VERSION: u32 = 1;
 /// No request is longer, in bytes: two addresses, each character escaped.
@@ -48,6 +50,15 @@ pub enum Request {
     ReloadPreview {},
     /// What was learned of contacts.
     Contacts(ContactsRequest),
+    /// The streams of one partner, as it happens, for so long. Each line of the answer is
+    /// `{"trace":…}` around a line of the file that `docs/reference/trace.md` has, from its first to its
+    /// last.
+    Trace {
+        /// A domain of the partner's.
+        domain: String,
+        /// For how long.
+        seconds: u64,
+    },
 }
 
 /// What may be asked of contacts.
@@ -107,6 +118,8 @@ pub enum RefusalCode {
     NotChanged,
     /// The report could not be made.
     Failed,
+    /// No trace can begin.
+    NotTraced,
 }
 
 /// A contact in text.

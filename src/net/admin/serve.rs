@@ -15,6 +15,7 @@ use super::desk::Desk;
 use super::preview::preview;
 use super::protocol::{Greeting, MAX_REQUEST, RefusalCode, Reply, Request, VERSION};
 use super::socket::may_ask;
+use super::trace;
 use crate::net::io::clock;
 use crate::proto::jid::Domain;
 
@@ -26,7 +27,7 @@ pub const PLACES: usize = 8;
 /// How long one may stay silent.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long one may take to read an answer.
-const READING: Duration = Duration::from_secs(30);
+pub(super) const READING: Duration = Duration::from_secs(30);
 /// How long to wait after a connection could not be taken.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -143,6 +144,13 @@ async fn converse(stream: UnixStream, desk: Arc<Desk>, waiting: Arc<Waiting>) ->
                 let text = format!("the line has no end within {MAX_REQUEST} bytes");
                 vec![Reply::refused(RefusalCode::TooLong, text)]
             }
+            Ok(Request::Trace { domain, seconds }) => match trace::begin(&desk, &domain, seconds) {
+                Ok(traced) => {
+                    traced.run(&mut reader, &mut writer).await?;
+                    Vec::new()
+                }
+                Err(refused) => vec![refused],
+            },
             Ok(request) => answer(request, &desk).await,
             Err(error) => {
                 let text = format!("not a request: {error}");
@@ -168,6 +176,8 @@ async fn answer(request: Request, desk: &Arc<Desk>) -> Vec<Reply> {
             let found = preview(desk).await;
             made(found.map(|preview| Reply::ReloadPreview(Box::new(preview))))
         }
+        // It is answered by many lines, where it is read.
+        Request::Trace { .. } => Vec::new(),
         Request::Explain { domain } => match Domain::parse(&domain) {
             Ok(domain) => {
                 let desk = Arc::clone(desk);

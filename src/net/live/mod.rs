@@ -9,4 +9,5 @@ pub mod refused_link;
 pub mod registry;
 pub mod sessions;
 pub mod told;
+pub mod traces;
 pub mod trail;

@@ -19,6 +19,7 @@ use crate::net::relay::queue::{Consumer, Queue};
 use crate::net::relay::ways::WayIn;
 use crate::net::session::driver::{Driver, Side, is_left_to_sender, now};
 use crate::net::session::stream_log::StreamLog;
+use crate::net::session::tap::Tapped;
 use crate::net::session::visit::Visit;
 use crate::net::session::{continuity, outbound};
 use crate::ops::receipts::Receipts;
@@ -29,6 +30,7 @@ use crate::proto::jid::Domain;
 use crate::proto::policy::{Party, Reason};
 use crate::proto::stream::acks::{Found, Suspended};
 use crate::proto::stream::{Inbound, Output, Record};
+use crate::proto::trace::Opening;
 
 /// Serves a connection that a partner opened, to its end.
 pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admitted: Admitted) {
@@ -43,9 +45,12 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
     let ledger = Arc::clone(&edge.ledger);
     let log_limiter = Arc::clone(&edge.log_limiter);
     let stream_log = StreamLog::inbound(ledger, log_limiter, Arc::clone(registered.facts()));
-    let machine = Inbound::new(edge.context(), ids, now());
-    let context = edge.context.subscribe();
+    let (began, context) = (now(), edge.context());
+    let machine = Inbound::new(Arc::clone(&context), ids.clone(), began);
     let facts = Arc::clone(registered.facts());
+    let made = (&Opening::Inbound(address), context, ids);
+    let machine = Tapped::new(machine, &edge, &facts, made, began);
+    let context = edge.context.subscribe();
     let side = Receiving {
         edge,
         stream_log,

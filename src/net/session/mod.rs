@@ -8,4 +8,5 @@ pub mod inbound;
 pub mod outbound;
 pub mod send_buffer;
 pub mod stream_log;
+mod tap;
 pub mod visit;

@@ -1,5 +1,7 @@
 //! Stream ids: unguessable, from a seed that the shell drew.
 
+use std::collections::VecDeque;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
@@ -10,6 +12,8 @@ use sha2::Sha256;
 pub struct IdSource {
     mac: Hmac<Sha256>,
     count: u64,
+    /// What was drawn once, and is to be drawn again.
+    recorded: VecDeque<String>,
 }
 
 impl IdSource {
@@ -20,12 +24,25 @@ impl IdSource {
         Self {
             mac: <Hmac<Sha256>>::new_from_slice(&seed).expect("any length"),
             count: 0,
+            recorded: VecDeque::new(),
+        }
+    }
+
+    /// Draws once more what a trace has: in a replay, where nobody has to guess anything.
+    #[must_use]
+    pub fn recorded(ids: VecDeque<String>) -> Self {
+        Self {
+            recorded: ids,
+            ..Self::new([0; 32])
         }
     }
 
     /// The next id: 32 hexadecimal digits.
     #[must_use]
     pub fn next_id(&mut self) -> String {
+        if let Some(id) = self.recorded.pop_front() {
+            return id;
+        }
         self.count += 1;
         let mut mac = self.mac.clone();
         mac.update(&self.count.to_be_bytes());

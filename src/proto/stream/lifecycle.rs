@@ -395,6 +395,10 @@ impl<N: Negotiation> Machine for Stream<N> {
         self.judged_again(context, now).map(drop)
     }
 
+    fn is_between(&self) -> bool {
+        self.unread.is_none() && self.wire.is_drained()
+    }
+
     fn is_open(&self) -> bool {
         matches!(&self.phase, Phase::Established(established, _) if established.is_writable())
     }

@@ -169,6 +169,12 @@ pub trait Machine {
     /// Why the stream would end.
     fn would_admit(&self, context: &Context, now: Now) -> Result<(), Reason>;
 
+    /// Whether the next byte of the other side's begins something: nothing that was begun is unfinished.
+    #[must_use]
+    fn is_between(&self) -> bool {
+        false
+    }
+
     /// Whether [`Input::Deliver`] is welcome now.
     #[must_use]
     fn is_open(&self) -> bool;

@@ -93,6 +93,11 @@ impl Wire {
         Ok(event)
     }
 
+    /// Whether nothing is there that was begun and is not yet whole.
+    pub(super) fn is_drained(&self) -> bool {
+        self.reader.is_drained()
+    }
+
     /// Since when something is there that was begun and is not yet whole.
     pub(super) fn unfinished_since(&self) -> Option<Instant> {
         self.unfinished_since

@@ -6,7 +6,7 @@ pub(super) fn is_whitespace(byte: u8) -> bool {
 }
 
 /// Production \[2\] `Char`: what a document may contain at all.
-pub(super) fn is_char(c: char) -> bool {
+pub(in crate::proto) fn is_char(c: char) -> bool {
     !matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
 }
 

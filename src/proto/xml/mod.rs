@@ -42,6 +42,13 @@ pub use ns::Ns;
 pub use reader::{Event, Excess, Reader};
 pub use span::Span;
 
+pub(in crate::proto) use chars::is_char;
+
+/// Whether a reference, without `&` and `;`, is one that a stream may carry.
+pub(in crate::proto) fn is_reference(name: &str) -> bool {
+    references::resolve(name).is_ok()
+}
+
 /// Which kind of stream: it decides the content namespace and the prefixes our own header declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StreamKind {

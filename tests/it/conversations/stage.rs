@@ -5,6 +5,7 @@ mod words;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use xmpp_edge::proto::auth::Pair;
 use xmpp_edge::proto::auth::dialback::Question;
@@ -14,6 +15,7 @@ use xmpp_edge::proto::stream::{
     AckChange, Component, Context, Endpoint, Inbound, Input, Machine, Outbound, Output, Purpose,
     Record,
 };
+use xmpp_edge::proto::trace::{Line, Opening, Recorder};
 use xmpp_edge::proto::xml::{Element, StreamKind};
 
 use super::compare::{Names, Sent, expected, is_element, matches, sent_in};
@@ -45,6 +47,8 @@ pub(crate) struct Stage<'s> {
     pair: Pair,
     inbound: bool,
     closed: bool,
+    /// Writes down what the machine is given and puts out, where that is wanted.
+    recorder: Option<Recorder>,
 }
 
 /// An output, taken apart.
@@ -75,14 +79,7 @@ impl<'s> Stage<'s> {
                 StreamKind::Server,
             ),
             "outbound" => {
-                let purpose = match script.fact("ask").and_then(|ask| ask.split_once(' ')) {
-                    Some((stream_id, key)) => Purpose::Ask(Box::new(Question {
-                        pair: pair.clone(),
-                        stream_id: stream_id.to_owned(),
-                        key: key.to_owned(),
-                    })),
-                    None => Purpose::Carry,
-                };
+                let purpose = purpose(script, &pair);
                 let external = script.fact("try-external") != Some("false");
                 let context = Arc::clone(&context);
                 let machine =
@@ -113,7 +110,37 @@ impl<'s> Stage<'s> {
             pair,
             inbound: kind == "inbound",
             closed: false,
+            recorder: None,
         }
+    }
+
+    /// The same, and all that happens is recorded.
+    pub(crate) fn recorded(script: &'s Script) -> Self {
+        let mut stage = Self::set(script);
+        let now = lab::at(0);
+        let address = lab::place().address;
+        let opening = match stage.inbound {
+            true => Opening::Inbound(address),
+            false => Opening::Outbound {
+                pair: stage.pair.clone(),
+                purpose: purpose(script, &stage.pair),
+                try_external: script.fact("try-external") != Some("false"),
+                place: Endpoint {
+                    is_own: script.fact("place") == Some("own"),
+                    ..lab::place()
+                },
+                until: now.monotonic + Duration::from_secs(3600),
+            },
+        };
+        let context = Arc::clone(&stage.context);
+        let recorder = Recorder::begin(7, &opening, context, lab::ids(), now, [9; 16]);
+        stage.recorder = Some(recorder);
+        stage
+    }
+
+    /// What was recorded.
+    pub(crate) fn lines(&mut self) -> Vec<Line> {
+        self.recorder.as_mut().unwrap().take()
     }
 
     /// Plays the steps of a script.
@@ -202,9 +229,12 @@ impl<'s> Stage<'s> {
     }
 
     fn handle(&mut self, input: Input<'_>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.input(lab::at(self.seconds), &input);
+        }
         self.machine.handle(lab::at(self.seconds), input);
         let mut written = Vec::new();
-        while let Some(output) = self.machine.poll_output() {
+        while let Some(output) = self.poll() {
             assert!(
                 !self.closed,
                 "{}: after its end: {output:?}",
@@ -272,6 +302,14 @@ impl<'s> Stage<'s> {
             "{}: nothing would end this stream",
             self.script.path
         );
+    }
+
+    fn poll(&mut self) -> Option<Output> {
+        let output = self.machine.poll_output();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.output(output.as_ref());
+        }
+        output
     }
 
     fn take_written(&mut self, bytes: &mut Vec<u8>) {
@@ -359,6 +397,18 @@ impl<'s> Stage<'s> {
 
     fn place(&self, step: &Step) -> String {
         format!("{}:{}", self.script.path, step.line)
+    }
+}
+
+/// What a stream of ours is for.
+fn purpose(script: &Script, pair: &Pair) -> Purpose {
+    match script.fact("ask").and_then(|ask| ask.split_once(' ')) {
+        Some((stream_id, key)) => Purpose::Ask(Box::new(Question {
+            pair: pair.clone(),
+            stream_id: stream_id.to_owned(),
+            key: key.to_owned(),
+        })),
+        None => Purpose::Carry,
     }
 }
 

@@ -15,9 +15,11 @@ use crate::net::live::mailbox::{Mailbox, mailbox};
 use crate::net::live::registry::Kind;
 use crate::net::session::driver::{Driver, Ended, now};
 use crate::net::session::stream_log::{Charged, StreamLog};
+use crate::net::session::tap::Tapped;
 use crate::proto::auth::Pair;
 use crate::proto::policy::Reason;
 use crate::proto::stream::{Endpoint, Outbound, Purpose};
+use crate::proto::trace::Opening;
 
 /// What one attempt is about.
 pub(super) struct Attempt<'a> {
@@ -72,16 +74,26 @@ impl Attempt<'_> {
             Arc::clone(registered.facts()),
             (self.charged, self.pair.clone(), self.known.clone()),
         );
+        let (began, context) = (now(), edge.context());
+        let opening = Opening::Outbound {
+            pair: self.pair.clone(),
+            purpose: self.purpose.clone(),
+            try_external: self.try_external,
+            place,
+            until: self.deadline,
+        };
         let machine = Outbound::new(
-            edge.context(),
-            ids,
+            Arc::clone(&context),
+            ids.clone(),
             self.pair.clone(),
             self.purpose.clone(),
             self.try_external,
-            now(),
+            began,
         )
         .at(place)
         .until(self.deadline);
+        let made = (&opening, context, ids);
+        let machine = Tapped::new(machine, edge, registered.facts(), made, began);
         let (say, word) = oneshot::channel();
         let its_mailbox = mailbox.0.clone();
         let side = Dialling {

@@ -1,6 +1,6 @@
 //! What is trusted.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 
@@ -13,13 +13,16 @@ pub struct Anchors {
     roots: Vec<TrustAnchor<'static>>,
     /// The subjects of those that are no authorities.
     singles: Vec<String>,
-    certificates: HashSet<CertificateDer<'static>>,
+    /// Each with its subject.
+    certificates: HashMap<CertificateDer<'static>, String>,
 }
 
 /// Two sets are equal when the same certificates are in them.
 impl PartialEq for Anchors {
     fn eq(&self, other: &Self) -> bool {
-        self.certificates == other.certificates
+        let is_in_other = |certificate| other.certificates.contains_key(certificate);
+        self.certificates.len() == other.certificates.len()
+            && self.certificates.keys().all(is_in_other)
     }
 }
 
@@ -39,7 +42,8 @@ impl Anchors {
                 (Ok(root), Some(facts)) => {
                     // RFC 5280 §4.2.1.9: only `cA TRUE` makes an authority; a certificate of version 1
                     // cannot say so.
-                    if !anchors.certificates.insert(certificate) {
+                    let subject = facts.subject.clone();
+                    if anchors.certificates.insert(certificate, subject).is_some() {
                         continue;
                     }
                     if facts.is_authority {
@@ -84,8 +88,22 @@ impl Anchors {
         &self.roots
     }
 
+    /// The anchors that may be at the end of a chain: those that bear the name of who issued one of its
+    /// certificates, and those that are in it.
+    #[must_use]
+    pub fn above(&self, chain: &[CertificateDer<'_>]) -> Vec<&CertificateDer<'static>> {
+        let issuers = chain.iter().filter_map(CertFacts::of);
+        let issuers: Vec<_> = issuers.map(|facts| facts.issuer).collect();
+        let all = self.certificates.iter();
+        all.filter(|(certificate, subject)| {
+            issuers.contains(subject) || chain.iter().any(|it| it == *certificate)
+        })
+        .map(|(certificate, _)| certificate)
+        .collect()
+    }
+
     /// Whether this very certificate is an anchor.
     pub(super) fn holds(&self, certificate: &CertificateDer<'_>) -> bool {
-        self.certificates.contains(certificate)
+        self.certificates.contains_key(certificate)
     }
 }
