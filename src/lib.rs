@@ -41,6 +41,7 @@
 //! | way | what a stream or link carries for its stanzas, so that nothing is looked up by name |
 //! | route | the hosts that an entry names to connect to, in place of what DNS says |
 //! | trail | what one attempt to reach a partner met, step by step: facts, which `explain` shows |
+//! | trace | what the machines of one partner's streams were given and have put out, blanked, as it happens; it can be replayed |
 //! | attempt | one try to open a stream, by a partner or by us: what it came to, and its trail |
 //! | knock | a stream header in the name of a domain that no entry covers |
 //! | ledger | the count of every stanza: accepted = delivered + bounced + dropped + queued |

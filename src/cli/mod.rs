@@ -126,8 +126,6 @@ Examples:
           Is it up, is the gateway there, who is not connected and why?
   xmpp-edge explain fabrikam.example
           Why does this partner not connect?
-  xmpp-edge check --config ./edge.toml --format json
-          The same for another file, for a script
 
 Exit status:
    0  it went well

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use super::Exit;
 use super::report::{paragraph, refuse};
-use super::trace::{screen, summary};
+use super::trace::screen::{self, Screen};
+use super::trace::summary;
 use crate::config::report::WIDTH;
-use crate::proto::auth::identity::printable;
+use crate::ops::peer_text::Peer;
 use crate::proto::trace::{Difference, Fate, MAX_BYTES, Made, Replayed, Trace, replay};
 use crate::proto::words;
 
@@ -49,10 +50,11 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     if !arguments.quiet {
         super::print(&head(&trace));
     }
+    let mut shown = Screen::default();
     let mut differences = replayed.differences.iter().peekable();
     for (number, line) in &trace.lines {
         if !arguments.quiet {
-            super::print(&screen::line(line));
+            super::print(&shown.line(line));
         }
         while let Some(difference) = differences.next_if(|it| it.line <= *number) {
             super::print(&differs(difference));
@@ -82,9 +84,11 @@ fn head(trace: &Trace) -> String {
     let head = &trace.head;
     let text = format!(
         "The streams of {}, from {} on, by xmpp-edge {}",
-        head.domain, head.began, head.program
+        Peer(&head.domain),
+        Peer(&head.began),
+        Peer(&head.program)
     );
-    format!("{}\n", paragraph(&printable(&text), "", WIDTH))
+    format!("{}\n", paragraph(&text, "", WIDTH))
 }
 
 /// Where something is decided otherwise.

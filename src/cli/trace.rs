@@ -8,6 +8,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use self::screen::Screen;
 use super::report::{paragraph, refuse};
 use super::{ConfigFile, Exit};
 use crate::config::report::WIDTH;
@@ -101,6 +102,7 @@ fn watch(arguments: &Arguments) -> Result<(), Failure> {
     let patience = time + Duration::from_secs(15);
     client.request(&request, patience).map_err(unavailable)?;
     let mut is_begun = false;
+    let mut screen = Screen::default();
     loop {
         let line = client.trace_line().map_err(unavailable)?;
         if let Some((path, file)) = &mut output {
@@ -118,7 +120,7 @@ fn watch(arguments: &Arguments) -> Result<(), Failure> {
                 arguments.time
             ));
         } else if let Ok(line) = serde_json::from_str::<Line>(&line) {
-            super::print(&screen::line(&line));
+            super::print(&screen.line(&line));
         } else if let Ok(Tail { end }) = serde_json::from_str(&line) {
             super::complain(&summary(&end));
             return Ok(());

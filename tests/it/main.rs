@@ -34,5 +34,6 @@ mod security;
 mod spellings;
 mod status;
 mod strangers;
+mod traces;
 mod tree;
 mod words;

@@ -27,7 +27,7 @@ pub const PLACES: usize = 8;
 /// How long one may stay silent.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long one may take to read an answer.
-pub(super) const READING: Duration = Duration::from_secs(30);
+const READING: Duration = Duration::from_secs(30);
 /// How long to wait after a connection could not be taken.
 const PAUSE: Duration = Duration::from_millis(200);
 

@@ -9,7 +9,6 @@ use tokio::time::{Instant, interval, timeout};
 use super::desk::Desk;
 use super::moment::Moment;
 use super::protocol::{RefusalCode, Reply, TRACE_LINE};
-use super::serve::READING;
 use crate::net::io::{chance, clock};
 use crate::net::live::traces::{LONGEST, MOST, NoTrace, Running};
 use crate::ops::events::{Event, Line};
@@ -17,6 +16,8 @@ use crate::proto::auth::certificate::utc;
 use crate::proto::jid::Domain;
 use crate::proto::trace::{Head, Tail, VERSION, Why};
 
+/// How long one may take to read what there is.
+const READING: Duration = Duration::from_secs(30);
 /// How often it is looked whether the reader is still there and the file is full.
 const LOOK: Duration = Duration::from_millis(500);
 

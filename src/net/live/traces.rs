@@ -42,6 +42,7 @@ pub struct Traces {
 pub struct Sink {
     number: u64,
     domain: Domain,
+    began: Instant,
     salt: [u8; 16],
     lines: mpsc::Sender<String>,
     /// Bytes that are in it.
@@ -114,6 +115,7 @@ impl Traces {
         let sink = Arc::new(Sink {
             number: self.next.fetch_add(1, Relaxed) + 1,
             domain: domain.clone(),
+            began: now,
             salt,
             lines: sender,
             waiting: AtomicUsize::new(0),
@@ -172,6 +174,12 @@ impl Sink {
     #[must_use]
     pub fn salt(&self) -> [u8; 16] {
         self.salt
+    }
+
+    /// When it began.
+    #[must_use]
+    pub fn began(&self) -> Instant {
+        self.began
     }
 
     /// Whether there is room for a record about so many bytes; else it is counted as missed.

@@ -13,7 +13,7 @@ use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stream::acks::Suspended;
 use crate::proto::stream::{Context, IdSource, Input, Machine, Now, Output};
-use crate::proto::trace::{Line, Opening, Recorder};
+use crate::proto::trace::{Opening, Recorder};
 
 /// A machine, and who watches it.
 #[derive(Debug)]
@@ -32,8 +32,7 @@ struct Recording {
     recorder: Recorder,
     /// Where it goes; `None` while it is not known whose stream it is.
     sink: Option<Arc<Sink>>,
-    /// What is to go there then.
-    held: Vec<Line>,
+    /// How much its machine was given before that.
     held_bytes: usize,
     records: usize,
     /// What the machine is given now is not recorded.
@@ -148,7 +147,6 @@ impl Recording {
         Self {
             recorder,
             sink,
-            held: Vec::new(),
             held_bytes: 0,
             records: 0,
             is_skipped: false,
@@ -184,14 +182,11 @@ impl Recording {
 
     /// Writes what there is; `None` where nobody will ever want it.
     fn write(&mut self) -> Option<()> {
-        let mut lines = std::mem::take(&mut self.held);
-        lines.append(&mut self.recorder.take());
         let Some(sink) = &self.sink else {
-            self.held = lines;
             return (self.held_bytes <= MOST_HELD).then_some(());
         };
-        for line in &lines {
-            let text = serde_json::to_string(line).unwrap_or_default();
+        for line in self.recorder.take(sink.began()) {
+            let text = serde_json::to_string(&line).unwrap_or_default();
             if !sink.write(text) {
                 // What comes of it would stand alone.
                 self.recorder.miss();

@@ -20,7 +20,10 @@ pub struct OpenFact {
     pub direction: String,
     /// Where the other side is.
     pub address: String,
-    /// In Unix time.
+    /// How long the trace had run when the stream began, in microseconds.
+    #[serde(default)]
+    pub since: u64,
+    /// When it began, in Unix time.
     pub wall: u64,
     /// What it decides by; `None` on a stream that was there before the trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -270,9 +270,17 @@ impl Recorder {
         self.remote.as_ref()
     }
 
-    /// The lines that are there since this was asked.
-    pub fn take(&mut self) -> Vec<Line> {
-        std::mem::take(&mut self.lines)
+    /// The lines that are there since this was asked, of a trace that began then.
+    pub fn take(&mut self, began: Instant) -> Vec<Line> {
+        let mut lines = std::mem::take(&mut self.lines);
+        if let Some(Line {
+            what: What::Open(open),
+            ..
+        }) = lines.first_mut()
+        {
+            open.since = micros(self.began.monotonic.saturating_duration_since(began));
+        }
+        lines
     }
 
     /// Writes down the last input, and what came of it.
@@ -427,6 +435,7 @@ fn open(opening: &Opening, now: Now) -> OpenFact {
     let fact = |direction: &str, address: SocketAddr| OpenFact {
         direction: direction.to_owned(),
         address: address.to_string(),
+        since: 0,
         wall: now.wall.as_secs(),
         context: None,
         pair: None,

@@ -140,7 +140,7 @@ impl<'s> Stage<'s> {
 
     /// What was recorded.
     pub(crate) fn lines(&mut self) -> Vec<Line> {
-        self.recorder.as_mut().unwrap().take()
+        self.recorder.as_mut().unwrap().take(lab::at(0).monotonic)
     }
 
     /// Plays the steps of a script.

@@ -10,7 +10,7 @@ use super::script::Script;
 use super::stage::{Cut, Stage};
 
 /// What stands in stanzas of the scripts, and must not stand in a file.
-const SAID: [&str; 4] = ["<body>hi", "hello", ">secret", "anne@"];
+const SAID: [&str; 4] = ["<body>hi", ">hello", ">secret", "anne@"];
 
 #[test]
 fn every_conversation_is_replayed_to_the_same_decisions() {
@@ -20,7 +20,7 @@ fn every_conversation_is_replayed_to_the_same_decisions() {
             continue;
         }
         let cuts = match may_be_cut(script) {
-            true => vec![Cut::Whole, Cut::At(1), Cut::At(7), Cut::Bytes],
+            true => vec![Cut::Whole, Cut::Bytes],
             false => vec![Cut::Whole],
         };
         for cut in cuts {

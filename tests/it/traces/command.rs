@@ -1,0 +1,112 @@
+//! `xmpp-edge trace` against the process: what it shows, what it writes, and what the log says of it.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::recording::Recording;
+use crate::daemon::process::Daemon;
+use crate::daemon::{converse, lab};
+
+const HEADER: &str = "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' \
+                      from='stranger.example' to='contoso.example' version='1.0'>";
+
+#[test]
+fn a_trace_is_announced_shown_and_written() {
+    let lab = lab();
+    let daemon = Daemon::start(&lab);
+    let path = lab.path("stranger.trace");
+    let (exit, text, errors) = std::thread::scope(|scope| {
+        let watched = scope.spawn(|| {
+            lab.run(&[
+                "trace",
+                "stranger.example",
+                "--for",
+                "3s",
+                "--output",
+                "stranger.trace",
+                "--config",
+                "edge.toml",
+            ])
+        });
+        daemon.log_line("trace-begun");
+        let stranger = std::net::TcpStream::connect(daemon.s2s).unwrap();
+        converse(&stranger, HEADER, "</stream:stream>");
+        watched.join().unwrap()
+    });
+    assert_eq!(exit, 0, "{errors}");
+    daemon.log_line("trace-ended");
+    assert!(
+        errors.starts_with("Watching stranger.example for 3s; Ctrl-C ends it.\n"),
+        "{errors}"
+    );
+    assert!(errors.contains("The time is over: "), "{errors}");
+    assert!(errors.contains("nothing was left out."), "{errors}");
+    for part in [
+        " * a stream from 127.0.0.1:",
+        " < <stream:stream ",
+        " > <?xml ",
+        " ! the end: unknown-partner: ",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "{line}\n{text}");
+    }
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let (exit, replayed, errors) = lab.run(&["replay", "stranger.trace"]);
+    assert_eq!((exit, errors.as_str()), (0, ""), "{replayed}");
+    assert!(replayed.contains(&text), "{replayed}\n{text}");
+
+    // What is there is not written over.
+    let again = [
+        "trace",
+        "stranger.example",
+        "--output",
+        "stranger.trace",
+        "--config",
+        "edge.toml",
+    ];
+    let (exit, _, errors) = lab.run(&again);
+    assert_eq!(exit, 64, "{errors}");
+    assert!(
+        errors.contains("stranger.trace cannot be written: File exists"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn what_cannot_be_traced_is_said() {
+    let lab = lab();
+    for (arguments, exit, says) in [
+        (vec!["not a domain"], 64, "is no domain"),
+        (
+            vec!["a.example", "--for", "2h"],
+            64,
+            "no time from 1s to 1h",
+        ),
+        (
+            vec!["a.example", "--for", "soon"],
+            64,
+            "no time from 1s to 1h",
+        ),
+        (vec!["a.example"], 69, "there is no socket"),
+    ] {
+        refused(&lab, &arguments, exit, says);
+    }
+    let daemon = Daemon::start(&lab);
+    let socket = lab.path("admin.sock");
+    let one = Recording::begin(&socket, "fabrikam.example");
+    refused(&lab, &["fabrikam.example"], 69, "is running already");
+    let _more = ["b", "c", "d"].map(|it| Recording::begin(&socket, &format!("{it}.example")));
+    refused(&lab, &["e.example"], 69, "4 traces are running already");
+    assert!(one.end().contains("\"why\":\"stopped\""));
+    let _last = Recording::begin(&socket, "e.example");
+    drop(daemon);
+}
+
+fn refused(lab: &crate::lab::Lab, arguments: &[&str], want: i32, says: &str) {
+    let command = [&["trace"], arguments, &["--config", "edge.toml"]].concat();
+    let (exit, text, errors) = lab.run(&command);
+    assert_eq!((exit, text.as_str()), (want, ""), "{errors}");
+    let words = errors.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(says), "{errors}");
+}
