@@ -13,6 +13,7 @@ use crate::net::live::attempts::Attempts;
 use crate::net::live::knocks::Knocks;
 use crate::net::live::log_limiter::LogLimiter;
 use crate::net::live::sessions::Sessions;
+use crate::net::live::traces::Traces;
 use crate::net::relay::backoff::Backoff;
 use crate::net::relay::learning;
 use crate::net::relay::pair_queues::PairQueues;
@@ -152,6 +153,11 @@ pub fn rows(config: &Config, processors: usize) -> Vec<Row> {
         one(Edge, "lines of the log that wait", logging::QUEUE_BYTES),
         one(Edge, "lines that were written lately", LogLimiter::BYTES),
         one(Edge, "answers of name servers", CACHE_BYTES),
+        one(
+            Edge,
+            "traces that run",
+            Traces::bytes(longest_stanza(config)),
+        ),
         row(
             Edge,
             "the tree of a stanza, for each processor",

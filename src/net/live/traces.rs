@@ -21,6 +21,8 @@ use crate::proto::policy::Rules;
 pub const MOST: usize = 4;
 /// How long one may run.
 pub const LONGEST: Duration = Duration::from_secs(3600);
+/// How many streams are recorded at once.
+pub const MOST_STREAMS: usize = 128;
 /// How much one may write, in bytes.
 pub const MOST_BYTES: usize = 48 << 20;
 /// How many lines wait for whoever reads them.
@@ -33,6 +35,10 @@ const WAITING_BYTES: usize = 4 << 20;
 pub struct Traces {
     /// Changes when one begins or ends.
     epoch: AtomicU32,
+    /// How many run.
+    count: AtomicUsize,
+    /// How many streams are recorded.
+    streams: AtomicUsize,
     next: AtomicU64,
     running: Mutex<Vec<Arc<Sink>>>,
 }
@@ -61,6 +67,16 @@ pub struct Running {
     traces: Arc<Traces>,
     sink: Arc<Sink>,
     lines: mpsc::Receiver<String>,
+}
+
+/// A stream that is recorded, in the count.
+#[derive(Debug)]
+pub struct Recorded(Arc<Traces>);
+
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Relaxed);
+    }
 }
 
 /// Why none begins.
@@ -127,6 +143,7 @@ impl Traces {
             settled: Bucket::new(now, 250, 256 << 10),
         });
         running.push(Arc::clone(&sink));
+        self.count.store(running.len(), Relaxed);
         drop(running);
         self.epoch.fetch_add(1, Relaxed);
         Ok(Running {
@@ -139,7 +156,20 @@ impl Traces {
     /// Whether any runs.
     #[must_use]
     pub fn any(&self) -> bool {
-        !self.lock().is_empty()
+        self.count.load(Relaxed) > 0
+    }
+
+    /// A place for one more stream that is recorded; `None`, which is counted, where there is none.
+    #[must_use]
+    pub fn place(self: &Arc<Self>) -> Option<Recorded> {
+        if self.streams.fetch_add(1, Relaxed) < MOST_STREAMS {
+            return Some(Recorded(Arc::clone(self)));
+        }
+        self.streams.fetch_sub(1, Relaxed);
+        for sink in self.lock().iter() {
+            sink.missed.fetch_add(1, Relaxed);
+        }
+        None
     }
 
     /// What names are mixed with, the same in all that run.
@@ -256,8 +286,19 @@ impl Running {
 }
 
 impl Traces {
+    /// What the lines that wait, and the recorders of so many streams, take at most, in bytes, where a
+    /// stanza has at most so many.
+    #[must_use]
+    pub const fn bytes(longest_stanza: usize) -> usize {
+        let each = longest_stanza.saturating_mul(2).saturating_add(64 << 10);
+        MOST * WAITING_BYTES + MOST_STREAMS.saturating_mul(each)
+    }
+
     fn end(&self, number: u64) {
-        self.lock().retain(|sink| sink.number != number);
+        let mut running = self.lock();
+        running.retain(|sink| sink.number != number);
+        self.count.store(running.len(), Relaxed);
+        drop(running);
         self.epoch.fetch_add(1, Relaxed);
     }
 }
@@ -365,6 +406,20 @@ mod tests {
         drop(first);
         assert!(traces.wanting(&domain("a.example"), &rules).is_none());
         assert!(begin(&traces, "b.example").is_ok());
+    }
+
+    #[test]
+    fn so_many_streams_are_recorded_at_once_and_the_others_are_counted() {
+        let traces = Arc::<Traces>::default();
+        let running = begin(&traces, "a.example").unwrap();
+        let mut places: Vec<_> = (0..MOST_STREAMS).map(|_| traces.place().unwrap()).collect();
+        assert!(traces.place().is_none());
+        assert_eq!(running.counts(), (0, 1));
+        places.pop();
+        assert!(traces.place().is_some());
+        assert!(traces.any());
+        drop(running);
+        assert!(!traces.any());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::net::relay::queue::{Consumer, Queue};
 use crate::net::relay::ways::WayIn;
 use crate::net::session::driver::{Driver, Side, is_left_to_sender, now};
 use crate::net::session::stream_log::StreamLog;
-use crate::net::session::tap::Tapped;
+use crate::net::session::tap::{Made, Tapped};
 use crate::net::session::visit::Visit;
 use crate::net::session::{continuity, outbound};
 use crate::ops::receipts::Receipts;
@@ -48,8 +48,13 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
     let (began, context) = (now(), edge.context());
     let machine = Inbound::new(Arc::clone(&context), ids.clone(), began);
     let facts = Arc::clone(registered.facts());
-    let made = (&Opening::Inbound(address), context, ids);
-    let machine = Tapped::new(machine, &edge, &facts, made, began);
+    let made = Made {
+        opening: Opening::Inbound(address),
+        context,
+        ids,
+        now: began,
+    };
+    let machine = Tapped::new(machine, &edge, &facts, made);
     let context = edge.context.subscribe();
     let side = Receiving {
         edge,

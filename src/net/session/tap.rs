@@ -8,11 +8,11 @@ use std::time::Instant;
 use crate::net::edge::Edge;
 use crate::net::live::facts::StreamFacts;
 use crate::net::live::registry::Kind;
-use crate::net::live::traces::{Age, Sink};
+use crate::net::live::traces::{Age, Recorded, Sink};
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
 use crate::proto::stream::acks::Suspended;
-use crate::proto::stream::{Context, IdSource, Input, Machine, Now, Output};
+use crate::proto::stream::{Context, IdSource, Input, Machine, Now, Output, Record};
 use crate::proto::trace::{Opening, Recorder};
 
 /// A machine, and who watches it.
@@ -23,7 +23,19 @@ pub(super) struct Tapped<M> {
     facts: Arc<StreamFacts>,
     /// When it looked last whether somebody watches.
     epoch: u32,
+    /// What the machine was made from, until it is given something.
+    made: Option<Box<Made>>,
     recording: Option<Box<Recording>>,
+}
+
+/// What a machine was made from.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) opening: Opening,
+    pub(super) context: Arc<Context>,
+    /// As they were before the machine drew any.
+    pub(super) ids: IdSource,
+    pub(super) now: Now,
 }
 
 /// What is recorded of one stream.
@@ -37,47 +49,76 @@ struct Recording {
     records: usize,
     /// What the machine is given now is not recorded.
     is_skipped: bool,
+    _place: Recorded,
 }
 
 /// After so many records a stream is no longer young.
 const YOUNG: usize = 128;
 /// How many bytes are kept of a stream of which it is not known whose it is.
-const MOST_HELD: usize = 32 << 10;
+const MOST_HELD: usize = 16 << 10;
 
 impl<M: Machine> Tapped<M> {
     /// A machine that was made just now: with a trace, it is recorded from its first input on.
     #[must_use]
-    pub(super) fn new(
-        machine: M,
-        edge: &Arc<Edge>,
-        facts: &Arc<StreamFacts>,
-        (opening, context, ids): (&Opening, Arc<Context>, IdSource),
-        now: Now,
-    ) -> Self {
+    pub(super) fn new(machine: M, edge: &Arc<Edge>, facts: &Arc<StreamFacts>, made: Made) -> Self {
         let traces = &edge.traces;
-        let epoch = traces.epoch();
-        let begin = |sink: Option<Arc<Sink>>| {
-            let salt = match &sink {
-                Some(sink) => Some(sink.salt()),
-                None => traces.salt(),
-            };
-            let recorder = Recorder::begin(facts.id, opening, context, ids, now, salt?);
-            Some(Box::new(Recording::new(recorder, sink)))
-        };
-        let recording = match opening {
-            _ if !traces.any() => None,
-            Opening::Outbound { pair, .. } => {
-                let sink = traces.wanting(&pair.remote, &edge.context().rules);
-                sink.and_then(|sink| begin(Some(sink)))
-            }
-            Opening::Inbound(_) | Opening::Joined(..) => begin(None),
-        };
         Self {
             machine,
+            epoch: traces.epoch(),
+            made: traces.any().then(|| Box::new(made)),
             edge: Arc::clone(edge),
             facts: Arc::clone(facts),
-            epoch,
-            recording,
+            recording: None,
+        }
+    }
+
+    /// The machine is given something for the first time.
+    #[cold]
+    fn begin(&mut self, made: Made) {
+        let traces = &self.edge.traces;
+        let Made {
+            opening,
+            context,
+            ids,
+            now,
+        } = made;
+        let sink = match &opening {
+            Opening::Outbound { pair, .. } => {
+                let sink = traces.wanting(&pair.remote, &self.edge.context().rules);
+                match sink {
+                    None => return,
+                    sink => sink,
+                }
+            }
+            Opening::Inbound(_) | Opening::Joined(..) => None,
+        };
+        if let (Some(salt), Some(place)) = (traces.salt(), traces.place()) {
+            let recorder = Recorder::begin(self.facts.id, &opening, context, ids, now, salt);
+            self.recording = Some(Box::new(Recording::new(recorder, sink, place)));
+        }
+    }
+
+    fn is_watched(&mut self, now: Now, input: &Input<'_>) {
+        // Whoever comes and says nothing costs nothing.
+        if matches!(input, Input::Connected)
+            && let Some(Made {
+                opening: Opening::Inbound(_),
+                ..
+            }) = self.made.as_deref()
+        {
+            return;
+        }
+        if let Some(made) = self.made.take() {
+            let began = made.now;
+            let is_inbound = matches!(made.opening, Opening::Inbound(_));
+            self.begin(*made);
+            if let Some(recording) = self.recording.as_mut().filter(|_| is_inbound) {
+                recording.input(began, &Input::Connected);
+                recording.recorder.output(None);
+            }
+        }
+        if let Some(recording) = &mut self.recording {
+            recording.input(now, input);
         }
     }
 
@@ -86,11 +127,17 @@ impl<M: Machine> Tapped<M> {
     fn look(&mut self, now: Now) {
         let traces = &self.edge.traces;
         self.epoch = traces.epoch();
-        let is_watched = self.recording.take_if(|recording| match &recording.sink {
+        if !traces.any() {
+            self.made = None;
+        }
+        if self.made.is_some() {
+            return;
+        }
+        let unwanted = self.recording.take_if(|recording| match &recording.sink {
             Some(sink) => !traces.has(sink),
             None => !traces.any(),
         });
-        drop(is_watched);
+        drop(unwanted);
         if self.recording.is_some() {
             return;
         }
@@ -106,9 +153,12 @@ impl<M: Machine> Tapped<M> {
             Kind::Inbound | Kind::Link => "inbound",
             Kind::Outbound => "outbound",
         };
+        let Some(place) = traces.place() else {
+            return;
+        };
         let opening = Opening::Joined(direction, self.facts.address, pair);
         let recorder = Recorder::join(self.facts.id, &opening, context, now, sink.salt());
-        let mut recording = Recording::new(recorder, Some(sink));
+        let mut recording = Recording::new(recorder, Some(sink), place);
         recording.records = YOUNG;
         if self.machine.is_between() {
             recording.recorder.find();
@@ -143,13 +193,14 @@ impl<M: Machine> Tapped<M> {
 }
 
 impl Recording {
-    fn new(recorder: Recorder, sink: Option<Arc<Sink>>) -> Self {
+    fn new(recorder: Recorder, sink: Option<Arc<Sink>>, place: Recorded) -> Self {
         Self {
             recorder,
             sink,
             held_bytes: 0,
             records: 0,
             is_skipped: false,
+            _place: place,
         }
     }
 
@@ -202,14 +253,21 @@ impl<M: Machine> Machine for Tapped<M> {
         if self.edge.traces.epoch() != self.epoch {
             self.look(now);
         }
-        if let Some(recording) = &mut self.recording {
-            recording.input(now, &input);
+        if self.made.is_some() || self.recording.is_some() {
+            self.is_watched(now, &input);
         }
         self.machine.handle(now, input);
     }
 
     fn poll_output(&mut self) -> Option<Output> {
         let output = self.machine.poll_output();
+        // A stream that came before the trace says only now whose it is.
+        if self.recording.is_none()
+            && matches!(output, Some(Output::Record(Record::Claimed { .. })))
+            && self.edge.traces.any()
+        {
+            self.epoch = self.edge.traces.epoch().wrapping_sub(1);
+        }
         if let Some(recording) = &mut self.recording {
             if !recording.is_skipped {
                 recording.recorder.output(output.as_ref());

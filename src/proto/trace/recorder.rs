@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
+use sha2::{Digest as _, Sha256};
 
 use super::blank::Blanker;
 use super::context::{ContextFact, EntryFact, entry_of};
@@ -56,7 +57,7 @@ pub struct Recorder {
     remote: Option<Domain>,
     chain: Vec<CertificateDer<'static>>,
     /// What was asked about dialback keys.
-    asked: Vec<Question>,
+    asked: Vec<Asked>,
     /// The domains that were named.
     domains: Vec<Domain>,
     entries: Vec<EntryFact>,
@@ -70,6 +71,17 @@ pub struct Recorder {
     is_lost: bool,
     missed: u64,
     lines: Vec<Line>,
+}
+
+/// A question: between whom, about which stream, and what its key is known by.
+type Asked = (Pair, String, [u8; 32]);
+
+fn asked(question: &Question) -> Asked {
+    (
+        question.pair.clone(),
+        question.stream_id.clone(),
+        Sha256::digest(&question.key).into(),
+    )
 }
 
 #[derive(Debug)]
@@ -213,7 +225,7 @@ impl Recorder {
         if let Output::Ask(question) = output
             && self.asked.len() < MOST_DOMAINS
         {
-            self.asked.push(question.clone());
+            self.asked.push(asked(question));
         }
         if let Some(remote) = remote_of(output) {
             let entry = self.entry(remote);
@@ -340,7 +352,7 @@ impl Recorder {
             }
             Input::Tick => Fed::Tick {},
             Input::Answer(answer) => Fed::Answer {
-                asked: (self.asked.iter()).rposition(|it| it == answer.question()),
+                asked: (self.asked.iter()).rposition(|it| *it == asked(answer.question())),
                 pair: pair_text(&answer.question().pair),
                 stream_id: answer.question().stream_id.clone(),
                 verdict: verdict(answer.verdict()),

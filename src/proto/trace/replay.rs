@@ -15,7 +15,7 @@ use super::blank::Blanker;
 use super::context::LONGEST;
 use super::facts::{OpenFact, PurposeFact, pair};
 use super::file::Trace;
-use super::line::{Fed, Line, Made, What};
+use super::line::{Decided, Fed, Line, Made, What};
 use super::made::{decided, sent};
 use super::mint;
 use super::prepare::Prepared;
@@ -117,6 +117,7 @@ fn replay_stream(
         delivered: None,
         prepared,
         outputs: 0,
+        overdue: None,
     };
     let number = |place: usize| lines.get(place).map_or(0, |(number, _)| *number);
     let mut recorded: Vec<Made> = Vec::new();
@@ -144,6 +145,10 @@ fn replay_stream(
         };
         let before = (number(last), line.stream);
         run.compare(&mut recorded, is_before, before, differences);
+        // While the shell does not listen, no time is up.
+        if !is_before && !matches!(fed, Fed::Tick {} | Fed::Held(_)) {
+            differences.extend(run.overdue(line, before));
+        }
         last = place;
         if let Err(why) = run.feed(line, place, fed) {
             return Fate::Until(number(place), why);
@@ -211,7 +216,12 @@ struct Run {
     delivered: Option<Validated<Written>>,
     prepared: Prepared,
     outputs: usize,
+    /// The deadline that was last said to be over.
+    overdue: Option<Instant>,
 }
+
+/// A busy host may notice so late that a time is up.
+const PUNCTUAL: Duration = Duration::from_secs(10);
 
 impl Run {
     /// Takes what the last input has brought, and compares it with what was recorded. `is_before`: not all
@@ -244,6 +254,27 @@ impl Run {
                 replayed,
             });
         }
+    }
+
+    /// Whether this version would have acted by itself before this line: it would have waited for less.
+    fn overdue(&mut self, line: &Line, (number, stream): (usize, u64)) -> Option<Difference> {
+        let due = self.machine.deadline()?;
+        let late = (self.begin.checked_add(micros(line.at))?).checked_duration_since(due)?;
+        if late < PUNCTUAL || self.overdue == Some(due) {
+            return None;
+        }
+        self.overdue = Some(due);
+        let text = format!("a time is up, {} s before what came next", late.as_secs());
+        Some(Difference {
+            line: number,
+            stream,
+            recorded: Vec::new(),
+            replayed: vec![Made::Did(Decided {
+                what: "tick".to_owned(),
+                text: Some(text),
+                ..Decided::default()
+            })],
+        })
     }
 
     fn made(&mut self, output: Output) -> Made {

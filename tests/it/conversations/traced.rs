@@ -67,6 +67,21 @@ fn a_file_of_an_edge_that_decided_otherwise_says_so() {
     }
 }
 
+/// Where this version would wait for less, it would have acted before what came.
+#[test]
+fn a_time_that_would_be_up_before_is_a_difference() {
+    let text = file(&lines(&Script::all()["inbound/idle"], Cut::Whole));
+    let shorter = text.replace("\"inactivity-ms\":600000", "\"inactivity-ms\":400000");
+    assert_ne!(text, shorter);
+    let trace = Trace::read(shorter.as_bytes()).unwrap();
+    let outcome = replay(&trace, Instant::now());
+    let first = &outcome.differences[0];
+    assert!(
+        format!("{first:?}").contains("a time is up, 100 s before"),
+        "{first:?}"
+    );
+}
+
 /// Which machine a script that goes on with another is about.
 fn head(script: &Script) -> Option<&'static str> {
     let before = Script::all().get(script.fact("after")?)?;

@@ -1,6 +1,6 @@
 //! The traces in `tests/traces`: what was decided when they were recorded is decided now.
 //!
-//! `XMPP_EDGE_WRITE=1 cargo test --test it -- traces::recorded` records three of them anew, which is wanted
+//! `XMPP_EDGE_RECORD=1 cargo test --test it -- traces::recorded` records three of them anew, which is wanted
 //! only where the format has a new version.
 
 use std::time::Instant;

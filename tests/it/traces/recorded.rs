@@ -106,7 +106,7 @@ async fn what_a_daemon_records_replays_to_the_same_decisions() {
             outcome.streams
         );
         assert_eq!(outcome.streams.len(), streams, "{text}");
-        if std::env::var_os("XMPP_EDGE_WRITE").is_some() {
+        if std::env::var_os("XMPP_EDGE_RECORD").is_some() {
             std::fs::write(tree::top().join(format!("tests/traces/{name}.trace")), text).unwrap();
         }
     }

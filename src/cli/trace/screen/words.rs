@@ -89,6 +89,7 @@ fn said(decided: &Decided) -> String {
         "gave-up" => "gives up".to_owned(),
         "shut-write" => "says no more".to_owned(),
         "close" => "the end".to_owned(),
+        "tick" => text.to_owned(),
         // A later version may decide more.
         what => format!("{what} {text}"),
     }

@@ -15,7 +15,7 @@ use crate::net::live::mailbox::{Mailbox, mailbox};
 use crate::net::live::registry::Kind;
 use crate::net::session::driver::{Driver, Ended, now};
 use crate::net::session::stream_log::{Charged, StreamLog};
-use crate::net::session::tap::Tapped;
+use crate::net::session::tap::{Made, Tapped};
 use crate::proto::auth::Pair;
 use crate::proto::policy::Reason;
 use crate::proto::stream::{Endpoint, Outbound, Purpose};
@@ -92,8 +92,13 @@ impl Attempt<'_> {
         )
         .at(place)
         .until(self.deadline);
-        let made = (&opening, context, ids);
-        let machine = Tapped::new(machine, edge, registered.facts(), made, began);
+        let made = Made {
+            opening,
+            context,
+            ids,
+            now: began,
+        };
+        let machine = Tapped::new(machine, edge, registered.facts(), made);
         let (say, word) = oneshot::channel();
         let its_mailbox = mailbox.0.clone();
         let side = Dialling {
