@@ -16,7 +16,7 @@ const SAID: [&str; 4] = ["<body>hi", ">hello", ">secret", "anne@"];
 fn every_conversation_is_replayed_to_the_same_decisions() {
     let (mut replayed, mut resumed) = (0, 0);
     for script in Script::all().values() {
-        if script.fact("machine").or(head(script)) == Some("component") {
+        if script.fact("machine").or_else(|| head(script)) == Some("component") {
             continue;
         }
         let cuts = match may_be_cut(script) {

@@ -194,7 +194,7 @@ impl Blanker {
         self.end_token(false, out);
         if self.mode == Mode::Keep && (self.is_header || self.depth == 1) {
             let names_domain = matches!(self.attribute.as_slice(), b"from" | b"to");
-            if names_domain && self.kind != Kind::Stanza || self.is_header && names_domain {
+            if names_domain && (self.is_header || self.kind != Kind::Stanza) {
                 let text = str::from_utf8(&self.value).unwrap_or_default();
                 self.domains.extend(Domain::parse(text));
             }
