@@ -6,7 +6,7 @@ use super::line::Decided;
 use crate::proto::auth::Pair;
 use crate::proto::auth::dialback::{Answer, Verdict};
 use crate::proto::policy::Reason;
-use crate::proto::stanza::{Stanza, Validated};
+use crate::proto::stanza::{Form, Stanza, Validated};
 use crate::proto::stream::{AckChange, Milestone, Output, Record};
 use crate::proto::xml::StreamKind;
 use crate::proto::xml::writer::write_element;
@@ -176,7 +176,10 @@ fn described(stanza: &Stanza) -> String {
 
 fn written(answer: &Validated<Stanza>, salt: Option<[u8; 16]>) -> String {
     let mut bytes = Vec::new();
-    write_element(StreamKind::Server, &answer.element, &mut bytes);
+    match &answer.form {
+        Form::Tree(element) => write_element(StreamKind::Server, element, &mut bytes),
+        Form::Span(span) => bytes.extend_from_slice(span.bytes()),
+    }
     String::from_utf8_lossy(&Blanker::element(salt, &bytes)).into_owned()
 }
 

@@ -52,7 +52,9 @@ fn element(text: &str) -> Option<Element> {
         match reader.next() {
             Ok(Some(Event::Element(element))) => return Some(element),
             Ok(Some(Event::Header(_))) => {}
-            Ok(Some(Event::Excess(_) | Event::Close) | None) | Err(_) => return None,
+            Ok(Some(Event::Stanza(_) | Event::Excess(_) | Event::Close) | None) | Err(_) => {
+                return None;
+            }
         }
     }
 }
