@@ -11,6 +11,7 @@ use crate::net::live::registry::Kind;
 use crate::net::live::traces::{Age, Recorded, Sink};
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
+use crate::proto::stanza::{Validated, Written};
 use crate::proto::stream::acks::Suspended;
 use crate::proto::stream::{Context, IdSource, Input, Machine, Now, Output, Record};
 use crate::proto::trace::{Opening, Recorder};
@@ -257,6 +258,22 @@ impl<M: Machine> Machine for Tapped<M> {
             self.is_watched(now, &input);
         }
         self.machine.handle(now, input);
+    }
+
+    fn deliver(&mut self, now: Now, stanza: &Validated<Written>, out: &mut Vec<u8>) {
+        if self.edge.traces.epoch() != self.epoch {
+            self.look(now);
+        }
+        if self.made.is_none() && self.recording.is_none() {
+            return self.machine.deliver(now, stanza, out);
+        }
+        // Who watches sees it as an input, and what comes of it.
+        self.handle(now, Input::Deliver(stanza));
+        while let Some(output) = self.poll_output() {
+            if let Output::Send(bytes) = output {
+                out.extend_from_slice(&bytes);
+            }
+        }
     }
 
     fn poll_output(&mut self) -> Option<Output> {
