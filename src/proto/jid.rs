@@ -33,6 +33,8 @@ pub struct Jid {
     at: Option<u16>,
     /// Where the `/` stands, if there is a resource part.
     slash: Option<u16>,
+    /// Whether the bare address is known to be its own normal form.
+    is_normal: bool,
 }
 
 impl Jid {
@@ -61,10 +63,14 @@ impl Jid {
         let slash = memchr(b'/', text.as_bytes());
         let bare = slash.map_or(text, |slash| text.split_at(slash).0);
         let at = memchr(b'@', bare.as_bytes());
+        let mut is_normal = true;
         let domain = match at {
             Some(at) => {
                 let (local, rest) = bare.split_at(at);
-                local::check(local)?;
+                is_normal = local::is_plain_and_lower(local);
+                if !is_normal {
+                    local::check(local)?;
+                }
                 domain_of(rest.strip_prefix('@').unwrap_or(rest))?
             }
             None => domain_of(bare)?,
@@ -74,26 +80,28 @@ impl Jid {
             resource::check(rest.strip_prefix('/').unwrap_or(rest))?;
         }
         let local = at.map(|at| text.split_at(at).0);
-        if local.is_some_and(local::makes_separator) {
+        // In ASCII each character is itself.
+        if !is_normal && local.is_some_and(local::makes_separator) {
             return Err(JidError::BadLocal);
         }
         let begin = at.map_or(0, |at| at + 1);
         let end = slash.unwrap_or(text.len());
         if text.get(begin..end) == Some(domain.written()) {
-            return Self::of(text.into(), domain, (at, slash));
+            return Self::of(text.into(), domain, (at, slash), is_normal);
         }
         // RFC 7622 §3.2: one form of the domain leaves.
         let before = text.get(..begin).unwrap_or_default();
         let after = text.get(end..).unwrap_or_default();
         let slash = slash.map(|_| begin + domain.written().len());
         let text = format!("{before}{}{after}", domain.written());
-        Self::of(text.into(), domain, (at, slash))
+        Self::of(text.into(), domain, (at, slash), is_normal)
     }
 
     fn of(
         text: Arc<str>,
         domain: Domain,
         (at, slash): (Option<usize>, Option<usize>),
+        is_normal: bool,
     ) -> Result<Self, JidError> {
         // Three parts of 1023 bytes fit.
         let place = |at: Option<usize>| at.map(u16::try_from).transpose();
@@ -103,6 +111,7 @@ impl Jid {
         };
         Ok(Self {
             text,
+            is_normal: is_normal && domain.is_written_in_ascii(),
             domain,
             at,
             slash,
@@ -117,6 +126,12 @@ impl Jid {
     #[must_use]
     pub fn has_valid_local(&self) -> bool {
         self.local().is_none_or(local::is_valid)
+    }
+
+    /// Whether the bare address is known to be as [`Jid::normal_bare`] has it: most are.
+    #[must_use]
+    pub fn is_normal(&self) -> bool {
+        self.is_normal
     }
 
     /// The address as it is written.
@@ -187,6 +202,28 @@ mod tests {
                 parts,
                 [want.local(), Some(want.domain().written()), want.resource()]
             );
+        }
+    }
+
+    #[test]
+    fn what_is_known_to_be_normal_is() {
+        for (text, is_known) in [
+            ("u.1-x@fabrikam.example/R", true),
+            ("fabrikam.example", true),
+            ("[::1]", true),
+            ("u@FABRIKAM.example.", true),
+            ("U@fabrikam.example", false),
+            ("\u{fc}@fabrikam.example", false),
+            ("u@b\u{fc}cher.example", false),
+        ] {
+            let jid = Jid::parse(text).unwrap();
+            assert_eq!(jid.is_normal(), is_known, "{text}");
+            let is_so = jid.bare() == jid.normal_bare().as_str();
+            assert!(is_so || !is_known, "{text}");
+            let known = Jid::parse_knowing(text, |domain| {
+                (domain == jid.domain().written()).then_some(jid.domain())
+            });
+            assert_eq!(known, Ok(jid), "{text}");
         }
     }
 

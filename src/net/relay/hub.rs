@@ -8,7 +8,10 @@ mod logged;
 mod look;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,7 +25,7 @@ use crate::net::live::mailbox::Mailbox;
 use crate::net::relay::backoff::Backoff;
 use crate::net::relay::learning::{Learning, Next, Taken};
 use crate::net::relay::pair_queues::{PairQueues, Wish};
-use crate::net::relay::partners::{Partners, Standing};
+use crate::net::relay::partners::{Partners, Standing, address_of};
 use crate::net::relay::queue::{NotQueued, Queue, QueuedStanza};
 use crate::net::relay::stanza_policy::StanzaPolicy;
 use crate::net::relay::stock::Stock;
@@ -44,6 +47,8 @@ use crate::store::Contacts;
 pub struct Hub {
     ledger: Arc<Ledger>,
     context: ArcSwap<Context>,
+    /// Where the context in force is in memory: to be compared, and for nothing else.
+    current: AtomicUsize,
     partners: Partners,
     stanza_policy: StanzaPolicy,
     learning: Learning,
@@ -77,6 +82,7 @@ impl Hub {
     ) -> Self {
         let outward_stock = Arc::<Stock>::default();
         Self {
+            current: AtomicUsize::new(address_of(&context)),
             context: ArcSwap::new(context),
             partners: Partners::new(Arc::clone(&ledger)),
             ledger,
@@ -97,7 +103,9 @@ impl Hub {
 
     /// Other rules hold from here on.
     pub fn replace(&self, context: Arc<Context>) {
+        let current = address_of(&context);
         self.context.store(context);
+        self.current.store(current, Release);
     }
 
     /// So much may wait, in bytes: half of it for gateways, half for partners, so that neither side
@@ -156,6 +164,9 @@ impl Hub {
     }
 
     fn renew(&self, standing: &mut Standing, remote: &Domain) {
+        if standing.is_of_address(self.current.load(Acquire)) {
+            return;
+        }
         let context = self.context.load();
         if !standing.is_of(&context) {
             *standing = self.partners.standing(remote, &context, clock::instant());

@@ -63,6 +63,19 @@ impl Standing {
     pub fn is_of(&self, context: &Arc<Context>) -> bool {
         Arc::ptr_eq(&self.context, context)
     }
+
+    /// The same of the configuration at an address. While the standing holds its own, no other one is
+    /// there.
+    #[must_use]
+    pub fn is_of_address(&self, address: usize) -> bool {
+        address_of(&self.context) == address
+    }
+}
+
+/// Where a configuration is in memory.
+#[must_use]
+pub fn address_of(context: &Arc<Context>) -> usize {
+    Arc::as_ptr(context).addr()
 }
 
 /// Everything that is kept, by account.

@@ -152,7 +152,8 @@ pub struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    pool: Pool<QueuedStanza, Held>,
+    /// In boxes: a lane that grows moves what is in it.
+    pool: Pool<Box<QueuedStanza>, Held>,
     /// How each link is told that there is something to take.
     bells: Vec<(Consumer, Arc<Notify>)>,
     /// Nobody will come for what is put in here any more.
@@ -167,7 +168,9 @@ const OF_LANE: usize = 2 << 10;
 
 // Room for one stanza is in [`Written::OVERHEAD`].
 const _: () = assert!(
-    3 * Lanes::<QueuedStanza, Held>::ENTRY_BYTES + Lanes::<QueuedStanza, Held>::LANE_BYTES + 512
+    3 * Lanes::<Box<QueuedStanza>, Held>::ENTRY_BYTES
+        + Lanes::<Box<QueuedStanza>, Held>::LANE_BYTES
+        + 512
         < OF_LANE
 );
 
@@ -279,7 +282,7 @@ impl Queue {
                 if !batch.is_empty() {
                     drop(state);
                     self.space.notify_waiters();
-                    return batch.into_iter().map(|entry| entry.item).collect();
+                    return batch.into_iter().map(|entry| *entry.item).collect();
                 }
                 state.bell(consumer)
             };
@@ -300,21 +303,22 @@ impl Queue {
     #[must_use]
     pub fn drain_older_than(&self, now: Instant, age: Duration) -> Vec<QueuedStanza> {
         let mut state = self.lock();
-        let is_old = |queued: &QueuedStanza| now.saturating_duration_since(queued.since) >= age;
+        let is_old =
+            |queued: &Box<QueuedStanza>| now.saturating_duration_since(queued.since) >= age;
         let out = state.pool.drain(is_old);
         if let Some((_, given_up)) = &mut state.unattended {
             *given_up += out.len();
         }
         drop(state);
         self.space.notify_waiters();
-        out
+        out.into_iter().map(|queued| *queued).collect()
     }
 
     /// Takes out what was written on a session whose connection was lost, up to its stanza number `h`:
     /// the other side has it.
     #[must_use]
     pub fn acknowledged(&self, session: u64, h: u32) -> Vec<QueuedStanza> {
-        let is_there = |queued: &QueuedStanza| {
+        let is_there = |queued: &Box<QueuedStanza>| {
             let number = queued.sent.filter(|(of, _)| *of == session);
             // XEP-0198 §4: counters are modulo 2^32.
             number.is_some_and(|(_, number)| h.wrapping_sub(number) < 1 << 31)
@@ -322,7 +326,7 @@ impl Queue {
         // Where others have taken over from a link, it is anywhere in their lanes.
         let out = self.lock().pool.extract(is_there);
         self.space.notify_waiters();
-        out
+        out.into_iter().map(|queued| *queued).collect()
     }
 
     /// Whether nothing waits.
@@ -429,25 +433,22 @@ impl State {
 fn conversation_of(stanza: &Stanza) -> u64 {
     let key = Keyed::default();
     let digest = |jid: &Jid| {
-        let bare = jid.bare();
-        // Most are in their normal form: it differs in capitals, and beyond ASCII.
-        let is_other = |byte: u8| byte.is_ascii_uppercase() | !byte.is_ascii();
-        if bare.bytes().fold(false, |any, byte| any | is_other(byte)) {
-            key.hash_one(jid.normal_bare().as_str())
+        if jid.is_normal() {
+            key.hash_one(jid.bare())
         } else {
-            key.hash_one(bare)
+            key.hash_one(jid.normal_bare().as_str())
         }
     };
     // As a sum, the two have no order.
     digest(&stanza.from).wrapping_add(digest(&stanza.to))
 }
 
-fn entry(queued: QueuedStanza) -> Entry<QueuedStanza> {
+fn entry(queued: QueuedStanza) -> Entry<Box<QueuedStanza>> {
     Entry {
         cost: queued.cost,
         bytes: queued.stanza.bytes().len(),
         conversation: queued.conversation,
-        item: queued,
+        item: Box::new(queued),
     }
 }
 

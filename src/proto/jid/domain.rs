@@ -106,6 +106,11 @@ impl Domain {
         self.0.written.as_deref().unwrap_or(&self.0.ascii)
     }
 
+    /// Whether both forms are the same.
+    pub(super) fn is_written_in_ascii(&self) -> bool {
+        self.0.written.is_none()
+    }
+
     fn of(ascii: Box<str>) -> Self {
         let written = written_form(&ascii).map(Box::from);
         Self(Arc::new(Forms { ascii, written }))

@@ -13,10 +13,6 @@ pub(super) fn check(local: &str) -> Result<(), JidError> {
     if local.is_empty() {
         return Err(JidError::BadLocal);
     }
-    // Most are of ASCII alone: then there is nothing to be looked up.
-    if local.bytes().all(is_plain) {
-        return Ok(());
-    }
     // RFC 7622 §3.3.1 excludes these nine; spaces and controls are outside PRECIS's IdentifierClass.
     let forbidden = |c: char| "\"&'/:<>@".contains(c) || c.is_whitespace() || c.is_control();
     if local.contains(forbidden) {
@@ -25,10 +21,18 @@ pub(super) fn check(local: &str) -> Result<(), JidError> {
     Ok(())
 }
 
-/// Printable in ASCII, and none of those that are excluded.
+/// Whether a local part is of printable ASCII without capitals and without those that are excluded, as
+/// most are: then there is nothing to be looked up, and it is its own normal form.
+pub(super) fn is_plain_and_lower(local: &str) -> bool {
+    local.len() <= MAX_PART && !local.is_empty() && local.bytes().all(is_plain)
+}
+
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_graphic()
-        && !matches!(byte, b'"' | b'&' | b'\'' | b'/' | b':' | b'<' | b'>' | b'@')
+        && !matches!(
+            byte,
+            b'A'..=b'Z' | b'"' | b'&' | b'\'' | b'/' | b':' | b'<' | b'>' | b'@'
+        )
 }
 
 /// Whether a local part is one that an account here may have: RFC 8265 §3.3, the profile

@@ -117,11 +117,7 @@ impl Reader {
         }
         self.tried = 0;
         if self.start == self.buffer.len() {
-            self.buffer.clear();
-            // One large stanza must not make an idle stream large for good.
-            if self.buffer.capacity() > KEPT_CAPACITY {
-                self.buffer = Vec::new();
-            }
+            self.give_back();
         } else if self.start > 0 {
             self.buffer.drain(..self.start);
         }
