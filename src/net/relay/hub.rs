@@ -346,13 +346,13 @@ impl Hub {
     pub fn abandon(&self) {
         self.is_over.store(true, Relaxed);
         let inward: Vec<_> = lock(&self.inward).values().cloned().collect();
-        for queued in inward
+        for mut queued in inward
             .iter()
             .chain(&self.outward.queues())
             .flat_map(|queue| queue.drain())
             .chain(self.learning.drain())
         {
-            if let Some(accepted) = queued.accepted {
+            if let Some(accepted) = queued.accepted.take() {
                 accepted.abandoned(Reason::Shutdown.code());
             }
         }

@@ -9,6 +9,7 @@ pub mod look;
 pub mod pool;
 
 use std::hash::BuildHasher as _;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -33,9 +34,13 @@ pub const PATIENT_LANE_BYTES: usize = 2 << 20;
 /// small enough to take turns. So much of others' may stand before a stanza that comes first.
 const BATCH_BYTES: usize = 16 << 10;
 
-/// A stanza on its way.
+/// A stanza on its way. It is in a box, because it changes hands often.
 #[derive(Debug)]
-pub struct QueuedStanza {
+pub struct QueuedStanza(Box<Details>);
+
+/// What is known of one.
+#[derive(Debug)]
+pub struct Details {
     /// What is to be delivered.
     pub stanza: Validated<Written>,
     /// The ledger's token; `None` for what the edge says itself (stanza errors).
@@ -57,6 +62,20 @@ pub struct QueuedStanza {
     held: Option<Held>,
 }
 
+impl Deref for QueuedStanza {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for QueuedStanza {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
+    }
+}
+
 /// A stanza that was not taken in; it comes back, so that its sender can be told.
 #[derive(Debug)]
 pub enum NotQueued {
@@ -70,39 +89,34 @@ impl QueuedStanza {
     /// A stanza that somebody sent.
     #[must_use]
     pub fn accepted(stanza: Validated<Written>, accepted: Accepted, now: Instant) -> Self {
-        Self {
-            cost: stanza.cost(),
-            conversation: conversation_of(&stanza),
-            lane: None,
-            stanza,
-            accepted: Some(accepted),
-            since: now,
-            sent: None,
-            share: None,
-            held: None,
-        }
+        Self::new(stanza, Some(accepted), now)
     }
 
     /// A stanza of the edge's own.
     #[must_use]
     pub fn own(stanza: Validated<Written>) -> Self {
-        Self {
+        Self::new(stanza, None, clock::instant())
+    }
+
+    fn new(stanza: Validated<Written>, accepted: Option<Accepted>, since: Instant) -> Self {
+        Self(Box::new(Details {
             cost: stanza.cost(),
             conversation: conversation_of(&stanza),
             lane: None,
             stanza,
-            accepted: None,
-            since: clock::instant(),
+            accepted,
+            since,
             sent: None,
             share: None,
             held: None,
-        }
+        }))
     }
 
     /// It waits on this account.
     #[must_use]
-    pub fn on_account_of(self, share: Option<Arc<Share>>) -> Self {
-        Self { share, ..self }
+    pub fn on_account_of(mut self, share: Option<Arc<Share>>) -> Self {
+        self.share = share;
+        self
     }
 
     /// It was the stanza of this number on a session whose connection was lost.
@@ -112,7 +126,7 @@ impl QueuedStanza {
 
     /// It was written to the other side.
     pub fn delivered(self) {
-        if let Some(accepted) = self.accepted {
+        if let Some(accepted) = self.0.accepted {
             accepted.delivered();
         }
     }
@@ -152,8 +166,7 @@ pub struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    /// In boxes: a lane that grows moves what is in it.
-    pool: Pool<Box<QueuedStanza>, Held>,
+    pool: Pool<QueuedStanza, Held>,
     /// How each link is told that there is something to take.
     bells: Vec<(Consumer, Arc<Notify>)>,
     /// Nobody will come for what is put in here any more.
@@ -168,9 +181,7 @@ const OF_LANE: usize = 2 << 10;
 
 // Room for one stanza is in [`Written::OVERHEAD`].
 const _: () = assert!(
-    3 * Lanes::<Box<QueuedStanza>, Held>::ENTRY_BYTES
-        + Lanes::<Box<QueuedStanza>, Held>::LANE_BYTES
-        + 512
+    3 * Lanes::<QueuedStanza, Held>::ENTRY_BYTES + Lanes::<QueuedStanza, Held>::LANE_BYTES + 512
         < OF_LANE
 );
 
@@ -216,15 +227,10 @@ impl Queue {
     ///
     /// # Errors
     /// [`NotQueued`].
-    #[expect(
-        clippy::result_large_err,
-        reason = "the stanza comes back to be pushed again or bounced"
-    )]
     pub fn try_push(&self, lane: &Domain, queued: QueuedStanza) -> Result<(), NotQueued> {
         self.push_within(LANE_BYTES, lane, queued)
     }
 
-    #[expect(clippy::result_large_err, reason = "as above")]
     fn push_within(
         &self,
         most: usize,
@@ -282,7 +288,7 @@ impl Queue {
                 if !batch.is_empty() {
                     drop(state);
                     self.space.notify_waiters();
-                    return batch.into_iter().map(|entry| *entry.item).collect();
+                    return batch.into_iter().map(|entry| entry.item).collect();
                 }
                 state.bell(consumer)
             };
@@ -303,22 +309,21 @@ impl Queue {
     #[must_use]
     pub fn drain_older_than(&self, now: Instant, age: Duration) -> Vec<QueuedStanza> {
         let mut state = self.lock();
-        let is_old =
-            |queued: &Box<QueuedStanza>| now.saturating_duration_since(queued.since) >= age;
+        let is_old = |queued: &QueuedStanza| now.saturating_duration_since(queued.since) >= age;
         let out = state.pool.drain(is_old);
         if let Some((_, given_up)) = &mut state.unattended {
             *given_up += out.len();
         }
         drop(state);
         self.space.notify_waiters();
-        out.into_iter().map(|queued| *queued).collect()
+        out
     }
 
     /// Takes out what was written on a session whose connection was lost, up to its stanza number `h`:
     /// the other side has it.
     #[must_use]
     pub fn acknowledged(&self, session: u64, h: u32) -> Vec<QueuedStanza> {
-        let is_there = |queued: &Box<QueuedStanza>| {
+        let is_there = |queued: &QueuedStanza| {
             let number = queued.sent.filter(|(of, _)| *of == session);
             // XEP-0198 §4: counters are modulo 2^32.
             number.is_some_and(|(_, number)| h.wrapping_sub(number) < 1 << 31)
@@ -326,7 +331,7 @@ impl Queue {
         // Where others have taken over from a link, it is anywhere in their lanes.
         let out = self.lock().pool.extract(is_there);
         self.space.notify_waiters();
-        out.into_iter().map(|queued| *queued).collect()
+        out
     }
 
     /// Whether nothing waits.
@@ -443,12 +448,12 @@ fn conversation_of(stanza: &Stanza) -> u64 {
     digest(&stanza.from).wrapping_add(digest(&stanza.to))
 }
 
-fn entry(queued: QueuedStanza) -> Entry<Box<QueuedStanza>> {
+fn entry(queued: QueuedStanza) -> Entry<QueuedStanza> {
     Entry {
         cost: queued.cost,
         bytes: queued.stanza.bytes().len(),
         conversation: queued.conversation,
-        item: Box::new(queued),
+        item: queued,
     }
 }
 

@@ -464,6 +464,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         let length = stanzas.iter().map(|it| it.stanza.bytes().len()).sum();
         let mut bytes = Vec::with_capacity(length);
         let base = self.send_buffer.end();
+        self.send_buffer.reserve(stanzas.len());
         let mut ends = Vec::with_capacity(stanzas.len());
         for queued in &stanzas {
             self.machine.deliver(now, &queued.stanza, &mut bytes);

@@ -148,6 +148,11 @@ impl SendBuffer {
         self.end
     }
 
+    /// So many stanzas come.
+    pub fn reserve(&mut self, stanzas: usize) {
+        self.carried.reserve(stanzas);
+    }
+
     /// The bytes from `begin` to the end carry this stanza.
     pub fn carries(&mut self, begin: u64, queued: QueuedStanza) {
         self.carries_at((begin, self.end), queued);

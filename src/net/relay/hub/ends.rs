@@ -70,8 +70,8 @@ impl Hub {
     }
 
     /// Ends a stanza that cannot be carried: its sender is told, where it may be.
-    pub fn bounce(&self, queued: QueuedStanza, why: &Told) {
-        let Some(accepted) = queued.accepted else {
+    pub fn bounce(&self, mut queued: QueuedStanza, why: &Told) {
+        let Some(accepted) = queued.accepted.take() else {
             // An error of ours that finds no way is not answered again.
             return;
         };

@@ -322,7 +322,7 @@ fn that_something_waits_for_nobody_is_told_once_until_somebody_has_come() {
 #[test]
 fn a_stanza_costs_what_it_takes_in_a_queue() {
     use crate::proto::xml::Attribute;
-    let place = 2 * size_of::<QueuedStanza>();
+    let place = size_of::<QueuedStanza>() * 2 + size_of::<Details>();
     // Room for four, of which `type` and `id` are there.
     let attributes = 4 * size_of::<Attribute>();
     let taken = place + attributes;
