@@ -232,10 +232,6 @@ impl Waiting {
     ///
     /// # Errors
     /// The stanza, where too much waits already.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the stanza comes back to be bounced"
-    )]
     fn push(
         &mut self,
         user_pair: &UserPair,

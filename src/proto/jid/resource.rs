@@ -9,9 +9,8 @@ pub(super) fn check(resource: &str) -> Result<(), JidError> {
     }
     // RFC 7622 §3.4: OpaqueString admits spaces, but no control characters.
     let is_plain = |byte: u8| (b' '..0x7f).contains(&byte);
-    if resource.is_empty()
-        || !(resource.bytes().all(is_plain) || !resource.contains(char::is_control))
-    {
+    let is_valid = resource.bytes().all(is_plain) || !resource.contains(char::is_control);
+    if resource.is_empty() || !is_valid {
         return Err(JidError::BadResource);
     }
     Ok(())

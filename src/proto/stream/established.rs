@@ -126,7 +126,7 @@ impl Established {
     }
 
     /// Writes a stanza for the other side, where it may have any, and what belongs behind it.
-    pub(super) fn deliver(&mut self, cx: &mut Cx<'_>, stanza: &Written, out: &mut Vec<u8>) {
+    pub(super) fn deliver(&mut self, cx: &Cx<'_>, stanza: &Written, out: &mut Vec<u8>) {
         if matches!(self.directions.outward, Outward::Nobody) {
             return;
         }

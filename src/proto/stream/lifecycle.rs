@@ -353,8 +353,8 @@ impl<N: Negotiation> Machine for Stream<N> {
     }
 
     fn deliver(&mut self, now: Now, stanza: &Validated<Written>, out: &mut Vec<u8>) {
-        if let (_, Phase::Established(established, _), mut cx) = self.parts(now) {
-            established.deliver(&mut cx, stanza, out);
+        if let (_, Phase::Established(established, _), cx) = self.parts(now) {
+            established.deliver(&cx, stanza, out);
         }
     }
 

@@ -197,7 +197,7 @@ fn a_status_note_cannot_hide_behind_a_literal_namespace() {
         let stanza = addressed(Outbound, &text, &rules).unwrap();
         let passed = permit(stanza, Remembered::default(), &rules, false).unwrap();
         assert_eq!(
-            written(&passed.element()).matches("secret").count(),
+            written(passed.element()).matches("secret").count(),
             0,
             "{ns}"
         );
@@ -372,7 +372,7 @@ fn a_user_without_access_looks_like_no_user() {
     }
     let stanza = addressed(Inbound, MESSAGE, &rules).unwrap();
     let refused = permit(stanza, Remembered::default(), &rules, false).unwrap_err();
-    let answer = written(&refused.answer.unwrap().element());
+    let answer = written(refused.answer.unwrap().element());
     assert!(!answer.contains("<text"), "{answer}");
 
     // Without the contact nobody gets so far as to be told apart from a user who does not exist.
@@ -424,7 +424,7 @@ fn only_the_edge_says_which_partner_a_stanza_is_from() {
     for direction in [Inbound, Outbound] {
         let stanza = addressed(direction, &hidden, &rules).unwrap();
         let passed = permit(stanza, Remembered::default(), &rules, false).unwrap();
-        let text = written(&passed.element());
+        let text = written(passed.element());
         assert!(!text.contains("partner"), "{text}");
         assert!(text.contains("<body>one two</body>"), "{text}");
         assert!(text.contains("<y z=''/>"), "{text}");

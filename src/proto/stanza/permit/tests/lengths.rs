@@ -47,7 +47,7 @@ fn a_stanza_that_becomes_too_long_when_it_is_written_goes_back() {
             };
             assert_eq!(of, limit);
             assert!(bytes > limit, "{bytes}");
-            assert!(written(&refused.answer.unwrap().element()).contains("policy-violation"));
+            assert!(written(refused.answer.unwrap().element()).contains("policy-violation"));
         }
     }
 }
