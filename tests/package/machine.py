@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 # With other things running beside it, starting a system takes its time.
-DEADLINE = 120
+DEADLINE = 90
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",

@@ -1,9 +1,12 @@
 """docs/operations.md, followed from its top by somebody with a fresh Debian and the package: trial.py ROOT
 
+With `--prosody` behind it, only until the edge is started: then docs/before-prosody.md, by somebody who has a Prosody.
+
 Each indented block is typed as it stands, each `text` block is waited for, the `zone` block is published. Between the
 sections, what the page promises is looked at.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -15,28 +18,45 @@ from machine import CannotRun, Failed, Machine, check, end, say  # noqa: E402
 
 NAMES = {"192.0.2.10": "11.0.0.10"}
 # The sections to follow, in the order of the page, and what must be so after each.
-FIRST, LAST = "Install from the package", "Remove it"
+FIRST, STARTED, LAST = "Install from the package", "Start it", "Remove it"
 # What stands on the rest of the page, and neither changes nor needs anything: `it::docs` runs the other commands.
+# Not what is seen, but how things stand.
+DRAWING = "clients ── 5222 ──► Prosody ── 23456, XEP-0114 ──► xmpp-edge ◄── 5269, TLS ──► partners"
+UP = "the link to the edge is up"
 LOOKS = ("xmpp-edge status", "xmpp-edge explain", "xmpp-edge contacts", "journalctl", "openssl s_client")
 
 
-def main(root):
+def main(root, has_prosody):
     sections = page.read("operations.md", NAMES)
     titles = [section.title for section in sections]
     walk = sections[titles.index(FIRST) : titles.index(LAST) + 1]
     others = [section for section in sections if section not in walk]
     publish(Path(root), walk)
+    if has_prosody:
+        walk = walk[: titles.index(STARTED) - titles.index(FIRST) + 1]
     with Machine(root) as machine:
         machine.run((Path(__file__).parent / "outside/begin").read_text())
         for section in walk:
             say(f"  {section.title}")
             if section.title == "Change something":
                 look(machine, others)
-            if section.title in BEFORE:
-                BEFORE[section.title](machine)
-            follow(machine, section)
-            if section.title in AFTER:
-                AFTER[section.title](machine)
+            go(machine, section)
+        if has_prosody:
+            for section in page.read("before-prosody.md", NAMES):
+                say(f"  {section.title}")
+                try:
+                    go(machine, section)
+                except Failed as why:
+                    log = "\n".join(machine.run("tail -n 20 /var/log/prosody/prosody.log; journalctl -u prosody -n 20 --no-pager"))
+                    raise Failed(f"{why}\nProsody's log:\n{log}") from why
+
+
+def go(machine, section):
+    for hooks, then in ((BEFORE, None), (None, follow), (AFTER, None)):
+        if then:
+            then(machine, section)
+        elif section.title in hooks:
+            hooks[section.title](machine)
 
 
 def publish(root, walk):
@@ -58,15 +78,24 @@ def publish(root, walk):
 def follow(machine, section):
     begin, looks = len(machine.lines), None
     for part in section.parts:
+        if not isinstance(part, Commands) and part.language == "lua":
+            configure(machine, part.lines)
         if isinstance(part, Commands):
             machine.run(part.text)
             for command, then in AFTER_COMMAND.items():
                 if part.text.startswith(command):
                     then(machine)
-            looks = part.text if part.text.startswith("journalctl") else None
-        elif part.language == "text":
+            looks = part.text if part.text.startswith(("journalctl", "xmpp-edge status")) else None
+        elif part.language == "text" and part.lines[0].strip() != DRAWING:
             for pattern in part.patterns:
                 machine.sees(pattern, begin, looks)
+
+
+def configure(machine, lines):
+    """What the page shows of Prosody's configuration is written where Debian's Prosody reads it."""
+    secret = machine.run("cat /etc/xmpp-edge/gateway.secret")[0]
+    text = "\n".join(lines).replace("SECRET", secret)
+    machine.run(f"cat > /etc/prosody/conf.d/contoso.cfg.lua << 'END'\n{text}\nEND\n")
 
 
 def look(machine, sections):
@@ -113,13 +142,56 @@ def certified(machine):
 
 def writes(machine):
     """The partner's administrator has been told, and a user there does as the page says."""
-    machine.run("touch /root/trial/write")
+    machine.run("echo message > /root/trial/write")
 
 
 def answered(machine):
-    machine.run("for try in $(seq 100); do [ ! -s /root/trial/answers ] || break; sleep 0.1; done")
+    hears(machine, "chat echo: hello")
+
+
+def hears(machine, wanted):
+    machine.run("for try in $(seq 200); do [ ! -s /root/trial/answers ] || break; sleep 0.1; done")
     answers = machine.run("cat /root/trial/answers")
-    check(answers == ["chat echo: hello"], f"the answer: {answers}")
+    check(answers == [wanted], f"the answer: {answers}")
+
+
+def has_prosody(machine):
+    """As Debian installs it; the reader has added a host to it."""
+    machine.run("systemctl unmask prosody; rm -f /etc/prosody/conf.d/localhost.cfg.lua")
+
+
+def pings(machine):
+    machine.run("echo ping > /root/trial/write")
+    hears(machine, "iq result one")
+
+
+def counted(machine):
+    said = "\n".join(machine.run("xmpp-edge status fabrikam.example --format json"))
+    partner = json.loads(said)["partner"]
+    counts = [partner[way]["delivered"] for way in ("received", "sent")]
+    check(min(counts) >= 1 and partner["state"] == "connected", said)
+    log = machine.run("journalctl -u prosody --no-pager; cat /var/log/prosody/prosody.log 2> /dev/null || true")
+    check(any(UP in line for line in log), "Prosody's log does not say so")
+    over_tls(machine)
+
+
+def over_tls(machine):
+    """As the page says of a Prosody on another host: the link is mutual TLS."""
+    keys = "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=gateway -keyout key.pem -out csr.pem"
+    keys += " -addext subjectAltName=DNS:gateway.example"
+    machine.run(f"cd /etc/prosody; {keys} 2> /dev/null; cp /root/trial/ca.* .; chown prosody key.pem")
+    machine.run("cd /etc/prosody; openssl x509 -req -in csr.pem -CA ca.pem -CAkey ca.key -copy_extensions copy -days 9 -out cert.pem 2> /dev/null")
+    machine.run(r"sed -i 's/^plaintext = true/plaintext = false/; s/^# \(\[gateway.tls\]\)/\1/' /etc/xmpp-edge/edge.toml")
+    tls = ['certificate-chain = "tls/fullchain.pem"', 'private-key = "tls/privkey.pem"']
+    tls.append('client-trust-anchors = "/etc/ssl/certs/ca-certificates.crt"')
+    machine.run("sed -i '/^.gateway.tls./a " + r"\n".join(tls) + "' /etc/xmpp-edge/edge.toml")
+    machine.run("systemctl restart xmpp-edge; rm /root/trial/answers")
+    ssl = 'ssl = { cafile = "/etc/ssl/certs/ca-certificates.crt", certificate = "cert.pem", key = "key.pem" }'
+    ssl = ssl.replace('"cert', '"/etc/prosody/cert').replace('"key', '"/etc/prosody/key')
+    machine.run(f"sed -i 's#secret = .* }}#{ssl}, &#' /etc/prosody/conf.d/contoso.cfg.lua; systemctl restart prosody")
+    begin = len(machine.lines)
+    machine.sees("contoso.example +connected for", begin, "xmpp-edge status")
+    pings(machine)
 
 
 def edits(machine):
@@ -154,20 +226,21 @@ def purged(machine):
 
 
 AFTER_COMMAND = {"apt-get remove": removed}
-BEFORE = {"The first stanza": writes, "Upgrade": edits}
+BEFORE = {"The first stanza": writes, "Upgrade": edits, "Prosody": has_prosody, "Is it right?": pings}
 AFTER = {
     "Install from the package": installed,
     "The certificate, by ACME": certified,
     "The first stanza": answered,
     "Upgrade": upgraded,
     "Remove it": purged,
+    "Is it right?": counted,
 }
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1])
+        main(sys.argv[1], "--prosody" in sys.argv)
     except CannotRun as why:
         end(77, f"skipped: {why}")
     except Failed as why:
         end(1, f"FAILED: {why}")
-    end(0, "the page was followed from its top to its end")
+    end(0, "the pages were followed to their ends")
