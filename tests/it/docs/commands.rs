@@ -223,6 +223,86 @@ fn commands(line: &str) -> Vec<Vec<String>> {
     own.collect()
 }
 
+/// Pages whose commands are typed one by one, in their order: who does it.
+const FOLLOWED: [(&str, &str); 5] = [
+    ("docs/getting-started.md", "tests/interop/cases/newcomer.py"),
+    ("docs/gateway-link.md", "tests/interop/lab/guide.py"),
+    ("docs/operations.md", "tests/package/trial.py"),
+    ("docs/before-prosody.md", "tests/package/trial.py"),
+    ("docs/partners.md", "tests/package/trial.py"),
+];
+
+/// A command that nobody types rots. Our own are held against the command line above; what else a page
+/// shows stands on a page that is followed, or is a script of this repository.
+#[test]
+fn every_command_in_the_documents_is_typed_by_somebody() {
+    let mut untyped = Vec::new();
+    for page in tree::files("docs", "md") {
+        let followed = FOLLOWED.iter().find(|(path, _)| *path == page.path);
+        if let Some((_, by)) = followed {
+            let name = page.path.trim_start_matches("docs/");
+            assert!(tree::read(by).contains(name), "{by} does not read {name}");
+            continue;
+        }
+        let is_ours = |line: &str| {
+            let starts = [
+                "xmpp-edge ",
+                ".ci/",
+                "tests/",
+                "cargo ",
+                "PROPTEST",
+                "XMPP_EDGE_",
+            ];
+            starts.iter().any(|start| line.starts_with(start))
+        };
+        let whole = lines(&page.text).into_iter().filter(|(_, it)| *it);
+        let typed = whole.filter(|(line, _)| !line.is_empty() && !is_ours(line));
+        untyped.extend(typed.map(|(line, _)| format!("{}: {line}", page.path)));
+    }
+    untyped.retain(|line| !NO_COMMANDS.iter().any(|it| line.starts_with(it)));
+    assert!(untyped.is_empty(), "{}", untyped.join("\n"));
+}
+
+/// Indented, and not to be typed into a shell; what is said by the admin socket, `it::status` hears.
+const NO_COMMANDS: &[&str] = &[
+    "docs/architecture.md: ",
+    "docs/contributing.md: ",
+    "docs/security.md: ",
+    "docs/reference/admin.md: ",
+];
+
+/// The sections of the page for administrators that are followed are there, in this order; of the rest
+/// nothing is left out.
+#[test]
+fn the_trial_of_the_package_knows_the_page_that_it_follows() {
+    let page = tree::read("docs/operations.md");
+    let trial = tree::read("tests/package/trial.py");
+    let line = trial
+        .lines()
+        .find_map(|it| it.strip_prefix("FIRST, STARTED, LAST = "));
+    let places: Vec<_> = { line.unwrap().split('"').skip(1).step_by(2) }
+        .map(|title| page.find(&format!("\n## {title}\n")).expect(title))
+        .collect();
+    assert!(places.is_sorted() && places.len() == 3, "{places:?}");
+    let looks = trial.lines().find_map(|it| it.strip_prefix("LOOKS = "));
+    let looks: Vec<_> = looks.unwrap().split('"').skip(1).step_by(2).collect();
+    let rest = page[places[2] + 1..].split_once("\n## ").unwrap().1;
+    let run_here = ["check", "dns", "certificate", "partner-sheet"];
+    let run_here = run_here.map(|name| format!("xmpp-edge {name}"));
+    let left_out: Vec<_> = lines(rest)
+        .into_iter()
+        .filter(|(line, is_whole)| *is_whole && !line.is_empty())
+        .map(|(line, _)| line)
+        .filter(|line| {
+            let is_run = looks.iter().any(|look| line.starts_with(look))
+                || run_here.iter().any(|start| line.starts_with(start));
+            // The equation of the ledger.
+            !is_run && !line.starts_with("accepted = ")
+        })
+        .collect();
+    assert!(left_out.is_empty(), "nobody types these: {left_out:?}");
+}
+
 #[test]
 fn the_scanner_of_commands_sees_what_it_should() {
     for (line, want) in [
