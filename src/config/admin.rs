@@ -1,5 +1,6 @@
 //! `[admin]`: where administrators ask a running daemon.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -7,6 +8,7 @@ use toml::de::DeTable;
 use super::model::Admin;
 use super::problem::Problem;
 use super::reader::Section;
+use super::value;
 
 /// Where the socket is that nothing names.
 const DEFAULT: &str = "/run/xmpp-edge/admin.sock";
@@ -17,10 +19,12 @@ const LONGEST: usize = 107;
 pub(super) fn read(root: &Section<'_>) -> Admin {
     let section = root.section("admin");
     let named = section.text("socket");
+    let listen = listen(&section);
     section.finish();
     let Some(text) = named else {
         return Admin {
             socket: DEFAULT.into(),
+            listen,
         };
     };
     let socket = section.resolve(&text.value);
@@ -33,7 +37,35 @@ pub(super) fn read(root: &Section<'_>) -> Admin {
             format!("name a file in a directory with a shorter path; the default is {DEFAULT}"),
         ));
     }
-    Admin { socket }
+    Admin { socket, listen }
+}
+
+/// The address of the HTTP listener. Whoever reaches it is answered, so it should be one that others do
+/// not reach.
+fn listen(section: &Section<'_>) -> Option<SocketAddr> {
+    let text = section.text("listen")?;
+    let Some(address) = value::address(&text.value) else {
+        section.findings.add(Problem::error(
+            "bad-address",
+            &text.place,
+            format!(
+                "\"{}\" is not an address to listen on",
+                text.value.escape_debug()
+            ),
+            "write an IP address and a port: \"127.0.0.1:9469\"",
+        ));
+        return None;
+    };
+    if !address.ip().is_loopback() {
+        section.findings.add(Problem::warning(
+            "admin-listen-not-loopback",
+            &text.place,
+            format!("whoever reaches {address} reads who your partners are and how they fare"),
+            "listen on 127.0.0.1 or [::1], or let a firewall admit only those who may read it; \
+             nobody is asked for a password, and nothing is encrypted",
+        ));
+    }
+    Some(address)
 }
 
 /// The socket that a configuration names, whatever else is wrong with it: who asks a daemon may not be

@@ -175,6 +175,8 @@ pub struct GatewayTls {
 pub struct Admin {
     /// The Unix socket that answers `xmpp-edge status`, `explain` and `contacts`.
     pub socket: PathBuf,
+    /// Where HTTP is spoken with those who look and scrape; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
 }
 
 /// What is logged, and how.

@@ -5,6 +5,7 @@
 //! a queue, a map or a cache gives it a bound, and a row here.
 
 use crate::config::Config;
+use crate::net::admin::http::{self, Trends};
 use crate::net::edge::GOODBYES;
 use crate::net::guard::verifications::MOST_SLOW;
 use crate::net::io::resolve::CACHE_BYTES;
@@ -95,6 +96,8 @@ pub fn rows(config: &Config, processors: usize) -> Vec<Row> {
     let links = (config.domains.len()).saturating_mul(config.gateway.links_per_domain);
     // Those about partners that are known where they are asked from are counted apart.
     let questions = limit(admission.questions_at_once).map(|count| 2 * count + MOST_SLOW);
+    let entries = config.rules.partners().len() + 1;
+    let (of_entry, of_the_rest) = http::ANSWER_BYTES;
     use Who::{Edge, Partners, Strangers, Users};
     vec![
         row(
@@ -130,7 +133,7 @@ pub fn rows(config: &Config, processors: usize) -> Vec<Row> {
         row(
             Partners,
             "what the last attempts of each entry met",
-            Some(config.rules.partners().len() + 1),
+            Some(entries),
             Attempts::BYTES_EACH,
         ),
         row(Users, "links of gateways", Some(links), stream),
@@ -157,6 +160,18 @@ pub fn rows(config: &Config, processors: usize) -> Vec<Row> {
             Edge,
             "traces that run",
             Traces::bytes(longest_stanza(config)),
+        ),
+        row(
+            Edge,
+            "answers to those who look",
+            Some(http::PLACES + 1),
+            http::CONNECTION_BYTES + of_the_rest + entries.saturating_mul(of_entry),
+        ),
+        row(
+            Edge,
+            "what passed lately, for the page",
+            Some(entries),
+            Trends::BYTES_EACH,
         ),
         row(
             Edge,

@@ -16,6 +16,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::config::Config;
 use crate::net::accept::{Port, accept};
 use crate::net::admin::desk::Desk;
+use crate::net::admin::http;
 use crate::net::admin::serve::{self, Socket};
 use crate::net::bounds;
 use crate::net::edge::Edge;
@@ -47,6 +48,8 @@ pub struct Daemon {
     pub s2s: Vec<SocketAddr>,
     /// Where gateways connect to, as bound.
     pub gateway: Vec<SocketAddr>,
+    /// Where those who look connect to, as bound.
+    pub http: Option<SocketAddr>,
 }
 
 impl Daemon {
@@ -58,6 +61,7 @@ impl Daemon {
     pub async fn start(config: Config, mut passed: Listeners) -> Result<Self, StartError> {
         let opened = sockets::open(&config, &mut passed).await;
         let bound = opened.map_err(StartError::Bind)?;
+        let looked_at = sockets::open_admin(config.admin.listen, &mut passed).await;
         if let Some(address) = passed.unclaimed().first() {
             return Err(StartError::Unclaimed(*address));
         }
@@ -82,19 +86,24 @@ impl Daemon {
             tokio::spawn(outbound::dial_all(Arc::clone(&edge), wanted)),
             tokio::spawn(sweep(Arc::clone(&edge))),
         ];
-        let desk = Desk {
+        let http = looked_at.as_ref().and_then(|it| it.local_addr().ok());
+        let desk = Arc::new(Desk {
             file,
             settled: settled.clone(),
             trying: tokio::sync::Mutex::default(),
             edge: Arc::clone(&edge),
             s2s: s2s.clone(),
             gateway: gateway.clone(),
+            http,
             stopping: stopped.clone(),
             began: clock::instant(),
             since: now().wall.as_secs(),
-        };
+        });
+        if let Some(listener) = looked_at {
+            tasks.push(tokio::spawn(http::serve(listener, Arc::clone(&desk))));
+        }
         match Socket::open(&socket) {
-            Ok(socket) => tasks.push(tokio::spawn(serve::serve(socket, Arc::new(desk)))),
+            Ok(socket) => tasks.push(tokio::spawn(serve::serve(socket, desk))),
             Err(error) => Line::new(Event::AdminUnserved)
                 .detail(format_args!(
                     "{}: {}",
@@ -113,11 +122,12 @@ impl Daemon {
         }
         Line::new(Event::Started)
             .detail(format_args!(
-                "domains {}, partners {}, s2s {}, gateway {}, memory at most {}",
+                "domains {}, partners {}, s2s {}, gateway {}, admin {}, memory at most {}",
                 edge.context().rules.local().len(),
                 edge.context().rules.partners().len(),
                 list(&s2s),
                 list(&gateway),
+                http.map_or_else(|| "none".to_owned(), |address| address.to_string()),
                 bounds::in_words(held),
             ))
             .log();
@@ -128,6 +138,7 @@ impl Daemon {
             settled,
             s2s,
             gateway,
+            http,
         })
     }
 
@@ -169,6 +180,7 @@ impl Daemon {
             settled: std::array::from_fn(|_| ("", String::new())),
             s2s: Vec::new(),
             gateway: Vec::new(),
+            http: None,
         }
     }
 }

@@ -207,7 +207,7 @@ pub fn difference(before: (&Context, &Settings), after: (&Context, &Settings)) -
 }
 
 /// The keys that are read at the start and not again, with their values.
-pub type Settled = [(&'static str, String); 5];
+pub type Settled = [(&'static str, String); 6];
 
 /// Their values in a configuration.
 #[must_use]
@@ -220,6 +220,7 @@ pub fn settled(config: &Config) -> Settled {
             config.state_directory.display().to_string(),
         ),
         ("[admin] socket", config.admin.socket.display().to_string()),
+        ("[admin] listen", list(config.admin.listen.as_slice())),
         ("[log] format", format!("{:?}", config.log.format)),
     ]
 }

@@ -7,10 +7,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::AddAssign;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::events::Direction;
+use super::measures::{Distribution, Histogram, Opened, Openings, Timings};
 use super::receipts::Receipt;
 use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
@@ -24,6 +29,9 @@ pub struct Ledger {
     partners: Mutex<BTreeMap<Domain, Arc<PartnerCounters>>>,
     unlisted: Arc<PartnerCounters>,
     reasons: ReasonTable,
+    timings: Timings,
+    /// Errors that the edge has sent to senders, by the direction in which the errors go.
+    notices: [AtomicU64; 2],
 }
 
 impl Ledger {
@@ -59,6 +67,27 @@ impl Ledger {
         for _ in 0..count {
             self.reasons.count(reason);
         }
+    }
+
+    /// How long things took that are not a stanza's.
+    #[must_use]
+    pub fn timings(&self) -> &Timings {
+        &self.timings
+    }
+
+    /// Counts an error that the edge itself sends to a sender, inward or outward.
+    pub fn count_notice(&self, direction: Direction) {
+        let [inward, outward] = &self.notices;
+        match direction {
+            Direction::Inbound => inward.fetch_add(1, Relaxed),
+            Direction::Outbound => outward.fetch_add(1, Relaxed),
+        };
+    }
+
+    /// How many errors the edge itself has sent: inward, and outward.
+    #[must_use]
+    pub fn notices(&self) -> [u64; 2] {
+        self.notices.each_ref().map(|count| count.load(Relaxed))
     }
 
     /// How often each reason was counted by [`Ledger::count`].
@@ -102,6 +131,8 @@ impl Ledger {
 pub struct PartnerCounters {
     inbound: Flow,
     outbound: Flow,
+    /// What became of attempts to open streams.
+    pub openings: Openings,
 }
 
 impl PartnerCounters {
@@ -129,6 +160,7 @@ impl PartnerCounters {
             partner,
             inbound: self.inbound.read(),
             outbound: self.outbound.read(),
+            opened: self.openings.read(),
         }
     }
 
@@ -174,9 +206,11 @@ impl Accepted {
         self.end = End::Dropped(reason);
     }
 
-    /// It was written to the other side (acknowledged, where acknowledgements are negotiated).
-    pub fn delivered(mut self) {
+    /// It was written to the other side (acknowledged, where acknowledgements are negotiated), so long
+    /// after it was accepted.
+    pub fn delivered(mut self, after: Duration) {
         self.end = End::Delivered;
+        self.counters.flow(self.direction).took.observe(after);
     }
 
     /// Its sender was sent an error.
@@ -211,7 +245,7 @@ impl Drop for Accepted {
 }
 
 /// What one partner's counters were.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PartnerSnapshot {
     /// The partner's primary domain; `None` for all domains that no partner has.
     pub partner: Option<Domain>,
@@ -219,6 +253,8 @@ pub struct PartnerSnapshot {
     pub inbound: FlowSnapshot,
     /// From the gateway to the partner.
     pub outbound: FlowSnapshot,
+    /// What became of attempts to open streams.
+    pub opened: Opened,
 }
 
 /// What the counters of one direction were.
@@ -230,6 +266,8 @@ pub struct FlowSnapshot {
     pub bounced_by: BTreeMap<&'static str, u64>,
     /// Why stanzas were dropped.
     pub dropped_by: BTreeMap<&'static str, u64>,
+    /// How long it took from accepted to delivered.
+    pub took: Distribution,
 }
 
 /// The five numbers of the equation, in stanzas.
@@ -294,6 +332,7 @@ struct Flow {
     queued: AtomicU64,
     bounced_by: ReasonTable,
     dropped_by: ReasonTable,
+    took: Histogram,
 }
 
 impl Flow {
@@ -302,6 +341,7 @@ impl Flow {
             counts: self.counts(),
             bounced_by: self.bounced_by.read(),
             dropped_by: self.dropped_by.read(),
+            took: self.took.read(),
         }
     }
 
@@ -356,139 +396,4 @@ impl ReasonTable {
 const ATTEMPTS: u32 = 1000;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use Direction::{Inbound, Outbound};
-    use proptest::prelude::*;
-
-    fn domain(text: &str) -> Domain {
-        Domain::parse(text).unwrap()
-    }
-
-    #[test]
-    fn each_end_is_counted_once_and_by_reason() {
-        let ledger = Ledger::new();
-        let fabrikam = ledger.partner(&domain("fabrikam.com"));
-        fabrikam.accept(Inbound).delivered();
-        fabrikam.accept(Inbound).bounced(Code::NO_GATEWAY);
-        fabrikam.accept(Inbound).bounced(Code::NO_GATEWAY);
-        fabrikam.accept(Inbound).dropped(Code::SHUTDOWN);
-        let waiting = fabrikam.accept(Inbound);
-        fabrikam.accept(Outbound).delivered();
-
-        let snapshot = ledger.snapshot();
-        let inbound = &snapshot[0].inbound;
-        assert_eq!(
-            inbound.counts.to_string(),
-            "accepted 5 = delivered 1 + bounced 2 + dropped 1 + queued 1"
-        );
-        assert_eq!(inbound.bounced_by, BTreeMap::from([("no-gateway", 2)]));
-        assert_eq!(inbound.dropped_by, BTreeMap::from([("shutdown", 1)]));
-        assert_eq!(snapshot[0].outbound.counts.delivered, 1);
-        assert!(ledger.balances());
-        assert_eq!((ledger.total().accepted, ledger.total().queued), (6, 1));
-        drop(waiting);
-        assert_eq!(ledger.total().queued, 0);
-    }
-
-    #[test]
-    fn a_forgotten_stanza_shows_as_lost() {
-        let ledger = Ledger::new();
-        drop(ledger.partner(&domain("fabrikam.com")).accept(Outbound));
-        let snapshot = ledger.snapshot();
-        assert_eq!(
-            snapshot[0].outbound.dropped_by,
-            BTreeMap::from([("lost", 1)])
-        );
-        assert!(ledger.balances());
-    }
-
-    #[test]
-    fn one_partner_has_one_set_of_counters() {
-        let ledger = Ledger::new();
-        let first = ledger.partner(&domain("fabrikam.com"));
-        let again = ledger.partner(&domain("FABRIKAM.com"));
-        assert!(Arc::ptr_eq(&first, &again));
-        assert_eq!(ledger.snapshot().len(), 2);
-    }
-
-    #[test]
-    fn a_count_that_is_wrong_does_not_balance() {
-        let right = Counts {
-            accepted: 4,
-            delivered: 1,
-            bounced: 1,
-            dropped: 1,
-            queued: 1,
-        };
-        assert!(right.balances());
-        assert!(!Counts { queued: 0, ..right }.balances());
-        assert!(
-            !Counts {
-                queued: u64::MAX,
-                ..right
-            }
-            .balances()
-        );
-    }
-
-    #[test]
-    fn other_reasons_are_counted_by_label() {
-        let ledger = Ledger::new();
-        ledger.count(Code::UNKNOWN_PARTNER);
-        ledger.count(Code::UNKNOWN_PARTNER);
-        assert_eq!(ledger.reasons(), BTreeMap::from([("unknown-partner", 2)]));
-    }
-
-    #[test]
-    fn many_threads_keep_the_equation() {
-        let ledger = Ledger::new();
-        std::thread::scope(|scope| {
-            for thread in 0..4u32 {
-                let counters = ledger.partner(&domain("fabrikam.com"));
-                scope.spawn(move || {
-                    for turn in 0..1000u32 {
-                        let accepted = counters.accept(Inbound);
-                        match (thread + turn) % 4 {
-                            0 => accepted.delivered(),
-                            1 => accepted.bounced(Code::NO_GATEWAY),
-                            2 => accepted.dropped(Code::SHUTDOWN),
-                            _ => drop(accepted),
-                        }
-                    }
-                });
-            }
-        });
-        let want = Counts {
-            accepted: 4000,
-            delivered: 1000,
-            bounced: 1000,
-            dropped: 2000,
-            queued: 0,
-        };
-        assert_eq!(ledger.total(), want);
-    }
-
-    proptest! {
-        #[test]
-        fn the_equation_holds_after_every_step(steps in prop::collection::vec((0..2u8, 0..5u8), 0..60)) {
-            let ledger = Ledger::new();
-            let counters = ledger.partner(&domain("fabrikam.com"));
-            let mut waiting = Vec::new();
-            for (direction, act) in steps {
-                let direction = if direction == 0 { Inbound } else { Outbound };
-                match (act, waiting.pop()) {
-                    (0, Some(accepted)) => Accepted::delivered(accepted),
-                    (1, Some(accepted)) => accepted.bounced(Code::NO_GATEWAY),
-                    (2, Some(accepted)) => accepted.dropped(Code::SHUTDOWN),
-                    (_, popped) => {
-                        waiting.extend(popped);
-                        waiting.push(counters.accept(direction));
-                    }
-                }
-                prop_assert!(ledger.balances());
-                prop_assert_eq!(ledger.total().queued, waiting.len() as u64);
-            }
-        }
-    }
-}
+mod tests;

@@ -86,7 +86,7 @@ events! {
     DrainCutShort, "drain-cut-short", WARN, "edge stopped before all was delivered";
     /// The file of contacts was damaged: it is kept under the name in `detail`, and the contacts begin empty.
     ContactsSetAside, "contacts-set-aside", ERROR, "damaged contacts set aside";
-    /// The admin socket cannot be opened: `status`, `explain` and `contacts` cannot ask the running edge; all else works.
+    /// The admin socket, or the HTTP listener of `[admin]`, cannot be opened: nobody can ask the running edge there; all else works.
     AdminUnserved, "admin-unserved", WARN, "nobody can ask the edge";
     /// Somebody on this host watches the streams of a partner, without bodies and secrets, for the time in `detail`.
     TraceBegun, "trace-begun", WARN, "trace begun";

@@ -239,7 +239,7 @@ async fn inward(body: usize, count: usize) {
             while !inbox.is_empty() {
                 for queued in inbox.take(1).await {
                     written.extend_from_slice(queued.stanza.bytes());
-                    queued.delivered();
+                    queued.delivered(now);
                 }
             }
             written.clear();
@@ -288,7 +288,7 @@ async fn outward(body: usize, count: usize) {
             while !queue.is_empty() {
                 for queued in queue.take(1).await {
                     written.extend_from_slice(queued.stanza.bytes());
-                    queued.delivered();
+                    queued.delivered(now);
                 }
             }
             written.clear();

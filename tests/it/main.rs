@@ -21,6 +21,7 @@ mod explain;
 mod federation;
 mod help;
 mod hostile;
+mod http;
 mod lab;
 mod partner_sheet;
 mod partners_guide;

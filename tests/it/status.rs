@@ -16,7 +16,7 @@ use crate::lab::{FREE_PORTS, Lab, PARTNERS};
 use crate::schemas;
 
 /// What is printed, each line of which fits, and the report for programs, which is as its schema says.
-fn status(lab: &Lab, domain: &[&str]) -> (String, Value) {
+pub(crate) fn status(lab: &Lab, domain: &[&str]) -> (String, Value) {
     let command = [&["status"], domain, &["--config", "edge.toml"]].concat();
     let (exit, text, errors) = lab.run(&command);
     assert_eq!((exit, errors.as_str()), (0, ""), "{text}");

@@ -28,6 +28,8 @@ pub(super) struct DemoEdge {
     pub(super) s2s: SocketAddr,
     /// Where gateways connect to.
     pub(super) gateway: SocketAddr,
+    /// Where browsers connect to.
+    pub(super) http: SocketAddr,
     pub(super) ledger: Arc<Ledger>,
     /// What it decides.
     pub(super) witness: Witness,
@@ -39,6 +41,7 @@ pub(super) struct DemoEdge {
 struct Started {
     s2s: SocketAddr,
     gateway: SocketAddr,
+    http: SocketAddr,
     ledger: Arc<Ledger>,
 }
 
@@ -69,6 +72,7 @@ impl DemoEdge {
         Ok(Self {
             s2s: started.s2s,
             gateway: started.gateway,
+            http: started.http,
             ledger: started.ledger,
             witness,
             reloads,
@@ -129,6 +133,7 @@ async fn start(path: &Path, validity: Validity) -> Result<(Daemon, Started), Tro
     let started = Started {
         s2s: bound(&daemon.s2s)?,
         gateway: bound(&daemon.gateway)?,
+        http: bound(daemon.http.as_slice())?,
         ledger: Arc::clone(&daemon.edge().ledger),
     };
     Ok((daemon, started))

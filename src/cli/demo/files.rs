@@ -108,6 +108,7 @@ plaintext = true
 
 [admin]
 socket = "admin.sock"
+listen = "127.0.0.1:0"
 "#
     );
     public(&directory.join("edge.toml"), &edge)?;

@@ -57,6 +57,10 @@ fn instructions(screen: Screen, stage: &Stage) {
     let items = [
         ("All its files are here:", format!("cd {directory}")),
         (
+            "Look at it in a browser:",
+            format!("http://{}/", ours.edge.http),
+        ),
+        (
             "See the edge's certificate, as a partner or a monitor sees it:",
             format!(
                 "openssl s_client -connect {s2s} -starttls xmpp-server \\\n    \

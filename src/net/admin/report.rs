@@ -86,6 +86,8 @@ pub struct Listeners {
     pub partners: Vec<String>,
     /// For gateways.
     pub gateways: Vec<String>,
+    /// For those who look, by HTTP.
+    pub admin: Vec<String>,
 }
 
 /// A local domain and its gateway.
@@ -136,16 +138,61 @@ pub struct Partner {
     pub inbound: usize,
     /// Proven streams that we opened.
     pub outbound: usize,
+    /// All of them, by direction, method and version of TLS.
+    pub proven: Vec<Proven>,
     /// What went wrong last, in each direction that has no stream.
     pub failures: Vec<Failure>,
     /// What somebody met last who came in its name and has shown nothing of it, while it has no stream
     /// of its own. It may be anybody.
     #[serde(default)]
     pub claims: Vec<Failure>,
+    /// How many attempts to open a stream came to nothing.
+    pub failed: FailedAttempts,
+    /// The good certificate that it has shown last; null where it has shown none since the start.
+    pub certificate: Option<Validity>,
     /// Stanzas from the partner.
     pub received: Counts,
     /// Stanzas to the partner.
     pub sent: Counts,
+}
+
+/// Proven streams that are alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Proven {
+    /// `inbound` or `outbound`.
+    pub direction: String,
+    /// `sasl-external`, `tls-dialback` or `tcp-dialback`.
+    pub method: String,
+    /// The version of TLS; null for plain TCP.
+    pub tls: Option<String>,
+    /// How many there are.
+    pub streams: usize,
+}
+
+/// How many attempts to open a stream came to nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FailedAttempts {
+    /// The partner's own, as far as is known.
+    pub inbound: u64,
+    /// Those of somebody who came in its name and has shown nothing of it.
+    pub claimed: u64,
+    /// Ours.
+    pub outbound: u64,
+}
+
+/// Until when a certificate is valid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Validity {
+    /// The last second of validity.
+    pub not_after: String,
+    /// How many days are left; negative where it has expired.
+    pub days_left: i64,
+    /// The same in Unix time, for metrics.
+    #[serde(skip)]
+    pub until: u64,
 }
 
 /// Why a partner is not connected.
@@ -338,6 +385,9 @@ pub struct OwnCertificate {
     pub days_left: i64,
     /// The pin of its key: what partners may pin.
     pub pin: String,
+    /// The last second of validity in Unix time, for metrics.
+    #[serde(skip)]
+    pub until: u64,
 }
 
 /// An unknown domain that knocked.

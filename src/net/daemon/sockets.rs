@@ -108,6 +108,28 @@ pub(super) async fn open(
     }
 }
 
+/// Opens the listener for those who look, where one is wanted. The relay does not wait for it: where it
+/// cannot be had, that is told, and the edge runs without.
+pub(super) async fn open_admin(
+    wanted: Option<SocketAddr>,
+    passed: &mut Listeners,
+) -> Option<TcpListener> {
+    let address = wanted?;
+    match one(passed, address).await {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            let own = None;
+            let fault = BindFault {
+                address,
+                error,
+                own,
+            };
+            Line::new(Event::AdminUnserved).detail(fault).log();
+            None
+        }
+    }
+}
+
 async fn one(passed: &mut Listeners, address: SocketAddr) -> io::Result<TcpListener> {
     if let Some(listener) = passed.claim(address)? {
         return TcpListener::from_std(listener);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::net::io::clock;
-use crate::proto::policy::{Admission, AdmissionLimits, Party, Reason, Visit};
+use crate::proto::policy::{Admission, AdmissionLimits, AdmissionLook, Party, Reason, Visit};
 
 /// The count of all connections from outside.
 #[derive(Debug, Default)]
@@ -32,6 +32,12 @@ impl Door {
             door: Arc::clone(self),
             visit,
         })
+    }
+
+    /// What is held and charged, for reports.
+    #[must_use]
+    pub fn look(&self) -> AdmissionLook {
+        self.with(|admission| admission.look())
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Admission) -> T) -> T {

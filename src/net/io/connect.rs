@@ -49,9 +49,9 @@ impl Default for ConnectSettings {
 
 /// Who is told what happens on the way to a connection, as it happens.
 pub trait Watch: fmt::Debug + Send + Sync {
-    /// A lookup of the target's addresses was answered: each address, and what kind it is where it
-    /// will not be tried for that.
-    fn looked_up(&self, family: Family, answer: Result<Vec<Looked>, LookupFault>);
+    /// A lookup of the target's addresses was answered, and how long that took: each address, and what
+    /// kind it is where it will not be tried for that.
+    fn looked_up(&self, family: Family, answer: Result<Vec<Looked>, LookupFault>, took: Duration);
 
     /// An address is being connected to.
     fn connecting(&self, address: SocketAddr);
@@ -78,11 +78,12 @@ pub async fn connect(
     // A route is the administrator's own word, and may lead inside.
     let anywhere = settings.allow_private_addresses || matches!(target.via, Via::Route);
     let watch = watch.as_ref();
+    let begin = clock::instant();
     let told = |family, answer: Addresses| {
         if let Some(watch) = watch {
             let looked = |one: &IpAddr| (*one, special_use(*one).filter(|_| !anywhere));
             let found = answer.as_ref().map(|all| all.iter().map(looked).collect());
-            watch.looked_up(family, found.map_err(Clone::clone));
+            watch.looked_up(family, found.map_err(Clone::clone), begin.elapsed());
         }
         answer
     };

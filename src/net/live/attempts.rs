@@ -96,11 +96,13 @@ impl Attempts {
     /// of its longest names and texts.
     pub const BYTES_EACH: usize = 2 * KEPT * ((FIRST_STEPS + LAST_STEPS) * (1 << 10) + (2 << 10));
 
-    /// Remembers an attempt of a partner, which is named by its primary domain.
-    pub fn note(&self, partner: &Domain, mut attempt: Attempt) {
+    /// Remembers an attempt of a partner, which is named by its primary domain. Returns whether it was the
+    /// partner's for all that is known.
+    pub fn note(&self, partner: &Domain, mut attempt: Attempt) -> bool {
         trim(&mut attempt.steps);
         let mut memory = self.lock();
         let memory = memory.entry(partner.clone()).or_default();
+        let is_familiar = memory.is_familiar(&attempt);
         let kept = match attempt.direction {
             Direction::Inbound => &mut memory.inbound,
             Direction::Outbound => &mut memory.outbound,
@@ -116,11 +118,12 @@ impl Attempts {
             // other first.
             let stranger = kept.iter().position(|before| !before.is_familiar);
             if stranger.is_none() && !attempt.is_familiar {
-                return;
+                return is_familiar;
             }
             drop(kept.remove(stranger.unwrap_or_default()));
         }
         kept.push_back(attempt);
+        is_familiar
     }
 
     /// What is remembered of a partner, the newest first.

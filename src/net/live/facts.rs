@@ -183,6 +183,12 @@ impl StreamFacts {
         }
     }
 
+    /// The last second of validity of the other side's certificate, in Unix time, where it showed one.
+    #[must_use]
+    pub fn valid_until(&self) -> Option<u64> {
+        self.with(|learned| Some(learned.tls.as_ref()?.certificate.as_ref()?.not_after))
+    }
+
     /// It is about this pair.
     pub fn concerns(&self, pair: Pair) {
         self.lock().about = Some(pair);

@@ -298,7 +298,7 @@ impl Trail {
 }
 
 impl Watch for Trail {
-    fn looked_up(&self, family: Family, answer: Result<Vec<Looked>, LookupFault>) {
+    fn looked_up(&self, family: Family, answer: Result<Vec<Looked>, LookupFault>, _: Duration) {
         self.note(Fact::Addresses { family, answer });
     }
 

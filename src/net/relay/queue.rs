@@ -124,10 +124,11 @@ impl QueuedStanza {
         self.sent = Some((session, number));
     }
 
-    /// It was written to the other side.
-    pub fn delivered(self) {
+    /// It was written to the other side at `now`.
+    pub fn delivered(self, now: Instant) {
+        let since = self.0.since;
         if let Some(accepted) = self.0.accepted {
-            accepted.delivered();
+            accepted.delivered(now.saturating_duration_since(since));
         }
     }
 }

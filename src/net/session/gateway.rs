@@ -419,8 +419,9 @@ impl Side for Serving {
         let session = sessions.take_over(id, &owner, clock::instant()).await?;
         // What the gateway has is not sent to it again, unless another link has taken it.
         if session.agreed.may_have(h) {
+            let now = clock::instant();
             for queued in queue.acknowledged(session.number, h) {
-                queued.delivered();
+                queued.delivered(now);
             }
         }
         let handled = session.receipts.handled();

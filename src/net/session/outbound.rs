@@ -8,6 +8,7 @@
 
 mod attempt;
 mod dial_log;
+mod measured;
 mod question;
 mod remember;
 mod side;
@@ -24,11 +25,12 @@ use tokio::time::{sleep, timeout_at};
 
 use self::attempt::{Attempt, Outcome, Reached};
 use self::dial_log::DialLog;
+use self::measured::Measured;
 use self::side::Dialling;
 use crate::net::edge::{Edge, Wanted, jitter};
 use crate::net::guard::places::{NoPlace, Rank};
 use crate::net::io::clock;
-use crate::net::io::connect::{ConnectSettings, Watch, connect};
+use crate::net::io::connect::{ConnectSettings, connect};
 use crate::net::io::resolve::Found;
 use crate::net::io::transport::{Socket, Transport};
 use crate::net::live::log_limiter::Known;
@@ -37,6 +39,7 @@ use crate::net::live::trail::{Fact, Trail};
 use crate::net::relay::pair_queues::Wish;
 use crate::net::relay::queue::Queue;
 use crate::net::session::stream_log::{Charged, StreamLog};
+use crate::ops::measures::Answered;
 use crate::proto::auth::Pair;
 use crate::proto::codes::{Code, Mark};
 use crate::proto::discover::{self, Effort, Target};
@@ -299,7 +302,15 @@ async fn places(
         });
     }
     let resolver = Arc::clone(&edge.settings.load().resolver);
+    let begin = clock::instant();
     let targets = resolver.targets(&pair.remote, effort.targets).await;
+    let answered = match &targets {
+        Ok(_) => Answered::Found,
+        Err(failure) if failure.is_no_such_service() => Answered::Nothing,
+        Err(_) => Answered::Failed,
+    };
+    let timing = edge.ledger.timings().lookup(answered);
+    timing.observe(clock::instant().saturating_duration_since(begin));
     targets.map_err(|failure| {
         let reason = if failure.is_no_such_service() {
             Reason::NoService(failure.to_string())
@@ -332,8 +343,11 @@ async fn open(
         allow_private_addresses: settings.allow_private_addresses,
         silence: edge.context().timing.silence(),
     };
-    let watch = trail.map(|trail| Arc::clone(trail) as Arc<dyn Watch>);
-    connect(&settings.resolver, target, limits, watch)
+    let watch = Measured {
+        ledger: Arc::clone(&edge.ledger),
+        trail: trail.cloned(),
+    };
+    connect(&settings.resolver, target, limits, Some(Arc::new(watch)))
         .await
         .map(|(stream, address)| (Transport::Clear(Socket::new(stream)), address))
         .map_err(|failure| {

@@ -76,27 +76,29 @@ impl SendBuffer {
         self.carried
             .iter_mut()
             .for_each(|it| it.is_acknowledged = false);
+        let now = clock::instant();
         for queued in self.unacknowledged.drain(..) {
-            queued.delivered();
+            queued.delivered(now);
         }
     }
 
     /// The other side has acknowledged so many more stanzas.
     pub fn acknowledged(&mut self, count: u32) {
+        let now = clock::instant();
         for _ in 0..count {
             // It may answer before we have seen that the last byte has left.
             if let Some(queued) = self.unacknowledged.pop_front() {
-                queued.delivered();
+                queued.delivered(now);
                 continue;
             }
             // What was written before acknowledgements were agreed on came there before it.
             while let Some(before) = self.carried.pop_front_if(|it| !it.is_acknowledged) {
-                before.queued.delivered();
+                before.queued.delivered(now);
             }
             let Some(carried) = self.carried.pop_front() else {
                 break;
             };
-            carried.queued.delivered();
+            carried.queued.delivered(now);
         }
         if self.unacknowledged.is_empty() {
             self.unacknowledged = VecDeque::new();
@@ -221,11 +223,13 @@ impl SendBuffer {
     /// Everything written has left: the stanzas in it are delivered.
     pub fn flushed(&mut self) {
         let written = self.written;
+        // What has left now left with the last bytes that were taken.
+        let left = self.progress.unwrap_or_else(clock::instant);
         while let Some(carried) = self.carried.pop_front_if(|it| it.end <= written) {
             if carried.is_acknowledged {
                 self.unacknowledged.push_back(carried.queued);
             } else {
-                carried.queued.delivered();
+                carried.queued.delivered(left);
             }
         }
         if self.is_empty() {

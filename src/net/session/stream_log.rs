@@ -9,7 +9,7 @@ use crate::net::io::clock;
 use crate::net::live::facts::{Claim, Kind, StreamFacts};
 use crate::net::live::log_limiter::{Known, LogLimiter, What};
 use crate::net::session::continuity::Change;
-use crate::ops::counters::Ledger;
+use crate::ops::counters::{Ledger, PartnerCounters};
 use crate::ops::events::{Direction, Event, Line};
 use crate::proto::auth::Pair;
 use crate::proto::codes::{Code, Mark};
@@ -135,6 +135,11 @@ impl StreamLog {
             Record::Secured { fault, pair, .. } => {
                 self.facts.judged(fault.clone().map_or(Ok(()), Err));
                 self.concerns(pair, known);
+                if fault.is_none()
+                    && let Some(until) = self.facts.valid_until()
+                {
+                    self.counters().openings.shown(until);
+                }
                 if let Some(fault) = fault {
                     let is_told_at_end = self.ends_for_it(edge);
                     self.ledger.count(fault.code());
@@ -153,6 +158,7 @@ impl StreamLog {
             Record::Authenticated { pair, method } => {
                 self.facts.proven(pair.clone(), method);
                 self.concerns(pair, known);
+                self.counters().openings.proven(self.direction(), method);
                 self.is_proven();
                 let event = Event::StreamAuthenticated;
                 if let Some(left_out) = self.admit(event.into()) {
@@ -244,6 +250,14 @@ impl StreamLog {
             .filter(|_| self.direction() == Direction::Outbound);
         let partner = remote.and_then(|remote| context.rules.partner_of(remote));
         partner.is_some_and(|partner| !partner.methods().contains(Method::TlsDialback))
+    }
+
+    /// Where the partner that it was last about is counted.
+    fn counters(&self) -> Arc<PartnerCounters> {
+        match &self.partner {
+            Some(known) => self.ledger.partner(&known.partner),
+            None => self.ledger.unlisted(),
+        }
     }
 
     fn concerns(&mut self, pair: Pair, known: impl Fn(&Domain) -> Option<Known>) {

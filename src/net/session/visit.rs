@@ -14,6 +14,7 @@ use crate::net::live::log_limiter::Known;
 use crate::net::live::trail::{Fact, Trail};
 use crate::net::session::driver::now;
 use crate::proto::auth::chain::TlsVersion;
+use crate::proto::codes::Mark;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Direction, Method, Reason};
 use crate::proto::stream::Record;
@@ -113,31 +114,41 @@ impl Visit {
         if self.has_asked || matches!(reason, Reason::Shutdown) {
             return;
         }
+        let is_refusal = !reason.has(Mark::NoRefusal);
         if let Some(claimed) = &self.claimed {
             claimed.trail.fail(reason);
             let remote = claimed.remote.clone();
-            self.met(edge, &remote, Err(reason.clone()), is_familiar);
+            let was_its_own = self.met(edge, &remote, Err(reason.clone()), is_familiar);
+            if let Some(was_its_own) = was_its_own.filter(|_| is_refusal) {
+                let counters = edge.ledger.partner(&claimed.partner.partner);
+                counters.openings.failed_inbound(was_its_own);
+            }
+        } else if is_refusal {
+            edge.ledger.unlisted().openings.failed_inbound(false);
         }
     }
 
+    /// Remembers what it came to, where an entry covers the domain, and whether it was the partner's own for
+    /// all that is known.
     fn met(
         &self,
         edge: &Edge,
         remote: &Domain,
         outcome: Result<Method, Reason>,
         is_familiar: bool,
-    ) {
-        let Some(claimed) = &self.claimed else {
-            return;
-        };
+    ) -> Option<bool> {
+        let claimed = self.claimed.as_ref()?;
         // A further pair may be of another partner.
         let partner = match *remote == claimed.remote {
             true => Some(claimed.partner.partner.clone()),
             false => edge.hub.partner(remote),
         };
-        let Some(partner) = partner else {
-            return;
-        };
+        let partner = partner?;
+        let took = claimed.trail.age();
+        let timings = edge.ledger.timings();
+        timings
+            .opening(Direction::Inbound, outcome.is_ok())
+            .observe(took);
         let wall = now().wall.as_secs();
         let steps = match outcome {
             // What is met later is no part of the way in.
@@ -156,10 +167,10 @@ impl Visit {
             first: wall,
             last: wall,
             times: 1,
-            took: claimed.trail.age(),
+            took,
             outcome,
             steps,
         };
-        edge.attempts.note(&partner, attempt);
+        Some(edge.attempts.note(&partner, attempt))
     }
 }

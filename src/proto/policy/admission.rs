@@ -18,10 +18,12 @@
 
 mod familiar;
 mod limits;
+mod look;
 mod network;
 mod tally;
 
 pub use limits::{AdmissionLimits, Rates};
+pub use look::{Charges, Look};
 pub use network::Network;
 
 use std::collections::HashMap;
@@ -45,6 +47,8 @@ pub struct Admission {
     attempts: Tally,
     questions: Tally,
     familiar: Familiar,
+    /// Since the process was started.
+    charged: look::Charged,
 }
 
 /// The partner that a connection claims to be, or has proven to be.
@@ -221,6 +225,7 @@ impl Admission {
         if let Some(partner) = stranger.posing_as {
             *self.posing.entry(partner.clone()).or_default() += 1;
         }
+        self.charged.attempts.charged += 1;
         visit.claim = Some(claim);
         Ok(())
     }
@@ -248,6 +253,7 @@ impl Admission {
                     Exceeded::Domain => Code::QUESTIONS_PER_DOMAIN,
                 })
             })?;
+        self.charged.questions.charged += 1;
         // What is asked on a stream that is proven already is charged whatever comes of it: a partner
         // that proves one domain after the other makes us dial each time.
         claim.has_asked |= !visit.authenticated;
@@ -259,6 +265,7 @@ impl Admission {
     pub fn vouch(&mut self, visit: &mut Visit) {
         if let Some(claim) = visit.claim.as_mut().filter(|claim| !claim.is_vouched) {
             claim.is_vouched = true;
+            self.charged.attempts.refunded += 1;
             self.attempts.refund(&claim.stranger(visit.address));
         }
     }
@@ -276,6 +283,7 @@ impl Admission {
         self.count_out_stranger(visit);
         visit.authenticated = true;
         if let Some(claim) = visit.claim.as_ref().filter(|claim| claim.has_asked) {
+            self.charged.questions.refunded += 1;
             self.questions.refund(&claim.stranger(visit.address));
         }
     }
@@ -291,6 +299,18 @@ impl Admission {
             if counts.all == 0 {
                 self.addresses.remove(&visit.address);
             }
+        }
+    }
+
+    /// What is held and charged, for reports.
+    #[must_use]
+    pub fn look(&self) -> Look {
+        Look {
+            strangers: self.unauthenticated.strangers,
+            acquainted: self.unauthenticated.acquainted,
+            listed: self.unauthenticated.listed,
+            attempts: self.charged.attempts,
+            questions: self.charged.questions,
         }
     }
 

@@ -20,7 +20,9 @@ mod terms;
 mod user_pair;
 
 pub use access::Access;
-pub use admission::{Admission, AdmissionLimits, Network, Party, Rates, Visit};
+pub use admission::{
+    Admission, AdmissionLimits, Charges, Look as AdmissionLook, Network, Party, Rates, Visit,
+};
 pub use budget::{BURST, Budget};
 pub use conversations::Conversations;
 pub use dial_limits::DialLimits;

@@ -57,6 +57,11 @@ impl Stage {
         Self::with(&format!("{}{more}", edge()), domains, entries).await
     }
 
+    /// With more lines in these sections of `edge.toml`.
+    pub(crate) async fn with_edge(domains: &[&str], entries: &str, more: &[(&str, &str)]) -> Self {
+        Self::with(&crate::lab::with(&edge(), more), domains, entries).await
+    }
+
     async fn with(edge: &str, domains: &[&str], entries: &str) -> Self {
         let lab = Lab::new();
         let authority = Authority::root("Federation Authority");

@@ -28,6 +28,7 @@ fn status() -> Status {
         listeners: Listeners {
             partners: vec!["[::]:5269".to_owned()],
             gateways: vec!["127.0.0.1:23456".to_owned()],
+            admin: Vec::new(),
         },
         gateways: vec![Gateway {
             domain: "contoso.example".to_owned(),
@@ -64,6 +65,7 @@ fn status() -> Status {
             not_after: "2027-03-15T00:00:00Z".to_owned(),
             days_left: 58,
             pin: "sha256:AAAA".to_owned(),
+            until: 0,
         }],
         reasons: Default::default(),
         knocks: Vec::new(),
@@ -104,8 +106,11 @@ fn partner(name: &str, state: &str) -> Partner {
         state: state.to_owned(),
         inbound: usize::from(state == "connected"),
         outbound: 0,
+        proven: Vec::new(),
         failures: Vec::new(),
         claims: Vec::new(),
+        failed: Default::default(),
+        certificate: None,
         received: Counts::default(),
         sent: Counts::default(),
     }

@@ -34,11 +34,13 @@ impl Hub {
             let queue = self.inbox(&local);
             // As many as were accepted, so bounded with them; a full lane loses an error, no stanza.
             let queued = QueuedStanza::own(stanza.write(StreamKind::Component));
-            if queue.try_push(&lane, queued).is_err() {
-                self.ledger.count(Reason::QueueFull.code());
+            match queue.try_push(&lane, queued) {
+                Ok(()) => self.ledger.count_notice(Direction::Inbound),
+                Err(_) => self.ledger.count(Reason::QueueFull.code()),
             }
             self.tell_of_absence(&local, &queue);
         } else {
+            self.ledger.count_notice(Direction::Outbound);
             self.send_out(QueuedStanza::own(stanza.write(StreamKind::Server)));
         }
     }

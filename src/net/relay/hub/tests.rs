@@ -105,7 +105,9 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
 fn ids(stanzas: Vec<QueuedStanza>) -> Vec<String> {
     let id = |queued: &QueuedStanza| queued.stanza.id().unwrap().to_owned();
     let ids = stanzas.iter().map(id).collect();
-    stanzas.into_iter().for_each(QueuedStanza::delivered);
+    stanzas
+        .into_iter()
+        .for_each(|queued| queued.delivered(clock::instant()));
     ids
 }
 

@@ -146,7 +146,7 @@ fn what_is_put_back_comes_out_first_of_its_lane_and_in_its_order() {
     );
     let mut batch = once(pin!(queue.take(1))).unwrap();
     fill(&queue, &[("a.example", "a4"), ("b.example", "b1")]);
-    batch.remove(0).delivered();
+    batch.remove(0).delivered(clock::instant());
     assert_eq!(queue.detach(1, batch), 0);
     queue.attach(1);
     let mut taken = take_now(&queue, 1).unwrap();
@@ -195,7 +195,9 @@ fn a_conversation_stays_with_the_link_that_is_writing_some_of_it_and_then_moves(
     let mut second = pin!(queue.take(2));
     assert!(once(second.as_mut()).is_none(), "a3 before a2");
     // It comes for more: what it took is written.
-    batch.into_iter().for_each(QueuedStanza::delivered);
+    batch
+        .into_iter()
+        .for_each(|queued| queued.delivered(clock::instant()));
     assert_eq!(take_now(&queue, 1), None);
     assert_eq!(ids(&once(second.as_mut()).unwrap()), ["a3"]);
     push("a4");
@@ -218,7 +220,7 @@ fn what_a_link_has_not_begun_when_it_goes_comes_first_on_another() {
     assert!(queue.try_push(&lane("a.example"), stanza).is_ok());
     let mut first = pin!(queue.take(1));
     assert!(once(first.as_mut()).is_none());
-    batch.remove(0).delivered();
+    batch.remove(0).delivered(clock::instant());
     assert_eq!(queue.detach(2, batch), 1);
     assert_eq!(ids(&once(first.as_mut()).unwrap()), ["a2", "a3", "a4"]);
     assert!(queue.has_consumer());

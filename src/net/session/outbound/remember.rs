@@ -18,6 +18,7 @@ pub(super) fn attempt(edge: &Edge, pair: &Pair, trail: &Trail, failure: Option<&
     let Some(partner) = edge.hub.partner(&pair.remote) else {
         return;
     };
+    let took = trail.age();
     if let Some(why) = failure {
         trail.fail(&why.reason);
     }
@@ -41,6 +42,14 @@ pub(super) fn attempt(edge: &Edge, pair: &Pair, trail: &Trail, failure: Option<&
         // A stream is reached when a pair is proven on it.
         (None, None) => return,
     };
+    if outcome.is_err() {
+        let counters = edge.ledger.partner(&partner);
+        counters.openings.failed_outbound();
+    }
+    let timings = edge.ledger.timings();
+    timings
+        .opening(Direction::Outbound, outcome.is_ok())
+        .observe(took);
     let wall = now().wall.as_secs();
     let attempt = Attempt {
         stream: failure.and_then(|why| why.stream),
@@ -53,7 +62,7 @@ pub(super) fn attempt(edge: &Edge, pair: &Pair, trail: &Trail, failure: Option<&
         first: wall,
         last: wall,
         times: 1,
-        took: trail.age(),
+        took,
         outcome,
         steps,
     };
