@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 
-use xmpp_edge::net::admin::http::PLACES;
+use xmpp_edge::net::admin::http::{ANSWER_BYTES, PLACES};
 
 use super::{address, connect, found, get, lab};
 use crate::daemon::process::Daemon;
@@ -87,6 +87,27 @@ fn a_head_without_end_ends_the_connection_and_nothing_else() {
     let grown = daemon.resident().saturating_sub(before);
     assert!(grown < 16 << 20, "{grown}");
     assert_eq!(get(http, "/healthz").status, 200);
+}
+
+/// As much as `check` and the log say that an answer takes.
+#[test]
+fn an_answer_is_no_longer_than_it_is_held_to_be() {
+    let entries = 300;
+    let entry = |number: usize| {
+        let name = format!("{}{number}.{}.example", "a".repeat(40), "b".repeat(60));
+        format!("[[partner]]\nprimary-domain = \"{name}\"\ntype = \"federated\"\n")
+    };
+    let partners: String = (0..entries).map(entry).collect();
+    let lab = super::lab_with(&partners);
+    let daemon = Daemon::start(&lab);
+    let http = address(&daemon);
+    let (each, rest) = ANSWER_BYTES;
+    for path in ["/", "/metrics", "/status"] {
+        let length = found(http, path).len();
+        assert!(length <= rest + entries * each, "{path}: {length}");
+        // The bound is none that is far away.
+        assert!(length > entries * 512, "{path}: {length}");
+    }
 }
 
 /// What peers say of themselves is shown as text, whatever it is.

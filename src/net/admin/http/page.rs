@@ -149,7 +149,7 @@ fn row(gateway: &Gateway) -> Markup {
             (table::cell("State", &table::state(state, word)))
             (table::cell("Links", &html! { (gateway.links.len()) }))
             (table::cell("Newest from", &html! {
-                @if let Some(link) = newest { (link.address) ", " (since(link.age_s)) " ago" } @else { "–" }
+                @if let Some(link) = newest { (link.address) ", " (since(link.age_s)) " ago" } @else { (table::NOTHING) }
             }))
             (table::cell("Waiting", &html! {
                 (plural(gateway.waiting, "stanza", "stanzas"))
@@ -192,7 +192,7 @@ fn knocks(status: &Status) -> Markup {
                             (table::cell("Perhaps", &html! {
                                 @if let Some(above) = &it.above { "below " (above) ", which does not list it" }
                                 @else if let Some(nearest) = &it.nearest { "a slip for " (nearest) }
-                                @else { "–" }
+                                @else { (table::NOTHING) }
                             }))
                         }
                     }

@@ -46,7 +46,7 @@ pub(super) fn document(frame: &Frame<'_>, content: &Markup) -> Markup {
                     p {
                         "As of " time #time datetime=(frame.time) { (frame.time) } ". "
                         button #pause type="button" hidden { "Pause" }
-                        noscript { "Load the page again to see how it is then." }
+                        span #by-hand { "Load the page again to see how it is then." }
                     }
                     nav aria-label="For machines" {
                         ul {

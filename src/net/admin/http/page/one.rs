@@ -12,11 +12,9 @@ use crate::net::admin::report::{Attempt, Failure, Live, Partner, Stream};
 #[must_use]
 pub fn partner(live: &Live, trends: &Trends) -> String {
     let content = html! {
+        @if let Some(partner) = &live.partner { (failures(partner)) }
         (rule(live))
-        @if let Some(partner) = &live.partner {
-            (failures(partner))
-            (stanzas(partner, trends))
-        }
+        @if let Some(partner) = &live.partner { (stanzas(partner, trends)) }
         (streams(live))
         (attempts(live))
         (knocks(live))
@@ -118,7 +116,7 @@ fn stanzas(partner: &Partner, trends: &Trends) -> Markup {
                         (table::cell("Dropped", &html! { (number(counts.dropped)) }))
                         (table::cell("Waiting", &html! { (number(counts.queued)) }))
                         (table::cell("Lately", &html! {
-                            @if steps.len() > 1 { (trend(way, steps, KEPT)) } @else { "–" }
+                            @if steps.len() > 1 { (trend(way, steps, KEPT)) } @else { (table::NOTHING) }
                         }))
                     }
                 }
@@ -133,7 +131,7 @@ fn streams(live: &Live) -> Markup {
         "Direction",
         "Address",
         "Proven",
-        "TLS",
+        "TLS, cipher",
         "Certificate",
         "Age",
         "In",
@@ -168,7 +166,7 @@ fn stream_row(stream: &Stream) -> Markup {
                     bdi { (pair.remote) } " by " (pair.method)
                 }
             }))
-            (table::cell("TLS", &html! {
+            (table::cell("TLS, cipher", &html! {
                 @if let Some(tls) = tls { (tls.version) ", " (tls.cipher) } @else { "none" }
             }))
             (table::cell("Certificate", &html! {
@@ -226,7 +224,7 @@ fn attempt_of(attempt: &Attempt) -> Markup {
             @if !attempt.steps.is_empty() {
                 ol.steps {
                     @for step in &attempt.steps {
-                        li { span.at { (step.at_ms) " ms" } " " bdi { (step.text) } }
+                        li { div { span.at { (step.at_ms) " ms" } bdi { (step.text) } } }
                     }
                 }
             }

@@ -38,6 +38,7 @@
     pause.textContent = on ? "Pause" : "Go on";
   };
 
+  document.getElementById("by-hand").hidden = true;
   pause.hidden = false;
   pause.addEventListener("click", () => run(timer === 0));
   run(true);

@@ -83,6 +83,7 @@ pub(super) fn trend(what: &str, steps: &[u64], most: usize) -> Markup {
     );
     html! {
         svg.trend viewBox="0 0 80 20" width="80" height="20" role="img" aria-label=(words) {
+            path d="M1 19H79" {}
             polyline points=(points.trim_end()) {}
         }
     }

@@ -26,26 +26,26 @@ pub(super) fn open(heads: &[&str], rows: Markup, labelled_by: &str) -> Markup {
     }
 }
 
-/// A cell, with the head of its column for where that is not above it.
+/// What stands where there is nothing.
+pub(super) const NOTHING: &str = "–";
+
+/// A cell, with the head of its column for where that is not above it. On a narrow screen one with
+/// [`NOTHING`] is left out.
 pub(super) fn cell(head: &str, content: &Markup) -> Markup {
-    html! { td role="cell" data-head=(head) { div { (content) } } }
+    let is_empty = content.0 == NOTHING;
+    html! { td role="cell" data-head=(head) data-empty[is_empty] { div { (content) } } }
 }
 
-/// A state, told by sign, word and colour.
+/// A state, told by word, and by the colour and the sign that its style has for it.
 pub(super) fn state(state: &str, word: &str) -> Markup {
-    let sign = match state {
-        "connected" => "●",
-        "failing" => "▲",
-        _ => "○",
-    };
-    html! { span.state data-state=(state) { span aria-hidden="true" { (sign) } " " (word) } }
+    html! { span.state data-state=(state) { (word) } }
 }
 
 /// How long a certificate is valid.
 pub(super) fn days(left: Option<i64>) -> Markup {
     html! {
         @match left {
-            None => { "–" }
+            None => { (NOTHING) }
             Some(..0) => { span.bad { "expired" } }
             Some(left @ ..SOON) => { span.bad { (plural(left, "day", "days")) } }
             Some(left) => { (plural(left, "day", "days")) }
@@ -105,15 +105,15 @@ fn row(partner: &Partner, trends: &Trends) -> Markup {
             (cell("TLS", &listed(&tls)))
             (cell("Certificate", &days(left)))
             (cell("Stanzas in", &html! {
-                (number(partner.received.accepted)) " "
+                span.count { (number(partner.received.accepted)) }
                 (trend(&format!("Stanzas from {}", partner.partner), &inward, KEPT))
             }))
             (cell("Stanzas out", &html! {
-                (number(partner.sent.accepted)) " "
+                span.count { (number(partner.sent.accepted)) }
                 (trend(&format!("Stanzas to {}", partner.partner), &outward, KEPT))
             }))
             (cell("Last reason", &html! {
-                @if partner.failures.is_empty() { "–" }
+                @if partner.failures.is_empty() { (NOTHING) }
                 @for failure in &partner.failures { (reason(failure)) }
             }))
         }
@@ -121,7 +121,7 @@ fn row(partner: &Partner, trends: &Trends) -> Markup {
 }
 
 fn listed(words: &[&str]) -> Markup {
-    html! { @if words.is_empty() { "–" } @else { (words.join(", ")) } }
+    html! { @if words.is_empty() { (NOTHING) } @else { (words.join(", ")) } }
 }
 
 /// Why there is no stream in one direction, in words.

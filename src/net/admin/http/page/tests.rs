@@ -283,7 +283,7 @@ fn who_does_not_see_hears_states_and_lines_in_words() {
     for part in [
         "<html lang=\"en\">",
         "role=\"status\"",
-        "<span aria-hidden=\"true\">▲</span> failing",
+        "data-state=\"failing\">failing<",
         "href=\"/partner/fabrikam.example\"",
         "aria-label=\"Stanzas from fabrikam.example in steps of 15 seconds: 7 at most, 2 in the last one\"",
         "expired",
