@@ -147,13 +147,13 @@ fn what_fails_is_counted_by_partner_direction_and_reason() {
     };
     until(|| {
         is(
-            "xmpp_edge_inbound_streams_failed_total{partner=\"fabrikam.example\"}",
+            "xmpp_edge_inbound_streams_failed_total{partner=\"fabrikam.example\",by=\"anybody\"}",
             2.0,
         )
     });
     for (name, value) in [
         (
-            "xmpp_edge_inbound_streams_failed_total{partner=\"(nobody)\"}",
+            "xmpp_edge_inbound_streams_failed_total{partner=\"(nobody)\",by=\"anybody\"}",
             1.0,
         ),
         (
@@ -215,7 +215,7 @@ fn what_fails_is_counted_by_partner_direction_and_reason() {
     for part in [
         "data-state=\"failing\">failing<",
         "Not reached",
-        "Does not get in",
+        "Somebody came in its name",
         "connect-failed",
         "unknown-local-domain",
         "href=\"/partner/fabrikam.example\"",
@@ -226,7 +226,8 @@ fn what_fails_is_counted_by_partner_direction_and_reason() {
     for part in [
         "To do: ",
         "We called, failed",
-        "It called, failed",
+        "In its name, failed",
+        "Nothing shows that it was the partner.",
         "; the same 2 times since ",
     ] {
         assert!(page.contains(part), "{part}\n{page}");

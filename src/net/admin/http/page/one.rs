@@ -14,7 +14,7 @@ pub fn partner(live: &Live, trends: &Trends) -> String {
     let content = html! {
         @if let Some(partner) = &live.partner { (failures(partner)) }
         (rule(live))
-        @if let Some(partner) = &live.partner { (stanzas(partner, trends)) }
+        @if let Some(partner) = &live.partner { (stanzas(partner, trends)) (claims(partner)) }
         (streams(live))
         (attempts(live))
         (knocks(live))
@@ -82,6 +82,21 @@ fn failures(partner: &Partner) -> Markup {
                 @for failure in &partner.failures {
                     (table::reason(failure))
                     p.remedy { b { "To do: " } (failure.remedy) }
+                }
+            }
+        }
+    }
+}
+
+/// What those met who came in its name, and may be anybody.
+fn claims(partner: &Partner) -> Markup {
+    html! {
+        @if !partner.claims.is_empty() {
+            section aria-labelledby="claims" {
+                h2 #claims { "Who came in its name" }
+                @for claim in &partner.claims {
+                    (table::claimed(claim))
+                    p { "Nothing shows that it was the partner. If it was: " (claim.remedy) }
                 }
             }
         }
@@ -199,9 +214,11 @@ fn attempt_of(attempt: &Attempt) -> Markup {
         Some(method) => ("connected", format!("proven by {method}")),
         None => ("failing", "failed".to_owned()),
     };
-    let way = match attempt.direction.as_str() {
-        "outbound" => "We called",
-        _ => "It called",
+    // Who has proven nothing may have been anybody.
+    let way = match (attempt.direction.as_str(), &attempt.method) {
+        ("outbound", _) => "We called",
+        (_, Some(_)) => "It called",
+        (_, None) => "In its name",
     };
     html! {
         article {

@@ -113,8 +113,9 @@ fn row(partner: &Partner, trends: &Trends) -> Markup {
                 (trend(&format!("Stanzas to {}", partner.partner), &outward, KEPT))
             }))
             (cell("Last reason", &html! {
-                @if partner.failures.is_empty() { (NOTHING) }
+                @if partner.failures.is_empty() && partner.claims.is_empty() { (NOTHING) }
                 @for failure in &partner.failures { (reason(failure)) }
+                @for claim in &partner.claims { (claimed(claim)) }
             }))
         }
     }
@@ -135,6 +136,19 @@ pub(super) fn reason(failure: &Failure) -> Markup {
             b { (way) } ", " (since(failure.last_s)) " ago"
             @if failure.times > 1 { ", " (plural(failure.times, "time", "times")) }
             ": " bdi { (failure.text) } " (" code { (failure.reason) } ")"
+        }
+    }
+}
+
+/// What somebody met who came in the partner's name, and may be anybody.
+pub(super) fn claimed(claim: &Failure) -> Markup {
+    html! {
+        p.reason.note {
+            "Somebody came in its name"
+            @if let Some(address) = &claim.address { " from " (address) }
+            ", " (since(claim.last_s)) " ago"
+            @if claim.times > 1 { ", " (plural(claim.times, "time", "times")) }
+            ": " bdi { (claim.text) } " (" code { (claim.reason) } ")"
         }
     }
 }
