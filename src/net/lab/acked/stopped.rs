@@ -88,7 +88,7 @@ async fn who_acknowledges_late_is_waited_for_and_nothing_comes_twice_or_not_at_a
     for late in [0, 300, 3_000, 9_000].map(Duration::from_millis) {
         let (took, came, kept) = stop(late).await;
         println!("{late:?}: took {took:?}, {came} came, {kept} did not");
-        assert!(came > 300, "{came}");
+        assert!(came >= 300, "{came}");
         assert!(took < late + Duration::from_secs(2), "{took:?}");
     }
 }
