@@ -53,7 +53,7 @@ impl Stage {
         }
     }
 
-    /// Stops the one process and starts the next; how long there was none.
+    /// Stops the one process, which bounces and drops nothing, and starts the next.
     fn restart(&mut self) {
         let (ledger, line) = self.edge.stop();
         assert_eq!((ledger.bounced, ledger.dropped), (0, 0), "{line}");
@@ -99,8 +99,8 @@ impl Stage {
                 outcome.came == outcome.said
             });
             let outcome = outcome(from, to, told).unwrap();
-            println!("{outcome:?}");
-            assert_eq!((outcome.lost, outcome.refused, outcome.twice), (0, 0, 0));
+            let amiss = (outcome.lost, outcome.refused, outcome.twice);
+            assert_eq!(amiss, (0, 0, 0), "{outcome:?}");
         }
     }
 }

@@ -42,7 +42,7 @@ impl Proxy {
                 living.lock().unwrap().push(line);
                 tokio::spawn(async move {
                     if let Ok(far) = small().connect(target).await {
-                        pass(near, far, state).await;
+                        Box::pin(pass(near, far, state)).await;
                     }
                 });
             }
