@@ -271,6 +271,7 @@ const NO_COMMANDS: &[&str] = &[
     "docs/security.md: ",
     "docs/reference/admin.md: ",
     "docs/reference/metrics.md: ",
+    "docs/reference/trace.md: ",
 ];
 
 /// The sections of the page for administrators that are followed are there, in this order; of the rest
