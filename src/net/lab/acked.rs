@@ -19,6 +19,7 @@ use super::number;
 use super::schedule::Dice;
 use super::script::{LOCALS, PARTNERS, message, user};
 use super::world::{Around, Kind, World};
+use crate::net::daemon::Daemon;
 use crate::net::edge::Edge;
 use crate::net::io::chance;
 use crate::net::io::transport::memory::{Side, Wire};
@@ -183,6 +184,23 @@ impl Stage {
             sleep(Duration::from_secs(1)).await;
         }
         sleep(Duration::from_secs(3)).await;
+    }
+
+    /// What there is to check when it is over.
+    fn left(self) -> (Left, Daemon) {
+        let World {
+            edge,
+            around,
+            daemon,
+        } = self.world;
+        let left = Left {
+            edge,
+            around,
+            board: self.board,
+            peers: self.peers,
+            said: self.said,
+        };
+        (left, daemon)
     }
 }
 
@@ -367,18 +385,7 @@ fn run(seed: u64) -> Result<Tally, String> {
         if !is_stopped {
             stage.recover().await;
         }
-        let World {
-            edge,
-            around,
-            daemon,
-        } = stage.world;
-        let left = Left {
-            edge,
-            around,
-            board: stage.board,
-            peers: stage.peers,
-            said: stage.said,
-        };
+        let (left, daemon) = stage.left();
         if is_stopped {
             story.push(format!("{:>8} ms stopped", begun.elapsed().as_millis()));
             daemon.drain().await;

@@ -11,6 +11,7 @@
 //! the socket has taken the last byte of it.
 
 mod ending;
+mod side;
 mod turn;
 
 use std::future::poll_fn;
@@ -20,7 +21,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::UnixTime;
-use tokio::sync::{SemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout_at};
 
 use self::turn::Turn;
@@ -32,73 +33,13 @@ use crate::net::live::mailbox::{Command, Incoming, Mailbox, Trial};
 use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
 use crate::net::session::send_buffer::{Leftovers, SendBuffer};
 use crate::ops::receipts::Receipts;
-use crate::proto::auth::chain::TlsFacts;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
-use crate::proto::stream::acks::{Found, Suspended};
+use crate::proto::stream::acks::Suspended;
 use crate::proto::stream::{AckChange, Context, Input, Machine, Now, Output};
 use crate::proto::words;
 
-/// What a kind of stream does with the outputs that are not bytes.
-pub trait Side: Send {
-    /// Starts TLS on a connection whose every byte has been written.
-    fn start_tls(
-        &mut self,
-        transport: Transport,
-        local: &Domain,
-        remote: &Domain,
-    ) -> impl Future<Output = Result<(Transport, TlsFacts), TlsFault>> + Send;
-
-    /// A place to judge the other side's certificate in.
-    fn place(&self) -> impl Future<Output = Option<SemaphorePermit<'_>>> + Send {
-        std::future::ready(None)
-    }
-
-    /// Acts on an output at `now`; waiting here slows this stream's reading, and nothing else.
-    ///
-    /// # Errors
-    /// Why the stream is to end: a limit of the edge is reached.
-    fn act(
-        &mut self,
-        output: Output,
-        mailbox: &Mailbox,
-        now: Instant,
-    ) -> impl Future<Output = Result<(), Reason>> + Send;
-
-    /// Where this stream takes stanzas from, once it is open.
-    fn queue(&self) -> Option<(Arc<Queue>, Consumer)>;
-
-    /// Acknowledgements are agreed on: what comes from here on is acknowledged when it is settled.
-    /// `id` is what the session may be resumed by on another connection, if it may.
-    fn acks_begun(&mut self, _id: Option<String>, _mailbox: &Mailbox) {}
-
-    /// The other side wants to go on with a session, and has taken on `h` of its stanzas.
-    fn sought(&mut self, _id: &str, _h: u32) -> impl Future<Output = Option<Found>> + Send {
-        std::future::ready(None)
-    }
-
-    /// Which of the stanzas that came are settled, where that is acknowledged.
-    fn receipts(&self) -> Option<Arc<Receipts>> {
-        None
-    }
-
-    /// Whether the stream lives on when the edge stops and all is settled that came before, until it is
-    /// told to end.
-    fn outlives_its_account(&self) -> bool {
-        false
-    }
-
-    /// Whether what is written is expected to be acknowledged, where that is not agreed on yet.
-    fn expects_acks(&self) -> bool {
-        false
-    }
-
-    /// Whether what a peer that has closed would still be written is for other connections, but for what
-    /// is begun.
-    fn spares_who_has_closed(&self) -> bool {
-        false
-    }
-}
+pub use self::side::Side;
 
 /// A connection, its machine, and what is on the way between them.
 #[derive(Debug)]

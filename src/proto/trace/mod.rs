@@ -45,6 +45,7 @@ mod file;
 mod line;
 mod made;
 mod mint;
+mod opening;
 mod prepare;
 mod recorder;
 mod replay;
@@ -54,7 +55,8 @@ pub use context::{ContextFact, EntryFact};
 pub use facts::{EndFact, OpenFact, PurposeFact, TlsFact};
 pub use file::{NoTrace, Trace};
 pub use line::{Decided, Fed, Head, Line, Made, Tail, What, Why};
-pub use recorder::{Opening, Recorder};
+pub use opening::Opening;
+pub use recorder::Recorder;
 pub use replay::{Difference, Fate, Replayed, replay};
 
 /// The version of the format.

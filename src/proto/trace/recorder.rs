@@ -1,8 +1,7 @@
 //! Records one stream: each input and each output of its machine becomes a line.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,36 +10,15 @@ use sha2::{Digest as _, Sha256};
 
 use super::blank::Blanker;
 use super::context::{ContextFact, EntryFact, entry_of};
-use super::facts::{EndFact, OpenFact, PurposeFact, TlsFact, above, pair_text};
+use super::facts::{EndFact, TlsFact, above, pair_text};
 use super::line::{Fed, Line, Made, What};
 use super::made::{decided, verdict};
+use super::opening::{Opening, micros, open};
 use crate::proto::auth::Pair;
 use crate::proto::auth::chain::Anchors;
 use crate::proto::auth::dialback::Question;
 use crate::proto::jid::Domain;
-use crate::proto::stream::{Context, Endpoint, IdSource, Input, Now, Output, Purpose, Record};
-
-/// What a machine is made from, besides the context, its ids and the time.
-#[derive(Clone, Debug)]
-pub enum Opening {
-    /// A partner's stream, from there.
-    Inbound(SocketAddr),
-    /// A stream of ours.
-    Outbound {
-        /// Between whom.
-        pair: Pair,
-        /// What for.
-        purpose: Purpose,
-        /// Whether EXTERNAL is tried.
-        try_external: bool,
-        /// Where it leads to.
-        place: Endpoint,
-        /// When it is to be ready at the latest.
-        until: Instant,
-    },
-    /// A stream that was there before: which way it was opened, where the other side is, and whose it is.
-    Joined(&'static str, SocketAddr, Option<Pair>),
-}
+use crate::proto::stream::{Context, IdSource, Input, Now, Output, Record};
 
 /// Records one stream.
 #[derive(Debug)]
@@ -441,52 +419,6 @@ impl Recorder {
             what,
         });
     }
-}
-
-fn open(opening: &Opening, now: Now) -> OpenFact {
-    let fact = |direction: &str, address: SocketAddr| OpenFact {
-        direction: direction.to_owned(),
-        address: address.to_string(),
-        since: 0,
-        wall: now.wall.as_secs(),
-        context: None,
-        pair: None,
-        purpose: None,
-        try_external: false,
-        is_own: false,
-        until: None,
-    };
-    match opening {
-        Opening::Inbound(address) => fact("inbound", *address),
-        Opening::Joined(direction, address, pair) => OpenFact {
-            pair: pair.as_ref().map(pair_text),
-            ..fact(direction, *address)
-        },
-        Opening::Outbound {
-            pair,
-            purpose,
-            try_external,
-            place,
-            until,
-        } => OpenFact {
-            pair: Some(pair_text(pair)),
-            purpose: Some(match purpose {
-                Purpose::Carry => PurposeFact::Carry {},
-                Purpose::Ask(question) => PurposeFact::Ask {
-                    stream_id: question.stream_id.clone(),
-                    key_bytes: question.key.len(),
-                },
-            }),
-            try_external: *try_external,
-            is_own: place.is_own,
-            until: Some(micros(until.saturating_duration_since(now.monotonic))),
-            ..fact("outbound", place.address)
-        },
-    }
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A domain that somebody has named, as the machine has read it: a header may write it in more than one way.

@@ -12,7 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use self::proxy::Proxy;
-use super::peers::{Outcome, Peer, Role, outcome};
+use super::peers::{Outcome, Peer, ground, outcome};
 use super::process::Daemon;
 use crate::lab::Lab;
 use crate::proven::lab;
@@ -146,15 +146,8 @@ impl Dice {
 
 impl Stage {
     fn new(acks: bool) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let sockets = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let (runtime, sockets, [gateway, sender, receiver]) = ground(acks);
         let [s2s, link] = [0, 1].map(|at: usize| sockets[at].local_addr().unwrap());
-        let [gateway, sender, receiver] =
-            [Role::Gateway, Role::Sender, Role::Receiver].map(|role| Peer::new(role, acks));
         let serving = Arc::clone(&receiver);
         let ways = runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

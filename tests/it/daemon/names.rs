@@ -30,11 +30,12 @@ fn liar() -> (u16, Arc<Mutex<String>>) {
     let told = Arc::clone(&heard);
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
-            stream.write_all(OTHER.as_bytes()).unwrap_or_default();
             let mut piece = [0; 4096];
+            // What it has heard is noted before it answers: then the edge closes.
             while let Ok(count @ 1..) = stream.read(&mut piece) {
                 let text = String::from_utf8_lossy(&piece[..count]);
                 told.lock().unwrap().push_str(&text);
+                stream.write_all(OTHER.as_bytes()).unwrap_or_default();
             }
         }
     });

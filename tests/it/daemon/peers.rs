@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use socket2::Socket;
 use tokio::io::{AsyncWriteExt as _, ReadHalf, WriteHalf, split};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 use xmpp_edge::proto::auth::handshake::digest;
@@ -32,6 +33,19 @@ const BYTES: usize = 60;
 const AGAIN: Duration = Duration::from_millis(50);
 /// What was acknowledged so shortly before a connection was lost may not have got through.
 const IN_FLIGHT: Duration = Duration::from_secs(2);
+
+/// What a stage of gateway, sender and receiver stands on: where they run, and the edge's sockets for
+/// partners and for gateways.
+pub(super) fn ground(acks: bool) -> (Runtime, [std::net::TcpListener; 2], [Arc<Peer>; 3]) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let sockets = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let peers = [Role::Gateway, Role::Sender, Role::Receiver].map(|role| Peer::new(role, acks));
+    (runtime, sockets, peers)
+}
 
 /// Who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

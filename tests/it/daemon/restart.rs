@@ -1,7 +1,7 @@
 //! A restart under load, where somebody else holds the listening sockets (systemd's socket activation): nobody
 //! is refused, and nothing is lost.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::{JoinHandle, sleep, spawn};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use super::faults::Edge;
-use super::peers::{Peer, Role, outcome};
+use super::peers::{Peer, ground, outcome};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const BURST: usize = 5;
@@ -27,15 +27,8 @@ struct Stage {
 
 impl Stage {
     fn new(acks: bool) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let sockets = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let (runtime, sockets, [gateway, sender, receiver]) = ground(acks);
         let addresses = [0, 1].map(|at: usize| sockets[at].local_addr().unwrap());
-        let [gateway, sender, receiver] =
-            [Role::Gateway, Role::Sender, Role::Receiver].map(|role| Peer::new(role, acks));
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
         let listener = listener.unwrap();
         let route = listener.local_addr().unwrap();

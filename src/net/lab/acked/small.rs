@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::peer::{Board, Peer, Role};
-use super::{Left, Stage, Tally};
+use super::{Stage, Tally};
 use crate::net::io::chance;
 use crate::net::lab::script::{LOCALS, PARTNERS, message, user};
 use crate::net::lab::world::{GRACE, Kind, World};
@@ -97,23 +97,6 @@ impl Stage {
         let stanza = message(&user("a", sender), &user("b", receiver), &id, bytes);
         self.said.push((from, id.clone()));
         self.peers[from].say(id, stanza);
-    }
-
-    /// What there is to check when it is over.
-    pub(super) fn left(self) -> (Left, crate::net::daemon::Daemon) {
-        let World {
-            edge,
-            around,
-            daemon,
-        } = self.world;
-        let left = Left {
-            edge,
-            around,
-            board: self.board,
-            peers: self.peers,
-            said: self.said,
-        };
-        (left, daemon)
     }
 }
 

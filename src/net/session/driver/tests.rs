@@ -7,6 +7,7 @@ use super::*;
 use crate::net::io::transport::Socket;
 use crate::net::live::mailbox::mailbox;
 use crate::net::relay::queue::tests::queued;
+use crate::proto::auth::chain::TlsFacts;
 
 /// A machine that does what it is told, and notes what it is told of.
 #[derive(Default)]

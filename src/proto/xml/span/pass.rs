@@ -5,48 +5,23 @@
 
 mod class;
 mod cursor;
+mod parts;
 
 use memchr::memchr3;
 
 use self::cursor::Cursor;
+pub(in crate::proto::xml) use self::parts::Inherited;
+use self::parts::{Attribute, Inside, Open, Tag};
 use super::{STANZAS, Span, Stretch, Values};
 use crate::proto::xml::scope::HeaderScope;
 use crate::proto::xml::writer::{FEW, in_text};
-use crate::proto::xml::{Limits, Ns, StreamKind, strict};
+use crate::proto::xml::{Ns, strict};
 
 /// What is kept from one stanza to the next, so that nothing is allocated.
 #[derive(Debug, Default)]
 pub(in crate::proto::xml) struct Scratch {
     out: Vec<u8>,
     open: Vec<Open>,
-}
-
-/// An element whose end tag is to come.
-#[derive(Clone, Copy, Debug)]
-struct Open {
-    /// Where its name begins, and where it ends.
-    name: (usize, usize),
-    inside: Inside,
-}
-
-/// What an element means for those inside it.
-#[derive(Clone, Copy, Debug)]
-struct Inside {
-    /// The default namespace, as it was declared; `None`: by the header.
-    default: Option<(usize, usize)>,
-    /// Whether the element is of the content namespace.
-    is_content: bool,
-    /// How many declarations are in scope, without those of the header.
-    bindings: usize,
-}
-
-/// What the stream says of its stanzas.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::proto::xml) struct Inherited<'h> {
-    pub(in crate::proto::xml) stream_kind: StreamKind,
-    pub(in crate::proto::xml) limits: &'h Limits,
-    pub(in crate::proto::xml) scope: &'h HeaderScope,
-    pub(in crate::proto::xml) lang: Option<&'h str>,
 }
 
 /// So many attributes are looked at in one tag: usual ones have five.
@@ -67,22 +42,6 @@ struct Pass<'p, 'b> {
     children: usize,
     has_error: bool,
     has_status: bool,
-}
-
-/// A start tag.
-struct Tag {
-    is_empty: bool,
-    has_lang: bool,
-    inside: Inside,
-}
-
-/// An attribute up to its first quote.
-struct Attribute<'b> {
-    name: &'b [u8],
-    is_xml: bool,
-    quote: u8,
-    /// Where the white space before it begins.
-    begin: usize,
 }
 
 impl Scratch {

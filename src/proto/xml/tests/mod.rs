@@ -26,7 +26,12 @@ pub(super) fn read_in_pieces(
     bytes: &[u8],
     size: usize,
 ) -> (Vec<Event>, Option<Fault>) {
-    let mut reader = Reader::new(stream_kind, Limits::authenticated(64 * 1024));
+    let reader = Reader::new(stream_kind, Limits::authenticated(64 * 1024));
+    events_of(reader, bytes, size)
+}
+
+/// What a reader makes of bytes that come in pieces of so many.
+fn events_of(mut reader: Reader, bytes: &[u8], size: usize) -> (Vec<Event>, Option<Fault>) {
     let mut events = Vec::new();
     for piece in bytes.chunks(size.max(1)) {
         reader.feed(piece);

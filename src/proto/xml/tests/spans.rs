@@ -38,18 +38,7 @@ fn events(
     if gives_spans {
         reader.give_spans();
     }
-    let mut events = Vec::new();
-    for piece in bytes.chunks(size.max(1)) {
-        reader.feed(piece);
-        loop {
-            match reader.next() {
-                Ok(Some(event)) => events.push(event),
-                Ok(None) => break,
-                Err(fault) => return (events, Some(fault)),
-            }
-        }
-    }
-    (events, None)
+    events_of(reader, bytes, size)
 }
 
 /// Reads bytes both ways: how many stanzas came as spans.
