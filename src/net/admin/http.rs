@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Nobody is asked who he is, so it listens on loopback, and answers there only whoever names it as such:
-//! see [`answer`]. What is shown is read at most four times a second, on a thread for blocking work.
+//! see `answer`. What is shown is read at most four times a second, on a thread for blocking work.
 
 mod answer;
 pub mod metrics;
