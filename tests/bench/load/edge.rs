@@ -34,6 +34,9 @@ listen = ["127.0.0.1:0"]
 secret-file = "gateway.secret"
 plaintext = true
 
+[admin]
+socket = "admin.sock"
+
 [log]
 format = "json"
 "#;

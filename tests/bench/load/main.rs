@@ -2,7 +2,7 @@
 //! servers and the gateway, around one edge after the other.
 //!
 //! ```text
-//!   load [--seconds N] [--rounds N] [--streams N] [--gateway-rate BYTES] [--gateway-buffer BYTES] EDGE…
+//!   load [--seconds N] [--rounds N] [--streams N] [--rate N] [--gateway-rate BYTES] [--gateway-buffer BYTES] EDGE…
 //!
 //!   flood partner ══ 8 streams ══► ┌──────┐ ──► gateway: reads all it can, or so many bytes a second
 //!   quiet partner ── 1 stream ───► │ edge │        │
@@ -43,7 +43,7 @@ use edge::Edge;
 use figures::{Figures, Table};
 use gateway::Gateway;
 
-const USAGE: &str = "load [--seconds N] [--rounds N] [--streams N] [--gateway-rate BYTES] [--gateway-buffer BYTES] [--body BYTES] EDGE...";
+const USAGE: &str = "load [--seconds N] [--rounds N] [--streams N] [--rate N] [--gateway-rate BYTES] [--gateway-buffer BYTES] [--body BYTES] EDGE...";
 
 /// How the load is.
 #[derive(Clone, Debug)]
@@ -52,6 +52,8 @@ pub struct Load {
     rounds: usize,
     /// Streams of the partner that floods; 0: nobody floods.
     pub streams: usize,
+    /// Stanzas of the flood a second; 0: all it can.
+    pub rate: u32,
     /// How much the gateway reads a second, in bytes; 0: all it can.
     pub gateway_rate: usize,
     /// Its receive buffer, in bytes; 0: as the system has it.
@@ -86,6 +88,7 @@ fn arguments() -> (Load, Vec<PathBuf>) {
         seconds: 5,
         rounds: 1,
         streams: 8,
+        rate: 0,
         gateway_rate: 0,
         gateway_buffer: 0,
         body: 100,
@@ -103,6 +106,7 @@ fn arguments() -> (Load, Vec<PathBuf>) {
             "--seconds" => load.seconds = number().try_into().unwrap(),
             "--rounds" => load.rounds = number(),
             "--streams" => load.streams = number(),
+            "--rate" => load.rate = number().try_into().unwrap(),
             "--gateway-rate" => load.gateway_rate = number(),
             "--gateway-buffer" => load.gateway_buffer = number(),
             "--body" => load.body = number(),
@@ -123,11 +127,12 @@ fn measure(program: &std::path::Path, load: &Load) -> Figures {
     // The quiet partner's server is dialled by the first answer; that is not measured.
     let mut quiet = partner::Quiet::open(&edge, &house.tls, &server);
     quiet.round_trip();
+    let rate = load.rate / u32::try_from(load.streams.max(1)).unwrap();
     let floods: Vec<_> = (0..load.streams)
         .map(|number| {
             let stream = partner::open(&edge, &house.tls, partner::FLOOD);
             let (stop, body) = (Arc::clone(&stop), load.body);
-            thread::spawn(move || partner::flood(stream, number, body, &stop))
+            thread::spawn(move || partner::flood(stream, number, (body, rate), &stop))
         })
         .collect();
     // Until the flood has filled what it can fill.

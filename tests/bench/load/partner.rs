@@ -13,6 +13,8 @@ pub const FLOOD: &str = "flood.example";
 pub const QUIET: &str = "quiet.example";
 /// How much the flood writes at once, in bytes.
 const BLOCK: usize = 64 << 10;
+/// The same where the flood has a rate.
+const PACED: usize = 4 << 10;
 /// A round trip that takes longer is a fault of the program.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -38,15 +40,24 @@ pub fn open(edge: &Edge, tls: &Tls, domain: &str) -> Stream {
     stream
 }
 
-/// Writes as fast as it can, until it is told to stop or the edge closes.
-pub fn flood(mut stream: Stream, number: usize, body: usize, stop: &AtomicBool) {
+/// Writes so many stanzas a second, or as fast as it can (0), until it is told to stop or the edge closes.
+pub fn flood(mut stream: Stream, number: usize, (body, rate): (usize, u32), stop: &AtomicBool) {
     let message = format!(
         "<message from='f{number}@{FLOOD}/phone' to='anne@contoso.example' type='chat' id='f'>\
          <body>{}</body></message>",
         "words, ".repeat(body / 7 + 1).split_at(body).0
     );
-    let block = message.repeat(BLOCK / message.len() + 1);
-    while !stop.load(Relaxed) && stream.write_all(block.as_bytes()).is_ok() {}
+    let most = if rate == 0 { BLOCK } else { PACED };
+    let stanzas = u32::try_from(most / message.len() + 1).unwrap();
+    let block = message.repeat(most / message.len() + 1);
+    let (begun, mut blocks) = (Instant::now(), 0);
+    while !stop.load(Relaxed) && stream.write_all(block.as_bytes()).is_ok() {
+        blocks += 1;
+        if rate > 0 {
+            let due = begun + Duration::from_secs(1) * blocks * stanzas / rate;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+    }
 }
 
 /// The partner that waits for each answer.
