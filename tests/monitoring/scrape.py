@@ -52,6 +52,9 @@ class Prometheus:
             with urllib.request.urlopen(url, timeout=10) as answer:
                 return json.loads(answer.read())["data"]
         except urllib.error.HTTPError as error:
+            # It listens before it is ready.
+            if error.code == 503:
+                return None
             raise SystemExit(f"{parameters}: {error.read().decode()}") from None
         except OSError:
             return None

@@ -274,7 +274,10 @@ impl<M: Machine> Run<M> {
                 },
             };
             for stream_kind in [StreamKind::Server, StreamKind::Component] {
-                readable(stream_kind, &passed.form.tree().expect("what is written is read"));
+                readable(
+                    stream_kind,
+                    &passed.form.tree().expect("what is written is read"),
+                );
             }
         }
     }
