@@ -21,8 +21,10 @@ pub struct Receipts {
 #[derive(Debug, Default)]
 struct State {
     settled: Settled,
-    /// How many were received when no more were taken on.
-    closed_at: Option<u32>,
+    /// How many have not ended.
+    in_hand: usize,
+    /// Whether no more are taken on.
+    is_closed: bool,
 }
 
 /// The word that its sender is owed for one stanza. It is given when this is dropped: however the
@@ -38,8 +40,12 @@ impl Receipts {
     /// A stanza was read.
     #[must_use]
     pub fn received(self: &Arc<Self>) -> Receipt {
+        let mut state = self.lock();
+        state.in_hand += 1;
+        let serial = state.settled.received();
+        drop(state);
         Receipt {
-            serial: self.lock().settled.received(),
+            serial,
             receipts: Arc::clone(self),
             is_withheld: false,
         }
@@ -59,25 +65,23 @@ impl Receipts {
 
     /// What comes from here on is not taken on: its sender is to send it again, elsewhere.
     pub fn close(&self) {
-        let mut state = self.lock();
-        let in_all = state.settled.in_all();
-        state.closed_at.get_or_insert(in_all);
+        self.lock().is_closed = true;
     }
 
     /// Whether nothing is taken on any more.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.lock().closed_at.is_some()
+        self.lock().is_closed
     }
 
-    /// Whether all is settled that was received before [`Receipts::close`].
+    /// Whether all has ended that was received before [`Receipts::close`]: nothing more will be settled.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let state = self.lock();
-        state.closed_at == Some(state.settled.handled())
+        state.is_closed && state.in_hand == 0
     }
 
-    /// Waits until [`Receipts::handled`] has grown since this was last awaited.
+    /// Waits until [`Receipts::handled`] has grown, or the last in hand has ended, since this was last awaited.
     pub async fn grown(&self) {
         self.grown.notified().await;
     }
@@ -98,7 +102,12 @@ impl Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        if !self.is_withheld && self.receipts.lock().settled.settle(self.serial) {
+        let mut state = self.receipts.lock();
+        state.in_hand = state.in_hand.saturating_sub(1);
+        let has_grown = !self.is_withheld && state.settled.settle(self.serial);
+        let is_last = state.is_closed && state.in_hand == 0;
+        drop(state);
+        if has_grown || is_last {
             self.receipts.grown.notify_one();
         }
     }
@@ -139,5 +148,20 @@ mod tests {
         receipts.received().withhold();
         drop(receipts.received());
         assert_eq!((receipts.handled(), receipts.in_all()), (0, 2));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_what_is_withheld() {
+        let receipts = Arc::<Receipts>::default();
+        let [first, second, third] = [(); 3].map(|()| receipts.received());
+        drop(first);
+        receipts.close();
+        receipts.grown().await;
+        second.withhold();
+        assert!(!receipts.is_settled(), "the third is in hand");
+        third.withhold();
+        receipts.grown().await;
+        assert!(receipts.is_settled());
+        assert_eq!(receipts.handled(), 1);
     }
 }

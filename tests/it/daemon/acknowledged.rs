@@ -194,6 +194,21 @@ fn what_waited_long_to_be_acknowledged_waits_for_the_gateway_all_the_same() {
 }
 
 #[test]
+fn a_stop_waits_for_nothing_that_a_partner_keeps_for_a_gateway_that_is_away() {
+    let authority = Authority::start();
+    let (_lab, daemon) = edge(&authority);
+    let (mut partner, _) = with_acks(Side::new(prove(&daemon)));
+    partner.say(&messages(1..=2));
+    daemon.log_line("gateway-awaited");
+    let begun = Instant::now();
+    daemon.signal("TERM");
+    partner.hear("<system-shutdown");
+    // What is in hand for gateways that are there has 12 s.
+    assert!(begun.elapsed() < Duration::from_secs(6));
+    assert_eq!(partner.acknowledged(), 0);
+}
+
+#[test]
 fn who_resumes_while_the_edge_takes_the_old_link_for_alive_takes_over_from_it() {
     let authority = Authority::start();
     let (_lab, daemon) = edge(&authority);
