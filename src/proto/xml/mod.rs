@@ -49,6 +49,11 @@ pub(in crate::proto) fn is_reference(name: &str) -> bool {
     references::resolve(name).is_ok()
 }
 
+/// What the value of an attribute means, as it is written between its quotes.
+pub(in crate::proto) fn attribute_value(written: &str) -> Option<String> {
+    references::attribute_value(written).ok()
+}
+
 /// Which kind of stream: it decides the content namespace and the prefixes our own header declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StreamKind {

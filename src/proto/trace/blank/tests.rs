@@ -121,6 +121,30 @@ fn users_become_letters_and_domains_stay() {
 }
 
 #[test]
+fn a_user_becomes_letters_however_the_name_is_written() {
+    let names = |text: &str| {
+        let out = blanked(text);
+        assert_eq!(out.len(), text.len());
+        let (_, from) = out.split_once('\'').unwrap();
+        let is_name = |part: &&str| part.bytes().all(|byte| byte.is_ascii_lowercase());
+        let parts = from.split_once('\'').unwrap().0.split(['@', '/', ';', '&']);
+        let parts: Vec<_> = parts
+            .filter(is_name)
+            .map(|part| part[..4].to_owned())
+            .collect();
+        assert_eq!(parts.len(), 2, "{out}");
+        parts
+    };
+    let plain = names("<iq from='m\u{fc}ller@a.example/it\u{2019}s &amp; x'/>");
+    for written in [
+        "<iq from='m&#252;ller@a.example/it&#x2019;s &#38; x'/>",
+        "<iq from='&#109;\u{fc}ller&#64;a.example&#x2F;it\u{2019}s\t&amp;\nx'/>",
+    ] {
+        assert_eq!(names(written), plain);
+    }
+}
+
+#[test]
 fn faults_stay_faults() {
     for text in [
         "<message><body>&nbsp;",
@@ -178,6 +202,7 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
             "<message ",
             "from='",
             "a@b/c",
+            "&#64;",
             "'",
             "\"",
             ">",
