@@ -1,6 +1,5 @@
 //! Before each header of a partner's: in the clear, after TLS, after EXTERNAL.
 
-use super::super::close::one_line;
 use super::super::features::Offer;
 use super::super::wire::Wire;
 use super::super::{Output, Record, header};
@@ -83,7 +82,7 @@ impl ExpectHeader {
         if self.before.is_none() {
             cx.wire.record(Record::Claimed {
                 local: claimed.local.clone(),
-                remote: header.attribute("from").map(one_line),
+                remote: header.attribute("from").map(as_it_came),
             });
         }
         header::check(header, StreamKind::Server)?;
@@ -130,6 +129,14 @@ impl ExpectHeader {
             Some(Before::Pair(_, established)) => Ok(established),
         }
     }
+}
+
+/// Whom a header names. Nothing is taken out of it, because what is left might be the name of somebody else:
+/// whoever shows it escapes it.
+fn as_it_came(from: &str) -> String {
+    /// A domain has 255 bytes at most.
+    const KEPT: usize = 300;
+    from.chars().take(KEPT).collect()
 }
 
 /// A header without `from`, as monitors of certificates send it. RFC 6120 §4.7.1 requires one
@@ -226,5 +233,26 @@ impl Claimed {
         // RFC 6120 §4.7.5: the lower of the two versions, which is ours.
         attributes.extend([("id", id), ("version", "1.0"), ("xml:lang", "en")]);
         header::send(wire, &attributes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_name_of_a_domain_is_not_made_one() {
+        let name = "fabrikam.example";
+        assert_eq!(as_it_came(name), name);
+        for hidden in ["\u{200b}", "\u{202e}", "\u{feff}", " ", "\n", "\u{9b}"] {
+            for from in [format!("{hidden}{name}"), format!("{name}{hidden}")] {
+                let noted = Domain::parse(&as_it_came(&from)).ok();
+                assert_eq!(noted, Domain::parse(&from).ok(), "{from:?}");
+            }
+        }
+        let label = "x".repeat(60);
+        let longest = format!("{label}.{label}.{label}.{label}.example");
+        assert!(Domain::parse(&as_it_came(&longest)).is_ok());
+        assert_eq!(as_it_came(&"x".repeat(10_000)).len(), 300);
     }
 }
