@@ -2,10 +2,10 @@
 
 pub(super) mod screen;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::screen::Screen;
@@ -77,22 +77,6 @@ fn watch(arguments: &Arguments) -> Result<(), Failure> {
         let text = format!("`{}` is no time from 1s to 1h, such as 5m", arguments.time);
         usage(text)
     })?;
-    let mut output = match &arguments.output {
-        None => None,
-        Some(path) => {
-            // It has who talks to whom: that is nobody else's business.
-            let opened = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path);
-            let failed = |error| {
-                let error = words::of_error(&error);
-                usage(format!("{} cannot be written: {error}", path.display()))
-            };
-            Some((path, opened.map_err(failed)?))
-        }
-    };
     let request = Request::Trace {
         domain: domain.as_str().to_owned(),
         seconds: time.as_secs(),
@@ -101,10 +85,15 @@ fn watch(arguments: &Arguments) -> Result<(), Failure> {
     let mut client = Client::connect(&socket).map_err(unavailable)?;
     let patience = time + Duration::from_secs(15);
     client.request(&request, patience).map_err(unavailable)?;
+    let mut output = None;
     let mut is_begun = false;
     let mut screen = Screen::default();
     loop {
         let line = client.trace_line().map_err(unavailable)?;
+        if !is_begun && let Some(path) = &arguments.output {
+            // Not before: a file without a trace would stand in the way of the next try.
+            output = Some((path, create(path)?));
+        }
         if let Some((path, file)) = &mut output {
             let written = write(file, &line);
             written.map_err(|error| {
@@ -126,6 +115,17 @@ fn watch(arguments: &Arguments) -> Result<(), Failure> {
             return Ok(());
         }
     }
+}
+
+/// A new file, for its owner alone: it has who talks to whom.
+fn create(path: &Path) -> Result<File, Failure> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    options.open(path).map_err(|error| {
+        let error = words::of_error(&error);
+        let text = format!("{} cannot be written: {error}", path.display());
+        (Exit::Usage, text)
+    })
 }
 
 fn write(file: &mut impl Write, line: &str) -> io::Result<()> {

@@ -89,9 +89,16 @@ fn what_cannot_be_traced_is_said() {
             "no time from 1s to 1h",
         ),
         (vec!["a.example"], 69, "there is no socket"),
+        (
+            vec!["a.example", "--output", "a.trace"],
+            69,
+            "there is no socket",
+        ),
     ] {
         refused(&lab, &arguments, exit, says);
     }
+    // No file is left that would stand in the way of the next try.
+    assert!(!lab.path("a.trace").exists());
     let daemon = Daemon::start(&lab);
     let socket = lab.path("admin.sock");
     let one = Recording::begin(&socket, "fabrikam.example");
