@@ -10,7 +10,7 @@ use super::report::{paragraph, refuse};
 use super::trace::screen::{self, Screen};
 use super::trace::summary;
 use crate::config::report::WIDTH;
-use crate::ops::peer_text::Peer;
+use crate::ops::peer_text::{Peer, write_clean};
 use crate::proto::trace::{Difference, Fate, MAX_BYTES, Made, Replayed, Trace, replay};
 use crate::proto::words;
 
@@ -70,6 +70,9 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     }
 }
 
+/// How many bytes are shown of why a file is no trace.
+const MOST_QUOTED: usize = 400;
+
 fn read(path: &Path) -> Result<Trace, String> {
     let name = path.display();
     let mut text = Vec::new();
@@ -77,7 +80,13 @@ fn read(path: &Path) -> Result<Trace, String> {
     File::open(path)
         .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut text))
         .map_err(|error| format!("{name} cannot be read: {}", words::of_error(&error)))?;
-    Trace::read(&text).map_err(|error| format!("{name} is no trace: {error}"))
+    Trace::read(&text).map_err(|error| {
+        // It quotes the file, and who has written that is not known.
+        let mut why = String::new();
+        // Writing to a String does not fail.
+        write_clean(&mut why, &error.to_string(), MOST_QUOTED).unwrap_or_default();
+        format!("{name} is no trace: {why}")
+    })
 }
 
 fn head(trace: &Trace) -> String {

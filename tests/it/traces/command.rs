@@ -117,3 +117,16 @@ fn refused(lab: &crate::lab::Lab, arguments: &[&str], want: i32, says: &str) {
     let words = errors.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains(says), "{errors}");
 }
+
+#[test]
+fn a_file_that_is_no_trace_does_nothing_to_the_terminal() {
+    let lab = lab();
+    let head = r#"{"xmpp-edge-trace":1,"program":"","domain":"","began":"","seconds":1}"#;
+    let evil = r#"{"stream":1,"at":0,"in":{"\u001b[2J\u202e\u009b":1}}"#;
+    lab.write("evil.trace", &format!("{head}\n{evil}\n"), 0o644);
+    let (exit, _, errors) = lab.run(&["replay", "evil.trace"]);
+    assert_eq!(exit, 64, "{errors}");
+    assert!(errors.contains("u{1b}[2J"), "{errors}");
+    let is_odd = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    assert!(!errors.contains(is_odd), "{errors:?}");
+}
