@@ -42,7 +42,9 @@ pub fn render(problem: &Problem, styled: bool) -> String {
     } else {
         Renderer::plain()
     };
-    renderer.term_width(WIDTH).render(&[group])
+    let report = renderer.term_width(WIDTH).render(&[group]);
+    // The library shows other control characters as signs. Some terminals obey these.
+    report.replace(|letter| matches!(letter, '\u{80}'..='\u{9f}'), "\u{fffd}")
 }
 
 /// The problem's own place first, each with its label.
@@ -123,6 +125,23 @@ mod tests {
             "set\ntls = \"required\"\nnow"
         );
         assert_eq!(wrap("longer-than-the-width", 5), "longer-than-the-width");
+    }
+
+    #[test]
+    fn what_is_quoted_does_nothing_to_the_terminal() {
+        let text = "domains = [\"\u{9b}31m\u{202e}\"]\n".to_owned();
+        let source = Arc::new(Source {
+            path: "edge.toml".into(),
+            text,
+        });
+        let place = Place {
+            source,
+            span: 11..21,
+        };
+        let report = render(&Problem::error("code", &place, "message", "hint"), false);
+        assert!(report.contains("31m"), "{report}");
+        let obeyed = |letter: char| letter.is_control() && letter != '\n' || letter == '\u{202e}';
+        assert!(!report.contains(obeyed), "{report:?}");
     }
 
     #[test]

@@ -175,8 +175,14 @@ impl Blanker {
             let name = String::from_utf8(decoded).ok()?;
             Jid::parse(&name).ok()
         };
-        let is_external = self.attributes.mechanism == b"EXTERNAL";
-        if is_external || matches!(text, "" | "=") || says_a_name().is_some() {
+        let kept = match self.attributes.mechanism.as_slice() {
+            b"EXTERNAL" => true,
+            // A response does not say to which mechanism it belongs.
+            b"" => says_a_name().is_some(),
+            // What is one word may be a password.
+            _ => false,
+        };
+        if kept || matches!(text, "" | "=") {
             out.append(&mut self.held);
         } else {
             self.blank_held(out);

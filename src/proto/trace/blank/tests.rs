@@ -69,6 +69,11 @@ fn what_people_say_becomes_as_many_letters() {
             "<auth mechanism='PLAIN'>AHVzZXIAcGFzcw==</auth><auth mechanism='EXTERNAL'>=</auth>",
             "<auth mechanism='PLAIN'>xxxxxxxxxxxxxxxx</auth><auth mechanism='EXTERNAL'>=</auth>",
         ),
+        (
+            // A password of one word looks like a domain.
+            "<auth mechanism='LOGIN'>U0VDUkVUQk9EWQ==</auth>",
+            "<auth mechanism='LOGIN'>xxxxxxxxxxxxxxxx</auth>",
+        ),
         // Base64 of a.example, which is no secret.
         (
             "<response>YS5leGFtcGxl</response><response>c2VjcmV0IQ==</response>",
