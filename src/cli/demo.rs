@@ -84,13 +84,13 @@ async fn perform(keep: bool, begin: Instant) -> Result<bool, Trouble> {
         let right = play(screen, &stage).await?;
         Ok((stage, right))
     };
-    let (stage, right) = tokio::select! {
+    let (mut stage, right) = tokio::select! {
         played = played => played?,
         () = told_to_stop(&mut signals) => return Err(Trouble("interrupted".to_owned())),
     };
     conclude(screen, right, begin.elapsed());
     if keep {
-        keep::keep(screen, &stage, &mut signals).await?;
+        keep::keep(screen, &mut stage, &mut signals).await?;
     } else {
         next(screen);
     }

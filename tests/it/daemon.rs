@@ -71,6 +71,11 @@ pub(crate) fn link_on(stream: TcpStream) -> TcpStream {
 
 /// The same for a domain.
 fn link_for(stream: TcpStream, domain: &str) -> TcpStream {
+    link_by(stream, domain, "0123456789abcdef")
+}
+
+/// The same with a secret.
+pub(crate) fn link_by(stream: TcpStream, domain: &str, secret: &str) -> TcpStream {
     let header = format!(
         "<stream:stream xmlns='jabber:component:accept' \
          xmlns:stream='http://etherx.jabber.org/streams' to='{domain}'>"
@@ -88,7 +93,7 @@ fn link_for(stream: TcpStream, domain: &str) -> TcpStream {
         .split('\'')
         .next()
         .unwrap();
-    let digest = xmpp_edge::proto::auth::handshake::digest(id, "0123456789abcdef");
+    let digest = xmpp_edge::proto::auth::handshake::digest(id, secret);
     let digest = format!("<handshake>{digest}</handshake>");
     (&stream).write_all(digest.as_bytes()).unwrap();
     // No byte more: what waited for the link comes right behind it.

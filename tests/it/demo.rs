@@ -1,11 +1,17 @@
 //! `xmpp-edge demo`: it comes out as it should, fits on a screen, and leaves nothing behind.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
+use crate::daemon;
 use crate::lab::Lab;
 use crate::tree;
+
+/// How long the next line may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Lines that a reader must find, in this order, below each other.
 const STORY: &[&str] = &[
@@ -126,6 +132,47 @@ fn kept_it_reloads_and_then_clears_up() {
     signal(&demo.0, "TERM");
     assert_eq!(demo.0.wait().unwrap().code(), Some(0));
     assert!(is_empty(temporary.path()));
+}
+
+/// Links share conversations: were the demo's own gateway still there, it would get some of the answers.
+#[test]
+fn kept_it_leaves_every_answer_to_the_gateway_that_the_user_connects() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut command = demo(temporary.path());
+    let command = command.arg("--keep").stdout(Stdio::piped());
+    let mut demo = Running(command.spawn().unwrap());
+    let (say, screen) = std::sync::mpsc::channel();
+    let output = BufReader::new(demo.0.stdout.take().unwrap());
+    std::thread::spawn(move || output.lines().try_for_each(|line| say.send(line.unwrap())));
+    let until = |wanted: &str| {
+        let mut lines = std::iter::from_fn(|| screen.recv_timeout(PATIENCE).ok());
+        lines.find(|line| line.contains(wanted)).expect(wanted)
+    };
+    let directory = until("     cd ");
+    let directory = Path::new(directory.trim().trim_start_matches("cd "));
+    let address = until(", for contoso.example");
+    let address = address.trim().split(',').next().unwrap();
+    let secret = std::fs::read_to_string(directory.join("contoso.example/gateway.secret")).unwrap();
+    until("The log from here on:");
+    for _ in 0..2 {
+        let link = TcpStream::connect(address).unwrap();
+        let link = daemon::link_by(link, "contoso.example", secret.trim());
+        until("event=link-down");
+        for user in ["you", "she", "he", "anne", "paul", "mia", "tom", "ada"] {
+            let message = format!(
+                "<message type='chat' from='{user}@contoso.example' to='bob@fabrikam.example'>\
+                 <body>Hello</body></message>"
+            );
+            let answer = daemon::converse(&link, &message, "</message>");
+            assert!(answer.contains("<body>Re: Hello</body>"), "{answer}");
+        }
+        drop(link);
+        // The demo's own is there again, and leaves once more.
+        until("event=link-down");
+        until("event=link-up");
+    }
+    signal(&demo.0, "TERM");
+    assert_eq!(demo.0.wait().unwrap().code(), Some(0));
 }
 
 /// A process that does not outlive its test, however that ends.

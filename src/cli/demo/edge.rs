@@ -17,6 +17,8 @@ use super::trouble::{During, Trouble};
 use super::witness::Witness;
 use crate::config::{Config, Loaded, Problems, report};
 use crate::net::daemon::Daemon;
+use crate::net::live::facts::Kind;
+use crate::net::live::registry::Registry;
 use crate::ops::counters::Ledger;
 use crate::ops::events::{Event, Line};
 use crate::ops::systemd::Listeners;
@@ -33,6 +35,7 @@ pub(super) struct DemoEdge {
     pub(super) ledger: Arc<Ledger>,
     /// What it decides.
     pub(super) witness: Witness,
+    connections: Arc<Registry>,
     reloads: mpsc::Sender<oneshot::Sender<Result<(), Trouble>>>,
     stopped: oneshot::Receiver<()>,
 }
@@ -43,6 +46,7 @@ struct Started {
     gateway: SocketAddr,
     http: SocketAddr,
     ledger: Arc<Ledger>,
+    connections: Arc<Registry>,
 }
 
 impl DemoEdge {
@@ -75,9 +79,15 @@ impl DemoEdge {
             http: started.http,
             ledger: started.ledger,
             witness,
+            connections: started.connections,
             reloads,
             stopped,
         })
+    }
+
+    /// How many gateways have a link to it.
+    pub(super) fn links(&self) -> usize {
+        self.connections.count(&[Kind::Link])
     }
 
     /// Reads the configuration again.
@@ -135,6 +145,7 @@ async fn start(path: &Path, validity: Validity) -> Result<(Daemon, Started), Tro
         gateway: bound(&daemon.gateway)?,
         http: bound(daemon.http.as_slice())?,
         ledger: Arc::clone(&daemon.edge().ledger),
+        connections: Arc::clone(&daemon.edge().registry),
     };
     Ok((daemon, started))
 }

@@ -116,7 +116,11 @@ impl Link {
             let outcome = tokio::select! {
                 stanza = outgoing.recv() => match stanza {
                     Some(stanza) => self.send(&stanza).await,
-                    None => break,
+                    None => {
+                        // Closed in order, so that nothing of it is lost; the edge may be gone.
+                        self.stream.write_all(b"</stream:stream>").await.unwrap_or_default();
+                        break;
+                    }
                 },
                 event = self.next() => match event {
                     Ok(Event::Element(stanza)) => self.received(stanza, &questions).await,

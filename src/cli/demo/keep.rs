@@ -1,23 +1,27 @@
 //! `--keep`: the stage stays, and what the edge decides is shown as it happens.
 
 use std::process;
+use std::time::Duration;
 
 use super::cast::OURS;
 use super::files;
+use super::gateway::Gateway;
 use super::program::program;
 use super::screen::{Ink, Screen};
-use super::stage::Stage;
+use super::stage::{Actor, Stage};
 use super::trouble::Trouble;
 use crate::config::report::WIDTH;
 use crate::ops::signals::{Signal, Signals};
 
 /// A component of the user's own, in the library that most of them know.
 const COMPONENT: &str = include_str!("keep/component.py");
+/// How often it is looked whether the user's gateway is there; the component waits for longer.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// Says how to talk to the edge, then shows its log until a signal says stop.
 pub(super) async fn keep(
     screen: Screen,
-    stage: &Stage,
+    stage: &mut Stage,
     signals: &mut Signals,
 ) -> Result<(), Trouble> {
     let component = stage.directory().join("component.py");
@@ -27,7 +31,9 @@ pub(super) async fn keep(
         .replace("@PORT@", &ours.edge.gateway.port().to_string());
     files::private(&component, &source)?;
     instructions(screen, stage);
+    let ours = &mut stage.ours;
     let mut mark = ours.edge.witness.count();
+    let mut glances = tokio::time::interval(GLANCE);
     loop {
         tokio::select! {
             () = ours.edge.witness.more_than(mark) => {
@@ -36,6 +42,7 @@ pub(super) async fn keep(
                     screen.say(&decision.line);
                 }
             }
+            _ = glances.tick() => make_room(ours).await,
             signal = signals.next() => match signal {
                 Signal::Reload => if let Err(trouble) = ours.edge.reload().await {
                     let verdict = screen.ink(Ink::Bad, "Not reloaded; nothing has changed.");
@@ -44,6 +51,20 @@ pub(super) async fn keep(
                 Signal::Drain | Signal::Stop => return Ok(()),
             },
         }
+    }
+}
+
+/// Links of one domain share its conversations, so an answer might go to our own gateway and not to
+/// the user's. Ours leaves when another comes, and is there again when nobody else is.
+async fn make_room(ours: &mut Actor) {
+    match ours.edge.links() {
+        0 if ours.gateway.is_none() => {
+            let gateway = Gateway::connect(ours.edge.gateway, ours.domain, &ours.files.secret);
+            // The user may have changed the secret: then the log says so, and ours stays away.
+            ours.gateway = gateway.await.ok();
+        }
+        0 | 1 => {}
+        _ => ours.gateway = None,
     }
 }
 
@@ -68,7 +89,7 @@ fn instructions(screen: Screen, stage: &Stage) {
             ),
         ),
         (
-            "Be the gateway yourself (XEP-0114; the newest link takes over):",
+            "Be the gateway yourself (XEP-0114; ours leaves when another comes):",
             "python3 -m venv venv && venv/bin/pip install slixmpp\n\
              venv/bin/python component.py bob@fabrikam.example Hello\n\
              venv/bin/python component.py sid@stranger.example Hello"

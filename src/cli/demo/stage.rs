@@ -28,7 +28,8 @@ pub(super) struct Actor {
     pub(super) address: String,
     pub(super) files: EdgeFiles,
     pub(super) edge: DemoEdge,
-    pub(super) gateway: Gateway,
+    /// None while one of the user's own is there (`--keep`).
+    pub(super) gateway: Option<Gateway>,
 }
 
 impl Stage {
@@ -91,7 +92,7 @@ impl Actor {
             address: format!("{user}@{domain}"),
             files,
             edge,
-            gateway,
+            gateway: Some(gateway),
         })
     }
 }

@@ -86,7 +86,9 @@ async fn way(role: &Role, from: &Actor, to: &Actor, ours: &Actor) -> Result<Way,
     let mut refused = None;
     for question in questions(from, to) {
         let kind = question.name().to_owned();
-        let answer = from.gateway.ask(question.clone()).await?;
+        let gateway = from.gateway.as_ref();
+        let gateway = gateway.ok_or_else(|| Trouble("the gateway has left".to_owned()))?;
+        let answer = gateway.ask(question.clone()).await?;
         if answers.is_empty() {
             let since = ours.edge.witness.since(mark);
             opened = since

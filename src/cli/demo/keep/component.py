@@ -19,14 +19,19 @@ async def main(to, text):
         print(f"{message['from']}: {error or message['body']}")
         answered.done() or answered.set_result(None)
 
-    def send(_event):
+    async def send(_event):
+        # The demo's own gateway leaves when it sees this one: then every answer comes here.
+        await asyncio.sleep(0.5)
         gateway.send_message(mto=to, mbody=text, mfrom="you@contoso.example", mtype="chat")
 
     gateway.add_event_handler("message", show)
     gateway.add_event_handler("message_error", show)
     gateway.add_event_handler("session_start", send)
     gateway.connect()
-    await asyncio.wait_for(answered, 10)
+    try:
+        await asyncio.wait_for(answered, 10)
+    except asyncio.TimeoutError:
+        sys.exit("no answer within 10 s: is the demo still running?")
     await gateway.disconnect()
 
 
