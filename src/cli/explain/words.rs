@@ -177,7 +177,7 @@ pub(super) fn lines(walk: &Walk, steps: &[Step]) -> Vec<Line> {
             "FAILED",
             "the certificate rules SASL EXTERNAL out, and nothing else is allowed".to_owned(),
         ),
-        Fact::Failed(Reason::ConnectFailed(_))
+        Fact::Failed(Reason::ConnectFailed(..))
             if here().any(|fact| matches!(fact, Fact::Connected { .. })) =>
         {
             bad("FAILED", "no address could be connected to".to_owned())

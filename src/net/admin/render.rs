@@ -11,6 +11,7 @@ use crate::net::live::knocks::Knock;
 use crate::net::live::refused_link::RefusedLink;
 use crate::ops::peer_text::write_clean;
 use crate::proto::auth::certificate::utc;
+use crate::proto::codes::Code;
 use crate::proto::policy::{Reason, Rules};
 
 /// Seconds of a day.
@@ -73,10 +74,10 @@ fn certificate(shown: Certificate, moment: &Moment) -> report::Certificate {
     }
 }
 
-/// Why an attempt failed.
+/// Why an attempt failed. Whose fault it is and what to do is that of the cause, as in the log.
 pub(super) fn failure(
     attempt: &Attempt,
-    reason: &Reason,
+    (reason, cause): (&Reason, Code),
     pause_s: Option<u64>,
     moment: &Moment,
 ) -> report::Failure {
@@ -87,9 +88,9 @@ pub(super) fn failure(
         address: attempt.address.map(|address| address.to_string()),
         reason: code.as_str().to_owned(),
         phase: code.phase().as_str().to_owned(),
-        side: code.side().as_str().to_owned(),
+        side: cause.side().as_str().to_owned(),
         text: clean(&reason.to_string()),
-        remedy: code.remedy().to_owned(),
+        remedy: cause.remedy().to_owned(),
         first: utc(attempt.first),
         last: utc(attempt.last),
         last_s: moment.wall.saturating_sub(attempt.last),

@@ -168,7 +168,8 @@ fn refused(edge: &Edge, line: Line, link: RefusedLink) {
     let (from, now) = (link.address.ip(), clock::instant());
     edge.refused_link.note(link.clone());
     if let Some(left_out) = edge.log_limiter.admit_stranger(None, from, what, now) {
-        line.reason(link.code).and_more(link.text, left_out).log();
+        let line = line.reason(link.code).explained(link.code);
+        line.and_more(link.text, left_out).log();
     }
 }
 

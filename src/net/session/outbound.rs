@@ -330,7 +330,7 @@ async fn open(
 ) -> Result<(Transport, SocketAddr), Reason> {
     #[cfg(test)]
     if let Some(network) = edge.network.get() {
-        let refused = || Reason::ConnectFailed("refused".to_owned());
+        let refused = || Reason::ConnectFailed("refused".to_owned(), Code::CONNECTION_REFUSED);
         let (end, address) = network.dial(target).ok_or_else(refused)?;
         return Ok((Transport::Memory(end), address));
     }

@@ -76,6 +76,10 @@ rows! {
     WRONG_ROUTE = "wrong-route", Us, Connect, [],
         "`route` in the partner's entry leads to a host that is not the partner's, or not there any more.",
         "Correct `route` in the partner's entry, or remove it, so that DNS leads to the partner.";
+    ANOTHER_PROTOCOL = "another-protocol", Peer, Header, [],
+        "What answers at the partner's place is no XMPP server that takes STARTTLS: it speaks HTTP, SSH, or TLS \
+         from the first byte.",
+        "The partner must correct its SRV records: the port for servers is 5269 as a rule.";
     CLIENT_PORT = "client-port", Peer, Header, [],
         "The port that was reached is for clients.",
         "The partner must correct its SRV records: the port for servers is 5269 as a rule.",

@@ -33,16 +33,16 @@ rows! {
          up.",
         stream: Some("policy-violation"), stanza: Some(TIMEOUT);
     TLS_HELLO = "tls-hello", Peer, Header, [],
-        "Whoever connected began with TLS, where a stream header must stand.",
+        "The other side began with TLS, where a stream header must stand.",
         "A partner must use STARTTLS, not direct TLS; a gateway and `[gateway]` must agree about \
          TLS.",
         stream: Some("not-well-formed"), stanza: Some(TIMEOUT);
     HTTP_REQUEST = "http-request", Peer, Header, [],
-        "Whoever connected speaks HTTP.",
+        "The other side speaks HTTP.",
         "Nothing: it is a scanner, or a browser at the wrong port.",
         stream: Some("not-well-formed"), stanza: Some(TIMEOUT);
     SSH_HELLO = "ssh-hello", Peer, Header, [],
-        "Whoever connected speaks SSH.",
+        "The other side speaks SSH.",
         "Nothing: it is a scanner, or a client at the wrong port.",
         stream: Some("not-well-formed"), stanza: Some(TIMEOUT);
     HEADER_TOO_BIG = "header-too-big", Peer, Header, [Limit],

@@ -212,8 +212,8 @@ pub enum Reason {
     NoService(String),
     /// DNS did not answer.
     DnsFailed(String),
-    /// No address could be connected to.
-    ConnectFailed(String),
+    /// No address could be connected to; the code is the row that says most of it.
+    ConnectFailed(String, Code),
     /// The partner failed a moment ago, and is not tried again yet.
     BackingOff(Box<Self>),
 
@@ -331,7 +331,7 @@ impl Reason {
             Self::DialbackUnanswered(_) => Code::DIALBACK_UNANSWERED,
             Self::NoService(_) => Code::NO_SERVICE,
             Self::DnsFailed(_) => Code::DNS_FAILED,
-            Self::ConnectFailed(_) => Code::CONNECT_FAILED,
+            Self::ConnectFailed(..) => Code::CONNECT_FAILED,
             Self::BackingOff(_) => Code::BACKING_OFF,
             Self::ImproperAddressing(_) => Code::IMPROPER_ADDRESSING,
             Self::InvalidFrom => Code::INVALID_FROM,

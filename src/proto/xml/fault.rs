@@ -49,14 +49,14 @@ pub enum Fault {
     /// `<!` that begins nothing XML knows.
     #[error("unknown markup after \"<!\"")]
     UnknownMarkup,
-    /// The first record of a TLS handshake, where a stream header must stand.
-    #[error("a TLS handshake where a stream header must stand (direct TLS is not offered here)")]
+    /// The first record of TLS, where a stream header must stand.
+    #[error("TLS where a stream header must stand: STARTTLS is expected here, not direct TLS")]
     TlsHello,
-    /// A request of HTTP, where a stream header must stand.
-    #[error("an HTTP request where a stream header must stand")]
+    /// A request or a response of HTTP, where a stream header must stand.
+    #[error("HTTP where a stream header must stand")]
     HttpRequest,
     /// The first line of SSH, where a stream header must stand.
-    #[error("the first line of SSH where a stream header must stand")]
+    #[error("SSH where a stream header must stand")]
     SshHello,
     /// Text before the stream header.
     #[error("text before the stream header")]

@@ -11,7 +11,7 @@ mod tags;
 
 use memchr::{memchr, memchr3};
 
-use self::foreign::TLS_HANDSHAKE;
+use self::foreign::{TLS_ALERT, TLS_HANDSHAKE};
 use self::tags::{forbidden, is_name_byte, unexpected};
 use super::chars::is_whitespace;
 use super::names::Names;
@@ -410,7 +410,7 @@ impl Framer {
             // RFC 6120 §11.6: no byte order mark; 0xEF begins that of UTF-8.
             (Phase::Start | Phase::Restart, 0xef) => Fault::ByteOrderMark,
             (Phase::Start | Phase::Restart, 0xfe | 0xff | 0) => Fault::Utf16,
-            (Phase::Start, TLS_HANDSHAKE) => Fault::TlsHello,
+            (Phase::Start, TLS_HANDSHAKE | TLS_ALERT) => Fault::TlsHello,
             (Phase::Stream, _) => Fault::TextBetweenElements,
             (Phase::Closed, _) => Fault::DataAfterClose,
             _ => Fault::TextBeforeHeader,

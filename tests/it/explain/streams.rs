@@ -299,6 +299,24 @@ fn servers_that_are_not_the_partners() {
         "fabrikam.example",
         &by(WE, ["client-port", "wrong-route"], "header", says),
     );
+
+    for (answer, code) in [
+        ("HTTP/1.1 400 Bad Request\r\n\r\n", "http-request"),
+        ("SSH-2.0-OpenSSH_10.0\r\n", "ssh-hello"),
+        // An alert, as a port for direct TLS answers to a stream header.
+        ("\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{46}", "tls-hello"),
+    ] {
+        route(&lab, answering(answer), "");
+        let says = [
+            "where a stream header must stand",
+            "`route` is in partners.toml:1",
+        ];
+        finds(
+            &lab,
+            "fabrikam.example",
+            &by(WE, [code, "wrong-route"], "header", says),
+        );
+    }
 }
 
 #[test]

@@ -11,10 +11,10 @@ use crate::proto::policy::Reason;
 pub(super) fn of(walk: &Walk, reason: &Reason) -> Code {
     match reason {
         Reason::UnknownPartner { .. } if walk.is_local(&walk.pair.remote) => Code::BOTH_LOCAL,
-        Reason::ConnectFailed(_) | Reason::HeaderTimeout if leads_elsewhere(walk).is_some() => {
+        Reason::ConnectFailed(..) | Reason::HeaderTimeout if leads_elsewhere(walk).is_some() => {
             Code::WRONG_ROUTE
         }
-        Reason::ConnectFailed(_) => of_connections(walk, reason),
+        Reason::ConnectFailed(..) => of_connections(walk, reason),
         Reason::ExternalMissing | Reason::ExternalRefused(_) => of_our_certificate(walk, reason),
         Reason::TlsFailed { code, .. } if *code == Code::OUR_CERTIFICATE_REJECTED => {
             of_our_certificate(walk, reason)

@@ -12,7 +12,7 @@ use crate::proto::xml::Condition;
 pub(super) fn step(walk: &Walk, reason: &Reason) -> &'static str {
     match reason {
         Reason::NoService(_) | Reason::DnsFailed(_) => "dns",
-        Reason::ConnectFailed(_) => match super::cause::of(walk, reason) {
+        Reason::ConnectFailed(..) => match super::cause::of(walk, reason) {
             code if code == Code::NOT_A_PUBLIC_ADDRESS => "dns",
             _ => "connect",
         },
@@ -153,7 +153,7 @@ pub(super) fn here(walk: &Walk, reason: &Reason, cause: Code) -> String {
                 service(remote.as_str())
             )
         }
-        Reason::ConnectFailed(_) | Reason::HeaderTimeout if walk.is_routed() => {
+        Reason::ConnectFailed(..) | Reason::HeaderTimeout if walk.is_routed() => {
             format!("Or correct `route` in {entry}.")
         }
         Reason::DialbackRefused(_) if cause == Code::DIALBACK_UNREACHABLE => {

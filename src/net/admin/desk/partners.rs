@@ -147,11 +147,17 @@ impl Desk {
 
     fn failure(&self, attempt: &Attempt, moment: &Moment) -> Option<report::Failure> {
         let reason = attempt.outcome.as_ref().err()?;
-        let pause = match attempt.direction {
-            Direction::Outbound => self.pause(&attempt.remote, moment),
-            Direction::Inbound => None,
+        let (cause, pause) = match attempt.direction {
+            Direction::Outbound => {
+                let context = self.edge.context();
+                let partner = context.rules.partner_of(&attempt.remote);
+                let is_routed = partner.is_some_and(|it| !it.route.is_empty());
+                let pause = self.pause(&attempt.remote, moment);
+                (reason.cause(is_routed), pause)
+            }
+            Direction::Inbound => (reason.code(), None),
         };
-        Some(render::failure(attempt, reason, pause, moment))
+        Some(render::failure(attempt, (reason, cause), pause, moment))
     }
 
     pub(super) fn attempt(&self, attempt: &Attempt, moment: &Moment) -> report::Attempt {

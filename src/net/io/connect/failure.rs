@@ -63,7 +63,7 @@ impl ConnectFailure {
         } else if self.attempts.is_empty() && !self.lookups.is_empty() {
             Reason::DnsFailed(text)
         } else {
-            Reason::ConnectFailed(text)
+            Reason::ConnectFailed(text, self.code())
         }
     }
 

@@ -94,7 +94,7 @@ async fn look_beside_the_route(edge: &Edge, pair: &Pair, reason: &Reason, trail:
             | Reason::ClientPort
             | Reason::LeadsBack { .. }
             | Reason::NoService(_)
-            | Reason::ConnectFailed(_)
+            | Reason::ConnectFailed(..)
             | Reason::HeaderTimeout
             | Reason::Certificate(CertFault::WrongName { .. })
     );

@@ -2,7 +2,7 @@
 
 use super::Reason;
 use crate::proto::codes::Code;
-use crate::proto::xml::Condition;
+use crate::proto::xml::{Condition, Fault};
 
 impl Reason {
     /// The row whose side and remedy are those of a way to a partner that ended so. As a rule it is
@@ -16,9 +16,13 @@ impl Reason {
             | Self::ClientPort
             | Self::LeadsBack { .. }
             | Self::NoService(_)
+            | Self::Xml(Fault::TlsHello | Fault::HttpRequest | Fault::SshHello)
                 if is_routed =>
             {
                 Code::WRONG_ROUTE
+            }
+            Self::Xml(Fault::TlsHello | Fault::HttpRequest | Fault::SshHello) => {
+                Code::ANOTHER_PROTOCOL
             }
             Self::EstablishmentTimeout(awaited) => match *awaited {
                 "the answer of DNS" => Code::DNS_TIMED_OUT,
@@ -31,6 +35,7 @@ impl Reason {
                 ..
             } => Code::PEER_REFUSED,
             Self::PeerClosed => Code::PEER_HUNG_UP,
+            Self::ConnectFailed(_, cause) => *cause,
             reason => reason.code(),
         }
     }
@@ -84,5 +89,13 @@ mod tests {
         let later = Reason::BackingOff(Box::new(reason()));
         assert_eq!(later.cause(true), "wrong-route");
         assert_eq!(Reason::TlsMissing.cause(true), "tls-missing");
+    }
+
+    #[test]
+    fn who_answers_in_another_protocol_is_no_scanner() {
+        for fault in [Fault::TlsHello, Fault::HttpRequest, Fault::SshHello] {
+            assert_eq!(Reason::Xml(fault.clone()).cause(false), "another-protocol");
+            assert_eq!(Reason::Xml(fault).cause(true), "wrong-route");
+        }
     }
 }

@@ -127,8 +127,11 @@ fn every_reason() -> Vec<Reason> {
         Reason::DialbackUnanswered(text()),
         Reason::NoService(text()),
         Reason::DnsFailed(text()),
-        Reason::ConnectFailed(text()),
-        Reason::BackingOff(Box::new(Reason::ConnectFailed(text()))),
+        Reason::ConnectFailed(text(), Code::CONNECTION_REFUSED),
+        Reason::BackingOff(Box::new(Reason::ConnectFailed(
+            text(),
+            Code::CONNECTION_REFUSED,
+        ))),
         Reason::ImproperAddressing("to"),
         Reason::InvalidFrom,
         Reason::HostUnknown,

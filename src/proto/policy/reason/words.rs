@@ -191,7 +191,7 @@ impl fmt::Display for Reason {
             ),
             Self::NoService(text) => write!(f, "DNS names no XMPP service: {text}"),
             Self::DnsFailed(text) => write!(f, "DNS: {text}"),
-            Self::ConnectFailed(text) => write!(f, "no connection: {text}"),
+            Self::ConnectFailed(text, _) => write!(f, "no connection: {text}"),
             Self::BackingOff(cause) => write!(f, "{cause} (not tried again yet)"),
             Self::ImproperAddressing(what) => {
                 write!(f, "'{what}' is missing or is not an address")

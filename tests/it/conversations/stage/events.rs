@@ -132,8 +132,11 @@ fn unreachable(word: &str) -> Reason {
     match word {
         "no-service" => Reason::NoService(detail),
         "dns-failed" => Reason::DnsFailed(detail),
-        "connect-failed" => Reason::ConnectFailed(detail),
-        "backing-off" => Reason::BackingOff(Box::new(Reason::ConnectFailed(detail))),
+        "connect-failed" => Reason::ConnectFailed(detail, Code::CONNECTION_REFUSED),
+        "backing-off" => Reason::BackingOff(Box::new(Reason::ConnectFailed(
+            detail,
+            Code::CONNECTION_REFUSED,
+        ))),
         "closed" => Reason::PeerClosed,
         "host-unknown" => Reason::PeerError {
             condition: Condition::HostUnknown,
