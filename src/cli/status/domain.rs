@@ -140,8 +140,10 @@ fn stanzas(paper: &mut Paper, partner: &Partner) {
 }
 
 fn attempted(paper: &mut Paper, attempt: &Attempt) {
-    let (label, place) = match attempt.direction.as_str() {
-        "inbound" => ("It came", "from"),
+    let (label, place) = match (attempt.direction.as_str(), &attempt.method) {
+        ("inbound", Some(_)) => ("It came", "from"),
+        // Who has proven nothing may have been anybody.
+        ("inbound", None) => ("In its name", "from"),
         _ => ("We went", "to"),
     };
     let place = match &attempt.address {
@@ -167,5 +169,9 @@ fn attempted(paper: &mut Paper, attempt: &Attempt) {
             paper.item(LABEL, (Ink::Plain, ""), &format!("· {}", step.text));
         }
     }
-    words(paper, (&failure.text, Some(&failure.side)), &failure.remedy);
+    words(
+        paper,
+        (&failure.text, Some(failure.whose())),
+        &failure.remedy,
+    );
 }

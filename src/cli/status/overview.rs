@@ -183,7 +183,7 @@ fn briefly(partner: &Partner) -> String {
             "inbound" => "cannot get in",
             _ => "not reached",
         };
-        format!("{way}: {}, {}", it.reason, parts::side(&it.side))
+        format!("{way}: {}, {}", it.reason, it.whose())
     });
     failures.collect::<Vec<_>>().join("; ")
 }

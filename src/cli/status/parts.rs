@@ -116,7 +116,11 @@ fn failure(paper: &mut Paper, partner: &str, failure: &Failure, way: &str) {
         age(failure.last_s)
     );
     paper.item(2, (Ink::Red, "!"), &text);
-    words(paper, (&failure.text, Some(&failure.side)), &failure.remedy);
+    words(
+        paper,
+        (&failure.text, Some(failure.whose())),
+        &failure.remedy,
+    );
 }
 
 /// Somebody has come in a partner's name, and proven nothing: what was met, in case it is the partner.
@@ -138,7 +142,7 @@ pub(super) fn claim(paper: &mut Paper, partner: &str, claim: &Failure) {
 /// What is wrong, whose fault it is, and what to do.
 pub(super) fn words(paper: &mut Paper, (text, whose): (&str, Option<&str>), remedy: &str) {
     let text = match whose {
-        Some(whose) => format!("{text} ({})", side(whose)),
+        Some(whose) => format!("{text} ({whose})"),
         None => text.to_owned(),
     };
     paper.item(LABEL, (Ink::Plain, ""), &text);
@@ -148,14 +152,4 @@ pub(super) fn words(paper: &mut Paper, (text, whose): (&str, Option<&str>), reme
 /// What to do.
 pub(super) fn to_do(paper: &mut Paper, remedy: &str) {
     paper.item(LABEL, (Ink::Plain, "     To do"), remedy);
-}
-
-/// Whose fault it is.
-pub(super) fn side(side: &str) -> &'static str {
-    match side {
-        "us" => "on this side",
-        "peer" => "on the partner's side",
-        "network" => "on the way between the two",
-        _ => "nobody's fault",
-    }
 }

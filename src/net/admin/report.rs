@@ -1,8 +1,8 @@
 //! The reports of the admin socket, and of `--format json`: `docs/reference/reports.md` has each key.
-//!
 //! Times are texts in UTC, ages are whole seconds, names of domains are A-labels.
 
 mod preview;
+mod whose;
 
 use std::collections::BTreeMap;
 

@@ -215,6 +215,7 @@ fn what_fails_is_counted_by_partner_direction_and_reason() {
     for part in [
         "data-state=\"failing\">failing<",
         "Not reached",
+        "</code>, on the partner's side)",
         "Somebody came in its name",
         "connect-failed",
         "unknown-local-domain",
@@ -225,7 +226,7 @@ fn what_fails_is_counted_by_partner_direction_and_reason() {
     let page = found(http, "/partner/fabrikam.example");
     for part in [
         "To do: ",
-        "We called, failed",
+        "We went, failed",
         "In its name, failed",
         "Nothing shows that it was the partner.",
         "; the same 2 times since ",

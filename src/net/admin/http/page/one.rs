@@ -216,8 +216,8 @@ fn attempt_of(attempt: &Attempt) -> Markup {
     };
     // Who has proven nothing may have been anybody.
     let way = match (attempt.direction.as_str(), &attempt.method) {
-        ("outbound", _) => "We called",
-        (_, Some(_)) => "It called",
+        ("outbound", _) => "We went",
+        (_, Some(_)) => "It came",
         (_, None) => "In its name",
     };
     html! {
@@ -251,7 +251,7 @@ fn attempt_of(attempt: &Attempt) -> Markup {
 
 fn told(failure: &Failure) -> Markup {
     html! {
-        p.reason { bdi { (failure.text) } " (" code { (failure.reason) } ")" }
+        p.reason { bdi { (failure.text) } " (" code { (failure.reason) } ", " (failure.whose()) ")" }
         p.remedy { b { "To do: " } (failure.remedy) }
     }
 }

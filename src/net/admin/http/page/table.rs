@@ -129,13 +129,13 @@ fn listed(words: &[&str]) -> Markup {
 pub(super) fn reason(failure: &Failure) -> Markup {
     let way = match failure.direction.as_str() {
         "outbound" => "Not reached",
-        _ => "Does not get in",
+        _ => "Cannot get in",
     };
     html! {
         p.reason {
             b { (way) } ", " (since(failure.last_s)) " ago"
             @if failure.times > 1 { ", " (plural(failure.times, "time", "times")) }
-            ": " bdi { (failure.text) } " (" code { (failure.reason) } ")"
+            ": " bdi { (failure.text) } " (" code { (failure.reason) } ", " (failure.whose()) ")"
         }
     }
 }
