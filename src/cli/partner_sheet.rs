@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use super::certificate::Shown;
 use super::hosts::{Host, Hosts};
-use super::report::{Form, Format, configuration, json, refuse};
+use super::report::{Form, Format, configuration, json, paragraph, refuse};
 use super::{ConfigFile, Exit};
 use crate::config::Config;
+use crate::config::report::WIDTH;
 use crate::proto::discover::service;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Method, Negotiation, Partner};
@@ -22,7 +23,7 @@ use crate::proto::policy::{Method, Negotiation, Partner};
 /// One page of plain text, 72 columns wide, for a mail: our domains, where our server is and who has
 /// certified it, how the partner's server must prove itself, what its firewall must let through, and
 /// how to test. Nothing secret is in it. Name the hosts that partners connect to: an edge does not
-/// know them. No question is asked of DNS.
+/// know them, and without --host the usual name is taken. No question is asked of DNS.
 ///
 /// The terms are those of a plain entry in partners.toml; --for takes those of an entry that is
 /// there.
@@ -43,8 +44,8 @@ pub(super) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   xmpp-edge partner-sheet --host xmpp.contoso.example=192.0.2.10
-  xmpp-edge partner-sheet --for fabrikam.example \\
-          | mail -s XMPP noc@fabrikam.example
+  xmpp-edge partner-sheet --host xmpp.contoso.example \\
+          --for fabrikam.example | mail -s XMPP noc@fabrikam.example
 
 Exit status:
    0  it went well
@@ -115,6 +116,19 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Format::Text => letter::text(&sheet),
         Format::Json => json(&sheet),
     });
+    if arguments.form.format == Format::Text && !arguments.hosts.are_named() {
+        for server in &sheet.servers {
+            let host = &server.host;
+            super::complain(&paragraph(
+                &format!(
+                    "note: nothing says on which host partners find the edge, so the sheet names {host}. \
+                     If that is not right, add --host NAME=ADDRESS."
+                ),
+                "",
+                WIDTH,
+            ));
+        }
+    }
     Exit::Success
 }
 
