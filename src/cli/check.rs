@@ -73,7 +73,13 @@ enum Format {
 /// Runs the subcommand.
 pub(super) fn run(arguments: &Arguments) -> Exit {
     if arguments.running {
-        return running::run(&arguments.file.config, arguments.format);
+        return match arguments.file.socket() {
+            Ok(socket) => running::run(&socket, arguments.format),
+            Err(text) => {
+                super::complain(&format!("error: {text}\n"));
+                Exit::Usage
+            }
+        };
     }
     let user = match &arguments.user {
         Some(name) => match User::named(name) {

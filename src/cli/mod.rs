@@ -17,12 +17,13 @@ mod status;
 mod trace;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::Config;
 use crate::config::report::{WIDTH, wrap};
 use crate::ops::logging::stderr_is_journal;
 
@@ -104,7 +105,7 @@ enum Exit {
     Configuration = 78,
 }
 
-/// Proves who each XMPP partner is, holds it to policy, and relays clean stanzas inward
+/// Proves who each XMPP partner is, holds it to policy, and relays clean stanzas
 ///
 /// xmpp-edge is the one process of an organisation's messaging that faces the Internet. It
 /// negotiates XMPP server-to-server streams with the partners listed in partners.toml, and passes
@@ -178,6 +179,21 @@ struct ConfigFile {
     /// The configuration; paths in it start at its directory
     #[arg(long, value_name = "FILE", default_value = CONFIG)]
     config: PathBuf,
+}
+
+impl ConfigFile {
+    /// Where the daemon of that configuration answers. A file that is named and not there is told of:
+    /// else the answer would be that of another daemon, on the usual socket.
+    fn socket(&self) -> Result<PathBuf, String> {
+        let is_there = self.config.try_exists().unwrap_or(true);
+        match is_there || self.config == Path::new(CONFIG) {
+            true => Ok(Config::admin_socket(&self.config)),
+            false => Err(format!(
+                "there is no file {}: --config names the daemon's edge.toml",
+                self.config.display()
+            )),
+        }
+    }
 }
 
 /// Where the configuration is, unless the command line says otherwise.

@@ -11,7 +11,6 @@ use clap::ValueEnum;
 
 use super::paper::Paper;
 use super::{ConfigFile, Exit};
-use crate::config::Config;
 use crate::config::report::{WIDTH, wrap};
 use crate::net::admin::client::{Client, NoAnswer};
 use crate::net::admin::protocol::{Reply, Request};
@@ -79,10 +78,11 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             }
         },
     };
-    let desk = Desk {
-        socket: Config::admin_socket(&arguments.file.config),
-        request,
+    let socket = match arguments.file.socket() {
+        Ok(socket) => socket,
+        Err(text) => return super::report::refuse(Exit::Usage, &text),
     };
+    let desk = Desk { socket, request };
     let done = match arguments.watch {
         true => watch::run(&desk, arguments.format),
         false => desk.ask().map(|report| {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use self::screen::Screen;
 use super::report::{paragraph, refuse};
 use super::{ConfigFile, Exit};
+use crate::config::duration;
 use crate::config::report::WIDTH;
-use crate::config::{Config, duration};
 use crate::net::admin::client::{Client, NoAnswer};
 use crate::net::admin::protocol::Request;
 use crate::proto::jid::Domain;
@@ -81,7 +81,7 @@ fn watch(arguments: &Arguments) -> Result<(), Failure> {
         domain: domain.as_str().to_owned(),
         seconds: time.as_secs(),
     };
-    let socket = Config::admin_socket(&arguments.file.config);
+    let socket = arguments.file.socket().map_err(usage)?;
     let mut client = Client::connect(&socket).map_err(unavailable)?;
     let patience = time + Duration::from_secs(15);
     client.request(&request, patience).map_err(unavailable)?;
@@ -144,7 +144,15 @@ pub(super) fn summary(end: &Why) -> String {
         0 => "nothing was left out".to_owned(),
         missed => format!("{missed} records were left out, because there were too many at a time"),
     };
-    paragraph(&format!("{why}: {} lines; {missed}.", end.lines), "", WIDTH)
+    let nothing = match end.lines {
+        0 => " No stream was there: let the partner try, or write to one of its users.",
+        _ => "",
+    };
+    paragraph(
+        &format!("{why}: {} lines; {missed}.{nothing}", end.lines),
+        "",
+        WIDTH,
+    )
 }
 
 fn unavailable(error: NoAnswer) -> Failure {

@@ -60,7 +60,7 @@ fn listen(section: &Section<'_>) -> Option<SocketAddr> {
         section.findings.add(Problem::warning(
             "admin-listen-not-loopback",
             &text.place,
-            format!("whoever reaches {address} reads who your partners are and how they fare"),
+            format!("whoever reaches {address} reads who your partners are and how they are"),
             "listen on 127.0.0.1 or [::1], or let a firewall admit only those who may read it; \
              nobody is asked for a password, and nothing is encrypted",
         ));

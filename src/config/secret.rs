@@ -106,13 +106,29 @@ impl DialbackSource {
 
 /// Why the dialback secret could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot make the dialback secret {}: {error}", path.display())]
+#[error("cannot make the dialback secret {}: {error}{}", path.display(), hint(path, error))]
 pub struct DialbackFileError {
     /// The file.
     pub path: PathBuf,
     /// What is wrong with it.
     #[source]
     pub error: SecretError,
+}
+
+/// What to do where the state directory is not the daemon's, or cannot be made by it.
+fn hint(path: &Path, error: &SecretError) -> String {
+    match (error, path.parent()) {
+        (SecretError::Io(error), Some(directory))
+            if error.kind() == io::ErrorKind::PermissionDenied =>
+        {
+            format!(
+                "; make the directory {}, and give it to the user that the daemon runs as (chown), with \
+                 mode 0700",
+                directory.display()
+            )
+        }
+        _ => String::new(),
+    }
 }
 
 /// Why a file cannot serve as a secret or a private key.

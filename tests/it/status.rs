@@ -109,6 +109,16 @@ fn where_no_daemon_is_a_hint_says_what_to_look_at() {
             drop(UnixListener::bind(lab.path("admin.sock")).unwrap());
         }
     }
+    // Who names a file that is not there gets no answer from another daemon.
+    for command in [
+        vec!["status"],
+        vec!["check", "--running"],
+        vec!["trace", "a.example"],
+    ] {
+        let (status, _, errors) = lab.run(&[&command[..], &["--config", "edg.toml"]].concat());
+        assert_eq!(status, 64, "{command:?} {errors}");
+        assert!(errors.contains("there is no file edg.toml"), "{errors}");
+    }
     // A daemon takes its place, and takes it away at its end.
     let daemon = Daemon::start(&lab);
     status(&lab, &[]);

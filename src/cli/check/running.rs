@@ -5,15 +5,14 @@ use std::path::Path;
 use super::Format;
 use crate::cli::Exit;
 use crate::cli::paper::{Ink, Paper, count};
-use crate::config::Config;
 use crate::config::report::{WIDTH, wrap};
 use crate::net::admin::client::{Client, NoAnswer};
 use crate::net::admin::protocol::{Reply, Request};
 use crate::net::admin::report::{Affected, Preview, Problem, Shown};
 
 /// Asks the daemon, and prints what it answers.
-pub(super) fn run(config: &Path, format: Format) -> Exit {
-    let preview = match ask(&Config::admin_socket(config)) {
+pub(super) fn run(socket: &Path, format: Format) -> Exit {
+    let preview = match ask(socket) {
         Ok(preview) => preview,
         Err(error) => {
             let hint = wrap(&format!("hint: {}", error.hint()), WIDTH);

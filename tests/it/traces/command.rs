@@ -102,7 +102,9 @@ fn what_cannot_be_traced_is_said() {
     let daemon = Daemon::start(&lab);
     let socket = lab.path("admin.sock");
     let one = Recording::begin(&socket, "fabrikam.example");
-    refused(&lab, &["fabrikam.example"], 69, "is running already");
+    let again = ["fabrikam.example", "--output", "none.trace"];
+    refused(&lab, &again, 69, "is running already");
+    assert!(!lab.path("none.trace").exists());
     let _more = ["b", "c", "d"].map(|it| Recording::begin(&socket, &format!("{it}.example")));
     refused(&lab, &["e.example"], 69, "4 traces are running already");
     assert!(one.end().contains("\"why\":\"stopped\""));
