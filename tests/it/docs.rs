@@ -211,6 +211,23 @@ fn what_newcomers_may_find_in_the_log_can_stand_there() {
     assert!(found >= 4, "{page}");
 }
 
+/// A link to one of two headings of the same words leads to the first.
+#[test]
+fn no_page_has_two_headings_of_the_same_words() {
+    // A list of changes has the same ones for each day.
+    let pages = tree::files("docs", "md").into_iter();
+    for page in pages.filter(|page| page.path != "docs/changelog.md") {
+        let mut is_code = false;
+        let mut seen = std::collections::HashSet::new();
+        for line in page.text.lines() {
+            is_code ^= line.starts_with("```");
+            let is_heading = !is_code && line.starts_with('#');
+            let is_new = !is_heading || seen.insert(line.trim_start_matches('#'));
+            assert!(is_new, "{}: {line}", page.path);
+        }
+    }
+}
+
 #[test]
 fn links_between_documents_lead_somewhere() {
     let mut texts = tree::files("docs", "md");
