@@ -80,7 +80,8 @@ pub(super) fn host_port(text: &str) -> Option<HostPort> {
     Some(HostPort { host, port })
 }
 
-/// The candidate that a mistyped word was most likely meant to be.
+/// The candidate that a mistyped word was most likely meant to be: one that is spelt nearly so, or the only
+/// one of which the word is a part, as `domain` is of `primary-domain`.
 pub(super) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let word = word.to_lowercase().replace('_', "-");
     candidates
@@ -89,6 +90,30 @@ pub(super) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str>
         .filter(|(distance, candidate)| *distance <= candidate.len().div_ceil(3))
         .min()
         .map(|(_, candidate)| candidate)
+        .or_else(|| {
+            let has_it = |candidate: &&&str| candidate.split('-').any(|part| part == word);
+            let mut those = candidates.iter().filter(has_it);
+            those.next().filter(|_| those.next().is_none()).copied()
+        })
+}
+
+/// How many a text means that has a unit of bytes, as `256KiB`: numbers stand without one.
+pub(super) fn bytes(text: &str) -> Option<usize> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(end)?;
+    let factor = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "kb" => 1000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        _ => return None,
+    };
+    number.parse::<usize>().ok()?.checked_mul(factor)
 }
 
 /// `a, b and c`.
@@ -199,5 +224,33 @@ mod tests {
         assert_eq!(nearest("Lisetn", &keys), Some("listen"));
         assert_eq!(nearest("slas", &keys), Some("sasl"));
         assert_eq!(nearest("annotate", &keys), None);
+        assert_eq!(nearest("secret", &keys), Some("secret-file"));
+        let keys = ["primary-domain", "additional-domains", "max-stanza-bytes"];
+        assert_eq!(nearest("domain", &keys), Some("primary-domain"));
+        assert_eq!(nearest("Domains", &keys), Some("additional-domains"));
+        let keys = ["keep-alive-interval", "reconnect-interval"];
+        assert_eq!(nearest("interval", &keys), None, "which of the two?");
+    }
+
+    #[test]
+    fn what_a_text_with_a_unit_of_bytes_was_meant_to_be() {
+        for (text, want) in [
+            ("256KiB", Some(262_144)),
+            ("256 k", Some(262_144)),
+            ("64MiB", Some(67_108_864)),
+            ("1gib", Some(1_073_741_824)),
+            ("10kB", Some(10_000)),
+            ("1 MB", Some(1_000_000)),
+            ("2GB", Some(2_000_000_000)),
+            ("262144", Some(262_144)),
+            ("99999999999999999999", None),
+            ("18446744073709551615k", None),
+            ("-1k", None),
+            ("1.5M", None),
+            ("lots", None),
+            ("", None),
+        ] {
+            assert_eq!(bytes(text), want, "{text}");
+        }
     }
 }

@@ -65,7 +65,10 @@ impl Section<'_> {
             return default;
         };
         let Some(integer) = spanned.get_ref().as_integer() else {
-            self.wrong_type(key, spanned, "a whole number, without quotes");
+            let meant = spanned.get_ref().as_str().and_then(value::bytes);
+            let meant = meant.map_or_else(String::new, |number| format!(": {number}"));
+            let wanted = format!("a whole number, without quotes{meant}");
+            self.wrong_type(key, spanned, &wanted);
             return default;
         };
         let number = i128::from_str_radix(integer.as_str(), integer.radix())
