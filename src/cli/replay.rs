@@ -92,7 +92,11 @@ fn read(path: &Path) -> Result<Trace, String> {
 fn head(trace: &Trace) -> String {
     let head = &trace.head;
     let text = format!(
-        "The streams of {}, from {} on, by xmpp-edge {}",
+        "The {} {}, from {} on, by xmpp-edge {}",
+        match head.is_local {
+            true => "gateway's links for",
+            false => "streams of",
+        },
         Peer(&head.domain),
         Peer(&head.began),
         Peer(&head.program)

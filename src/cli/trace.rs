@@ -1,4 +1,4 @@
-//! `xmpp-edge trace`: the wire of one partner, as it happens, from the running daemon.
+//! `xmpp-edge trace`: the wire of one partner, or of our gateway, as it happens, from the running daemon.
 
 pub(super) mod screen;
 
@@ -16,10 +16,13 @@ use crate::config::report::WIDTH;
 use crate::net::admin::client::{Client, NoAnswer};
 use crate::net::admin::protocol::Request;
 use crate::proto::jid::Domain;
-use crate::proto::trace::{Line, Tail, Why};
+use crate::proto::trace::{Head, Line, Tail, Why};
 use crate::proto::words;
 
-/// Watch the streams of one partner as it happens
+/// Watch the streams of one partner, or of your gateway, as it happens
+///
+/// With a domain of a partner's it shows the streams of that partner. With a
+/// local domain it shows the links of the gateway that serves it.
 ///
 /// Shows what is read and written, handshakes included, and what is decided
 /// between the lines. Texts, users and secrets are blanked. The log says that a
@@ -30,7 +33,7 @@ use crate::proto::words;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The partner's domain, or that of somebody who knocks
+    /// The partner's domain, that of somebody who knocks, or a local domain
     #[arg(value_name = "DOMAIN")]
     domain: String,
     /// How long it runs, an hour at most
@@ -47,6 +50,7 @@ const EXAMPLES: &str = "\
 Examples:
   xmpp-edge trace fabrikam.example
   xmpp-edge trace fabrikam.example --for 30s --output fabrikam.trace
+  xmpp-edge trace contoso.example    # the gateway's links
   xmpp-edge replay fabrikam.trace
 
 Exit status:
@@ -103,8 +107,13 @@ fn watch(arguments: &Arguments) -> Result<(), Failure> {
             })?;
         }
         if !std::mem::replace(&mut is_begun, true) {
+            let is_local = serde_json::from_str::<Head>(&line).is_ok_and(|head| head.is_local);
+            let whose = match is_local {
+                true => "the gateway's links for ",
+                false => "",
+            };
             super::complain(&format!(
-                "Watching {} for {}; Ctrl-C ends it.\n",
+                "Watching {whose}{} for {}; Ctrl-C ends it.\n",
                 domain.as_str(),
                 arguments.time
             ));

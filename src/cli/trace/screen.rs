@@ -66,6 +66,7 @@ fn said(what: &What) -> Option<(char, String)> {
         What::Open(open) => {
             let way = match open.direction.as_str() {
                 "inbound" => "a stream from",
+                "link" => "a gateway's link from",
                 _ => "a stream of ours to",
             };
             let joined = match open.context {

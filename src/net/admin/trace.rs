@@ -24,6 +24,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A trace that has begun.
 pub(super) struct Traced {
     domain: Domain,
+    is_local: bool,
     seconds: u64,
     began: String,
     running: Running,
@@ -52,7 +53,7 @@ pub(super) fn begin(desk: &Desk, domain: &str, seconds: u64) -> Result<Traced, R
     let running = running.map_err(|why| {
         refused(match why {
             NoTrace::TooMany => format!("{MOST} traces are running already"),
-            NoTrace::Already => format!("a trace of the partner of {parsed} is running already"),
+            NoTrace::Already => format!("a trace of {parsed} is running already"),
         })
     })?;
     Line::new(Event::TraceBegun)
@@ -60,6 +61,7 @@ pub(super) fn begin(desk: &Desk, domain: &str, seconds: u64) -> Result<Traced, R
         .detail(format_args!("for {seconds} s"))
         .log();
     Ok(Traced {
+        is_local: context.rules.is_local(&parsed),
         domain: parsed,
         seconds,
         began: utc(Moment::now().wall),
@@ -93,6 +95,7 @@ impl Traced {
             format: VERSION,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             domain: self.domain.as_str().to_owned(),
+            is_local: self.is_local,
             began: self.began.clone(),
             seconds: self.seconds,
         };

@@ -1,4 +1,4 @@
-//! The traces that run: who wants to see the streams of which partner, and how much of them.
+//! The traces that run: who wants to see the streams of which partner, or the links of which gateway, and how much of them.
 //!
 //! ```text
 //!   stream ── epoch: one relaxed load an input ──► has a trace begun or ended? then it looks here
@@ -186,6 +186,14 @@ impl Traces {
         let mut all = running.iter();
         all.find(|sink| rules.account_of(&sink.domain) == account)
             .cloned()
+    }
+
+    /// The trace that wants the links of a gateway that asks for this domain.
+    #[must_use]
+    pub fn wanting_links(&self, domain: &Domain) -> Option<Arc<Sink>> {
+        let running = self.lock();
+        let mut all = running.iter();
+        all.find(|sink| sink.domain == *domain).cloned()
     }
 
     /// Whether a trace still runs.

@@ -20,6 +20,7 @@ use crate::net::live::sessions::{Living, Owner, Session};
 use crate::net::relay::queue::{Consumer, Queue, Waited};
 use crate::net::relay::ways::WaysOut;
 use crate::net::session::driver::{Driver, Side, is_left_to_sender, now};
+use crate::net::session::tap::{Made, Tapped};
 use crate::ops::events::{Direction, Event, Line};
 use crate::ops::receipts::Receipts;
 use crate::proto::auth::Pair;
@@ -30,6 +31,7 @@ use crate::proto::policy::{Party, Reason};
 use crate::proto::stanza::Users;
 use crate::proto::stream::acks::{Found, Suspended};
 use crate::proto::stream::{Component, Output};
+use crate::proto::trace::Opening;
 use crate::proto::xml::Fault;
 
 /// Serves a connection that a gateway opened, to its end.
@@ -62,7 +64,20 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         }
     };
     let secret = Arc::clone(&edge.settings.load().link.secret);
-    let machine = Component::new(edge.context(), ids, secret, now());
+    let (began, context) = (now(), edge.context());
+    let machine = Component::new(
+        Arc::clone(&context),
+        ids.clone(),
+        Arc::clone(&secret),
+        began,
+    );
+    let made = Made {
+        opening: Opening::Link { address, secret },
+        context,
+        ids,
+        now: began,
+    };
+    let machine = Tapped::new(machine, &edge, registered.facts(), made);
     let context = edge.context.subscribe();
     let side = Serving {
         edge: Arc::clone(&edge),

@@ -39,6 +39,13 @@ pub(super) struct Made {
     pub(super) now: Now,
 }
 
+impl Made {
+    /// Whether the other side has opened it: then it must say first who it is.
+    fn came_in(&self) -> bool {
+        matches!(self.opening, Opening::Inbound(_) | Opening::Link { .. })
+    }
+}
+
 /// What is recorded of one stream.
 #[derive(Debug)]
 struct Recording {
@@ -91,7 +98,7 @@ impl<M: Machine> Tapped<M> {
                     sink => sink,
                 }
             }
-            Opening::Inbound(_) | Opening::Joined(..) => None,
+            Opening::Inbound(_) | Opening::Link { .. } | Opening::Joined(..) => None,
         };
         if let (Some(salt), Some(place)) = (traces.salt(), traces.place()) {
             let recorder = Recorder::begin(self.facts.id, &opening, context, ids, now, salt);
@@ -102,18 +109,15 @@ impl<M: Machine> Tapped<M> {
     fn is_watched(&mut self, now: Now, input: &Input<'_>) {
         // Whoever comes and says nothing costs nothing.
         if matches!(input, Input::Connected)
-            && let Some(Made {
-                opening: Opening::Inbound(_),
-                ..
-            }) = self.made.as_deref()
+            && self.made.as_deref().is_some_and(Made::came_in)
         {
             return;
         }
         if let Some(made) = self.made.take() {
             let began = made.now;
-            let is_inbound = matches!(made.opening, Opening::Inbound(_));
+            let came_in = made.came_in();
             self.begin(*made);
-            if let Some(recording) = self.recording.as_mut().filter(|_| is_inbound) {
+            if let Some(recording) = self.recording.as_mut().filter(|_| came_in) {
                 recording.input(began, &Input::Connected);
                 recording.recorder.output(None);
             }
@@ -147,13 +151,10 @@ impl<M: Machine> Tapped<M> {
         let claimed = claimed.and_then(|text| Domain::parse(&text).ok());
         let context = self.edge.context();
         let remote = pair.as_ref().map(|pair| &pair.remote).or(claimed.as_ref());
-        let Some(sink) = remote.and_then(|remote| traces.wanting(remote, &context.rules)) else {
+        let Some(sink) = self.wanted(remote) else {
             return;
         };
-        let direction = match self.facts.kind {
-            Kind::Inbound | Kind::Link => "inbound",
-            Kind::Outbound => "outbound",
-        };
+        let direction = self.facts.kind.as_str();
         let Some(place) = traces.place() else {
             return;
         };
@@ -167,25 +168,37 @@ impl<M: Machine> Tapped<M> {
         self.recording = Some(Box::new(recording));
     }
 
+    /// The trace that wants this stream, which is of a partner with this domain, or of a gateway.
+    fn wanted(&self, remote: Option<&Domain>) -> Option<Arc<Sink>> {
+        let traces = &self.edge.traces;
+        match self.facts.kind {
+            Kind::Link => traces.wanting_links(self.machine.asked()?),
+            Kind::Inbound | Kind::Outbound => traces.wanting(remote?, &self.edge.context().rules),
+        }
+    }
+
     /// All outputs of an input were taken.
     fn drained(&mut self) {
+        if let Some(recording) = &self.recording
+            && recording.sink.is_none()
+        {
+            let remote = recording.recorder.remote();
+            let is_told = match self.facts.kind {
+                Kind::Link => self.machine.asked().is_some(),
+                Kind::Inbound | Kind::Outbound => remote.is_some(),
+            };
+            let sink = self.wanted(remote);
+            if is_told && sink.is_none() {
+                self.recording = None;
+            } else if let Some(recording) = &mut self.recording {
+                recording.sink = sink;
+            }
+        }
         let Some(recording) = &mut self.recording else {
             return;
         };
         if recording.recorder.is_lost() && self.machine.is_between() {
             recording.recorder.find();
-        }
-        if recording.sink.is_none()
-            && let Some(remote) = recording.recorder.remote()
-        {
-            let rules = &self.edge.context().rules;
-            match self.edge.traces.wanting(remote, rules) {
-                Some(sink) => recording.sink = Some(sink),
-                None => {
-                    self.recording = None;
-                    return;
-                }
-            }
         }
         if recording.write().is_none() {
             self.recording = None;

@@ -7,6 +7,7 @@
 //! | users and resources in `from` and `to` of a stanza | letters, for one name in one trace the same |
 //! | dialback keys | `x` for each byte; one that is ours, and is asked about: [`OUR_KEY`] |
 //! | what is said to prove something by SASL, unless it is a domain | `x` for each byte |
+//! | the digest of a gateway's handshake | `x` for each byte; one that is right: [`GOOD_DIGEST`] |
 //!
 //! Kept are stream headers, features, errors of streams, names of elements and attributes, and white space
 //! between elements. What cannot be blanked without mending it stays as it came: a fault of the XML, a reference
@@ -24,11 +25,32 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::names::{Attributes, Kind};
+use crate::proto::auth::handshake::LinkSecret;
 use crate::proto::jid::Domain;
 use crate::proto::stream::Context;
 
 /// What stands for a dialback key that is one of ours: as long as every key of ours.
 pub const OUR_KEY: &str = "our-key-our-key-our-key-our-key-our-key-our-key-our-key-our-key-";
+
+/// What stands for the digest of a gateway that knows the link's secret: as long as every digest.
+pub const GOOD_DIGEST: &str = "good-digestgood-digestgood-digestgood-di";
+
+/// A digest that is right, somewhere in what was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoodDigest {
+    /// How many bytes stand before it.
+    pub at: usize,
+    /// The id of the stream that it was made for.
+    pub id: String,
+}
+
+/// A gateway's link: by what its handshake is judged.
+#[derive(Debug)]
+struct Link {
+    secret: Arc<LinkSecret>,
+    /// The id of the stream, when it is drawn.
+    id: String,
+}
 
 /// A key of ours, somewhere in what was read: what it was made for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +73,8 @@ pub struct Blanker {
     salt: Option<[u8; 16]>,
     /// Which keys are ours; `None` where we write ourselves.
     context: Option<Arc<Context>>,
+    /// Which digest is right; `None` on other streams than a gateway's.
+    link: Option<Link>,
     state: State,
     mode: Mode,
     depth: usize,
@@ -71,6 +95,7 @@ pub struct Blanker {
     /// The domains that were named since they were taken.
     domains: Vec<Domain>,
     keys: Vec<OurKey>,
+    digests: Vec<GoodDigest>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,12 +139,28 @@ impl Blanker {
         }
     }
 
+    /// The same of a gateway, whose handshake is made from this secret.
+    #[must_use]
+    pub fn with_secret(self, secret: Arc<LinkSecret>) -> Self {
+        let id = String::new();
+        let link = Some(Link { secret, id });
+        Self { link, ..self }
+    }
+
+    /// The stream of a gateway has this id from here on.
+    pub fn stream_has_id(&mut self, id: &str) {
+        if let Some(link) = &mut self.link {
+            id.clone_into(&mut link.id);
+        }
+    }
+
     /// What we write. Without `salt`: in a replay, where users are letters already.
     #[must_use]
     pub fn of_ours(salt: Option<[u8; 16]>) -> Self {
         Self {
             salt,
             context: None,
+            link: None,
             state: State::Text,
             mode: Mode::Keep,
             depth: 0,
@@ -136,6 +177,7 @@ impl Blanker {
             kept: 0,
             domains: Vec::new(),
             keys: Vec::new(),
+            digests: Vec::new(),
         }
     }
 
@@ -197,6 +239,11 @@ impl Blanker {
     /// The keys of ours that were met since this was asked.
     pub fn take_keys(&mut self) -> Vec<OurKey> {
         std::mem::take(&mut self.keys)
+    }
+
+    /// The digests that were right since this was asked.
+    pub fn take_digests(&mut self) -> Vec<GoodDigest> {
+        std::mem::take(&mut self.digests)
     }
 
     fn step(&mut self, byte: u8, out: &mut Vec<u8>) {
@@ -328,9 +375,9 @@ impl Blanker {
     fn content_follows(&mut self) -> State {
         self.mode = match (self.depth, self.kind) {
             (0 | 1, _) | (_, Kind::Known) => Mode::Keep,
-            (2, Kind::Key | Kind::Proof) => Mode::Hold,
+            (2, Kind::Key | Kind::Proof | Kind::Digest) => Mode::Hold,
             (_, Kind::Key) => Mode::Keep,
-            (_, Kind::Proof | Kind::Stanza | Kind::Other) => Mode::Blank,
+            (_, Kind::Proof | Kind::Digest | Kind::Stanza | Kind::Other) => Mode::Blank,
         };
         self.kept = 0;
         State::Text
@@ -346,7 +393,7 @@ impl Blanker {
             (Kind::Known | Kind::Key | Kind::Proof, ..) => Mode::Keep,
             (Kind::Stanza, 1, b"from" | b"to") => Mode::Hold,
             (Kind::Stanza, 1, b"id") | (Kind::Stanza, _, b"type") => Mode::Keep,
-            (Kind::Stanza | Kind::Other, ..) => Mode::Blank,
+            (Kind::Stanza | Kind::Digest | Kind::Other, ..) => Mode::Blank,
         }
     }
 }

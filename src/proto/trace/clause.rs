@@ -12,6 +12,7 @@ pub fn clause(decided: &Decided) -> Option<&'static str> {
         ("proven" | "authenticated", Some("sasl-external"), _) => Some("RFC 6120 §6, XEP-0178 §3"),
         ("proven" | "authenticated", Some("tls-dialback"), _) => Some("XEP-0220 §2.1, over TLS"),
         ("proven" | "authenticated", Some("tcp-dialback"), _) => Some("XEP-0220 §2.1"),
+        ("link-up", ..) => Some("XEP-0114 §3"),
         ("start-tls", ..) => Some("RFC 6120 §5.4"),
         ("ask", ..) => Some("XEP-0220 §2.1.2"),
         ("dialback-answered", ..) => Some("XEP-0220 §2.1.2, XEP-0185 §2"),

@@ -183,6 +183,9 @@ pub(super) const LONGEST: Duration = Duration::from_hours(24 * 366 * 10);
 /// What keys are made from in a replay: nobody's secret.
 const NO_SECRET: &[u8] = b"what a replay makes its keys from";
 
+/// The same for the handshakes of gateways.
+pub(super) const NO_LINK_SECRET: &str = "what a replay makes its digests from";
+
 impl ContextFact {
     /// What the edge decides by, and the entries for these domains.
     #[must_use]

@@ -16,7 +16,7 @@ use crate::proto::policy::Reason;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct OpenFact {
-    /// `inbound` or `outbound`.
+    /// `inbound`, `outbound` or `link`.
     pub direction: String,
     /// Where the other side is.
     pub address: String,

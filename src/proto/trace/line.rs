@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::blank::OurKey;
+use super::blank::{GoodDigest, OurKey};
 use super::context::{ContextFact, EntryFact};
 use super::facts::{EndFact, OpenFact, TlsFact};
 
 /// The first line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// The version of the format.
     #[serde(rename = "xmpp-edge-trace")]
@@ -16,6 +16,13 @@ pub struct Head {
     pub program: String,
     /// Whose streams they are.
     pub domain: String,
+    /// Whether it is one of ours: then they are the links of its gateway.
+    #[serde(
+        rename = "is-local",
+        default,
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub is_local: bool,
     /// When the trace began (RFC 3339).
     pub began: String,
     /// For how long it was to run.
@@ -86,6 +93,9 @@ pub enum Fed {
         /// Where keys of ours stand in it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         ours: Vec<OurKey>,
+        /// Where the digest of a gateway stands in it that knows the link's secret.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        digests: Vec<GoodDigest>,
     },
     /// Bytes that are no text, in base64.
     Raw(String),

@@ -16,8 +16,9 @@ use crate::proto::stream::{
 };
 use crate::proto::xml::{Element, Event, Limits, Reader, StreamKind};
 
-/// A stanza as it was to be delivered: from a gateway, to a partner for whom everything is allowed.
-pub(super) fn stanza(text: &str) -> Option<Validated<Written>> {
+/// A stanza as it was to be delivered on a stream of this kind: from a gateway, to a partner for whom
+/// everything is allowed. What a gateway is to get is made in the same way, and differs in nothing.
+pub(super) fn stanza(text: &str, kind: StreamKind) -> Option<Validated<Written>> {
     let element = element(text)?;
     let domain = |name| {
         let jid = Jid::parse(element.attribute(name)?).ok()?;
@@ -34,7 +35,7 @@ pub(super) fn stanza(text: &str) -> Option<Validated<Written>> {
     let rules = Rules::new(vec![local.clone()], vec![partner]).ok()?;
     let addressed = from_gateway(element, &link(local)?, &rules).ok()?;
     let stanza = permit(addressed, Remembered::default(), &rules, false).ok()?;
-    Some(stanza.write(StreamKind::Server))
+    Some(stanza.write(kind))
 }
 
 /// One element, as it would be read on a link.

@@ -1,17 +1,29 @@
 //! What a recorded stream begins with.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::facts::{OpenFact, PurposeFact, pair_text};
 use crate::proto::auth::Pair;
+use crate::proto::auth::handshake::LinkSecret;
 use crate::proto::stream::{Endpoint, Now, Purpose};
+
+/// The direction of a gateway's link in a file.
+pub(super) const LINK: &str = "link";
 
 /// What a machine is made from, besides the context, its ids and the time.
 #[derive(Clone, Debug)]
 pub enum Opening {
     /// A partner's stream, from there.
     Inbound(SocketAddr),
+    /// A gateway's link, from there.
+    Link {
+        /// Where the gateway is.
+        address: SocketAddr,
+        /// By what its handshake is judged.
+        secret: Arc<LinkSecret>,
+    },
     /// A stream of ours.
     Outbound {
         /// Between whom.
@@ -45,6 +57,7 @@ pub(super) fn open(opening: &Opening, now: Now) -> OpenFact {
     };
     match opening {
         Opening::Inbound(address) => fact("inbound", *address),
+        Opening::Link { address, .. } => fact(LINK, *address),
         Opening::Joined(direction, address, pair) => OpenFact {
             pair: pair.as_ref().map(pair_text),
             ..fact(direction, *address)

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::blank::OurKey;
-use super::context::{ContextFact, EntryFact, no_secret};
+use super::blank::{GOOD_DIGEST, GoodDigest, OUR_KEY, OurKey};
+use super::context::{ContextFact, EntryFact, NO_LINK_SECRET, no_secret};
 use super::facts::certificates;
 use super::line::{Fed, Line, What};
 use crate::proto::auth::chain::Anchors;
 use crate::proto::auth::dialback::Verdict;
+use crate::proto::auth::handshake;
 use crate::proto::jid::Domain;
 use crate::proto::stream::Context;
 
@@ -85,13 +86,20 @@ impl Draft<'_> {
     }
 }
 
-/// What was read, with keys of ours where these stood.
+/// What was read, with keys of ours, and a gateway's good digest, where these stood.
 fn bytes(fed: &Fed) -> Option<Vec<u8>> {
     match fed {
-        Fed::Bytes { text, ours } => {
+        Fed::Bytes {
+            text,
+            ours,
+            digests,
+        } => {
             let mut bytes = text.clone().into_bytes();
             for key in ours {
-                put(key, &mut bytes);
+                put_key(key, &mut bytes);
+            }
+            for digest in digests {
+                put_digest(digest, &mut bytes);
             }
             Some(bytes)
         }
@@ -101,13 +109,24 @@ fn bytes(fed: &Fed) -> Option<Vec<u8>> {
 }
 
 /// Puts a key there that is good in a replay, where there is a place for one.
-fn put(key: &OurKey, bytes: &mut [u8]) -> Option<()> {
+fn put_key(key: &OurKey, bytes: &mut [u8]) -> Option<()> {
     let receiving = Domain::parse(&key.receiving).ok()?;
     let originating = Domain::parse(&key.originating).ok()?;
     let made = no_secret()?.generate(&receiving, &originating, &key.id);
-    let end = key.at.checked_add(made.len())?;
-    let place = bytes.get_mut(key.at..end)?;
-    if place == super::blank::OUR_KEY.as_bytes() {
+    put(&made, (key.at, OUR_KEY), bytes)
+}
+
+/// The same for the digest of a gateway.
+fn put_digest(digest: &GoodDigest, bytes: &mut [u8]) -> Option<()> {
+    let made = handshake::digest(&digest.id, NO_LINK_SECRET);
+    put(&made, (digest.at, GOOD_DIGEST), bytes)
+}
+
+/// Puts a text in the place of what stands for it.
+fn put(made: &str, (at, stands): (usize, &str), bytes: &mut [u8]) -> Option<()> {
+    let end = at.checked_add(made.len())?;
+    let place = bytes.get_mut(at..end)?;
+    if place == stands.as_bytes() {
         place.copy_from_slice(made.as_bytes());
     }
     Some(())

@@ -18,6 +18,7 @@ use crate::proto::auth::Pair;
 use crate::proto::auth::chain::Anchors;
 use crate::proto::auth::dialback::Question;
 use crate::proto::jid::Domain;
+use crate::proto::policy::Direction;
 use crate::proto::stream::{Context, IdSource, Input, Now, Output, Record};
 
 /// Records one stream.
@@ -33,6 +34,8 @@ pub struct Recorder {
     ids: Option<Ids>,
     /// Whose stream it is, as far as anybody says so.
     remote: Option<Domain>,
+    /// Whether it is a gateway's, on which stanzas to all partners come.
+    is_link: bool,
     chain: Vec<CertificateDer<'static>>,
     /// What was asked about dialback keys.
     asked: Vec<Asked>,
@@ -86,6 +89,8 @@ enum Body {
 
 /// How many domains of one stream, and questions about them, are noted.
 const MOST_DOMAINS: usize = 64;
+/// The same for a gateway's link: its users write to any partner.
+const MOST_DOMAINS_OF_A_LINK: usize = 1024;
 
 impl Recorder {
     /// Begins with a stream: `ids` are those that its machine will draw.
@@ -103,9 +108,13 @@ impl Recorder {
         recorder.ids = Some(Ids { source: ids, next });
         let domains = match opening {
             Opening::Outbound { pair, .. } => vec![pair.remote.clone()],
-            Opening::Inbound(_) | Opening::Joined(..) => Vec::new(),
+            Opening::Inbound(_) | Opening::Link { .. } | Opening::Joined(..) => Vec::new(),
         };
-        let context = ContextFact::of(&recorder.context, &domains, Vec::new());
+        if let Opening::Link { secret, .. } = opening {
+            recorder.is_link = true;
+            recorder.theirs = recorder.theirs.with_secret(Arc::clone(secret));
+        }
+        let context = recorder.context_fact(&domains, Vec::new());
         recorder.entries = context.entries.clone();
         recorder.domains = domains;
         let mut open = open(opening, now);
@@ -149,8 +158,9 @@ impl Recorder {
                 Opening::Outbound { pair, .. } | Opening::Joined(_, _, Some(pair)) => {
                     Some(pair.remote.clone())
                 }
-                Opening::Inbound(_) | Opening::Joined(..) => None,
+                Opening::Inbound(_) | Opening::Link { .. } | Opening::Joined(..) => None,
             },
+            is_link: false,
             chain: Vec::new(),
             asked: Vec::new(),
             domains: Vec::new(),
@@ -292,10 +302,15 @@ impl Recorder {
                     self.theirs.flush(&mut bytes);
                 }
                 let ours = self.theirs.take_keys();
+                let digests = self.theirs.take_digests();
                 match String::from_utf8(bytes) {
                     // All of it comes with what comes next.
                     Ok(text) if text.is_empty() && self.outputs.is_empty() => None,
-                    Ok(text) => Some(Fed::Bytes { text, ours }),
+                    Ok(text) => Some(Fed::Bytes {
+                        text,
+                        ours,
+                        digests,
+                    }),
                     Err(error) => Some(Fed::Raw(STANDARD.encode(error.as_bytes()))),
                 }
             }
@@ -348,7 +363,7 @@ impl Recorder {
                 self.context = Arc::clone(context);
                 self.theirs.replace(Arc::clone(context));
                 let anchors = above(&self.chain, self.anchors());
-                let fact = ContextFact::of(context, &self.domains, anchors);
+                let fact = self.context_fact(&self.domains, anchors);
                 self.entries.clone_from(&fact.entries);
                 Fed::Context(Box::new(fact))
             }
@@ -367,7 +382,16 @@ impl Recorder {
 
     /// The entry for a domain, where it is not written down yet.
     fn entry(&mut self, domain: Domain) -> Option<What> {
-        if self.domains.len() >= MOST_DOMAINS || self.domains.contains(&domain) {
+        if self.domains.contains(&domain) {
+            return None;
+        }
+        let most = match self.is_link {
+            true => MOST_DOMAINS_OF_A_LINK,
+            false => MOST_DOMAINS,
+        };
+        if self.domains.len() >= most {
+            // Without it another decision would come of a replay: it stops before.
+            self.missed += 1;
             return None;
         }
         let rules = &self.context.rules;
@@ -391,8 +415,20 @@ impl Recorder {
         while has(&ids.next) {
             let next = ids.source.next_id();
             let drawn = std::mem::replace(&mut ids.next, next);
+            self.theirs.stream_has_id(&drawn);
             self.outputs.push(What::Named(drawn));
         }
+    }
+
+    /// What it decides by.
+    fn context_fact(&self, domains: &[Domain], anchors: Vec<String>) -> ContextFact {
+        let mut fact = ContextFact::of(&self.context, domains, anchors);
+        if self.is_link {
+            // As much as the most generous partner takes, whoever of them is named.
+            let longest = self.context.rules.max_stanza_bytes();
+            fact.max_stanza_bytes = fact.max_stanza_bytes.max(longest);
+        }
+        fact
     }
 
     /// The anchors by which the other side's chain is judged.
@@ -430,6 +466,13 @@ fn remote_of(output: &Output) -> Option<Domain> {
             Record::MethodFailed { pair, .. } | Record::DialbackAnswered { pair, .. },
         ) => Some(pair.remote.clone()),
         Output::Ask(question) => Some(question.pair.remote.clone()),
+        // Of a gateway's: whom it writes to.
+        Output::Stanza(stanza) if stanza.direction() == Direction::Outbound => {
+            Some(stanza.to.domain().clone())
+        }
+        Output::Refused {
+            pair: Some(pair), ..
+        } => Some(pair.remote.clone()),
         _ => None,
     }
 }

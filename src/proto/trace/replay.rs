@@ -12,18 +12,21 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::UnixTime;
 
 use super::blank::Blanker;
-use super::context::LONGEST;
+use super::context::{LONGEST, NO_LINK_SECRET};
 use super::facts::{OpenFact, PurposeFact, pair};
 use super::file::Trace;
 use super::line::{Decided, Fed, Line, Made, What};
 use super::made::{decided, sent};
 use super::mint;
+use super::opening::LINK;
 use super::prepare::Prepared;
 use crate::proto::auth::dialback::Question;
+use crate::proto::auth::handshake::LinkSecret;
 use crate::proto::stanza::{Validated, Written};
 use crate::proto::stream::{
-    Context, Endpoint, IdSource, Inbound, Input, Machine, Now, Outbound, Output, Purpose,
+    Component, Context, Endpoint, IdSource, Inbound, Input, Machine, Now, Outbound, Output, Purpose,
 };
+use crate::proto::xml::StreamKind;
 
 /// What came of a replay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -109,6 +112,10 @@ fn replay_stream(
     };
     let mut run = Run {
         machine,
+        kind: match open.direction == LINK {
+            true => StreamKind::Component,
+            false => StreamKind::Server,
+        },
         begin,
         wall: open.wall,
         elapsed: Duration::ZERO,
@@ -171,6 +178,10 @@ fn machine(open: &OpenFact, prepared: &mut Prepared, begin: Instant) -> Option<B
     if open.direction == "inbound" {
         return Some(Box::new(Inbound::new(context, ids, now)));
     }
+    if open.direction == LINK {
+        let secret = Arc::new(LinkSecret::new(NO_LINK_SECRET.to_owned()));
+        return Some(Box::new(Component::new(context, ids, secret, now)));
+    }
     let pair = pair(open.pair.as_ref()?)?;
     let purpose = match open.purpose.as_ref()? {
         PurposeFact::Carry {} => Purpose::Carry,
@@ -208,6 +219,7 @@ fn wall(seconds: u64) -> UnixTime {
 /// A stream under way.
 struct Run {
     machine: Box<dyn Machine>,
+    kind: StreamKind,
     begin: Instant,
     wall: u64,
     elapsed: Duration,
@@ -335,7 +347,7 @@ impl Run {
             }
             Fed::Held(time) => Input::Held(micros(*time)),
             Fed::Deliver(text) => {
-                let stanza = mint::stanza(text).ok_or(UNKNOWN)?;
+                let stanza = mint::stanza(text, self.kind).ok_or(UNKNOWN)?;
                 self.machine.handle(now, Input::Deliver(&stanza));
                 self.delivered = (stanza.bytes() == text.as_bytes()).then_some(stanza);
                 return Ok(());

@@ -119,9 +119,13 @@ impl<'s> Stage<'s> {
         let mut stage = Self::set(script);
         let now = lab::at(0);
         let address = lab::place().address;
-        let opening = match stage.inbound {
-            true => Opening::Inbound(address),
-            false => Opening::Outbound {
+        let opening = match stage.stream_kind {
+            StreamKind::Component => Opening::Link {
+                address,
+                secret: Arc::new(LinkSecret::new(lab::LINK_SECRET.to_owned())),
+            },
+            StreamKind::Server if stage.inbound => Opening::Inbound(address),
+            StreamKind::Server => Opening::Outbound {
                 pair: stage.pair.clone(),
                 purpose: purpose(script, &stage.pair),
                 try_external: script.fact("try-external") != Some("false"),

@@ -16,9 +16,6 @@ const SAID: [&str; 4] = ["<body>hi", ">hello", ">secret", "anne@"];
 fn every_conversation_is_replayed_to_the_same_decisions() {
     let (mut replayed, mut resumed) = (0, 0);
     for script in Script::all().values() {
-        if script.fact("machine").or_else(|| head(script)) == Some("component") {
-            continue;
-        }
         let cuts = match may_be_cut(script) {
             true => vec![Cut::Whole, Cut::Bytes],
             false => vec![Cut::Whole],
@@ -82,12 +79,6 @@ fn a_time_that_would_be_up_before_is_a_difference() {
     );
 }
 
-/// Which machine a script that goes on with another is about.
-fn head(script: &Script) -> Option<&'static str> {
-    let before = Script::all().get(script.fact("after")?)?;
-    before.fact("machine").or_else(|| head(before))
-}
-
 /// All that is recorded of a script and of what stands before it.
 fn lines(script: &Script, cut: Cut) -> Vec<Line> {
     let mut stage = stage(script);
@@ -109,6 +100,7 @@ fn file(lines: &[Line]) -> String {
         format: VERSION,
         program: "0.1.0".to_owned(),
         domain: "partner.example".to_owned(),
+        is_local: false,
         began: "2026-01-31T09:00:00Z".to_owned(),
         seconds: 300,
     };

@@ -61,6 +61,7 @@ fn said(decided: &Decided) -> String {
     match decided.what.as_str() {
         "claims" => format!("claims to be {text}"),
         "claimed" => format!("may go on as {remote}, for {local}"),
+        "link-up" => format!("the gateway knows the secret: it serves {text}"),
         "claimed-nobody" => "may go on, and must name itself".to_owned(),
         "start-tls" => "TLS begins".to_owned(),
         "secured" if decided.reason.is_none() => {

@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::names::Kind;
-use super::{Blanker, Mode, OUR_KEY, OurKey, State, address, note};
+use super::{Blanker, GOOD_DIGEST, GoodDigest, Link, Mode, OUR_KEY, OurKey, State, address, note};
+use crate::proto::auth::handshake;
 use crate::proto::jid::{Domain, Jid};
 use crate::proto::xml::{is_char, is_reference};
 
@@ -14,6 +15,13 @@ const MOST_HELD: usize = 8192;
 const MOST_OUTSIDE: usize = 512;
 /// The longest reference.
 const MOST_TOKEN: usize = 32;
+
+/// What was made from a secret of ours.
+enum Ours {
+    Key(OurKey),
+    /// For the stream with this id.
+    Digest(String),
+}
 
 impl Blanker {
     /// A byte of a text or value.
@@ -109,14 +117,14 @@ impl Blanker {
     pub(super) fn end_text(&mut self, out: &mut Vec<u8>) {
         if self.mode == Mode::Hold {
             match self.kind {
-                Kind::Key => self.key(out),
+                Kind::Key | Kind::Digest => self.key(out),
                 _ => self.proof(out),
             }
         }
         self.end_token(false, out);
     }
 
-    /// A dialback key is whole.
+    /// A dialback key, or the digest of a gateway's handshake, is whole.
     fn key(&mut self, out: &mut Vec<u8>) {
         let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
         let held = std::mem::take(&mut self.held);
@@ -128,11 +136,15 @@ impl Blanker {
             return out.extend_from_slice(&held);
         };
         out.extend_from_slice(before);
+        let at = out.len();
         match self.ours(key) {
-            Some(found) => {
-                let at = out.len();
+            Some(Ours::Key(found)) => {
                 self.keys.push(OurKey { at, ..found });
                 out.extend_from_slice(OUR_KEY.as_bytes());
+            }
+            Some(Ours::Digest(id)) => {
+                self.digests.push(GoodDigest { at, id });
+                out.extend_from_slice(GOOD_DIGEST.as_bytes());
             }
             None => {
                 for byte in key {
@@ -144,8 +156,24 @@ impl Blanker {
         out.extend_from_slice(after);
     }
 
+    /// Whether it is made from one of our secrets.
+    fn ours(&self, text: &[u8]) -> Option<Ours> {
+        match self.kind {
+            Kind::Digest => self.good_digest(text).map(Ours::Digest),
+            _ => self.our_key(text).map(Ours::Key),
+        }
+    }
+
+    /// Whether a gateway knows the secret of the link: the id that its digest is for.
+    fn good_digest(&self, digest: &[u8]) -> Option<String> {
+        let Link { secret, id } = self.link.as_ref()?;
+        let digest = str::from_utf8(digest).ok()?;
+        let is_whole = digest.len() == GOOD_DIGEST.len();
+        (is_whole && handshake::is_good(id, secret.expose(), digest)).then(|| id.clone())
+    }
+
     /// Whether a key that is asked about is one of ours.
-    fn ours(&self, key: &[u8]) -> Option<OurKey> {
+    fn our_key(&self, key: &[u8]) -> Option<OurKey> {
         let context = self.context.as_ref()?;
         let local = self.name.rsplit(|byte| *byte == b':').next();
         if local != Some(b"verify") || self.attributes.has_type || key.len() != OUR_KEY.len() {

@@ -8,6 +8,8 @@ pub(super) enum Kind {
     Key,
     /// What is said in SASL.
     Proof,
+    /// The handshake of a gateway's link: what stands in it is made from the link's secret.
+    Digest,
     /// It belongs to the negotiation of streams: nothing in it is anybody's.
     Known,
     Other,
@@ -21,6 +23,7 @@ impl Kind {
             b"message" | b"presence" | b"iq" => Self::Stanza,
             b"result" | b"verify" => Self::Key,
             b"auth" | b"response" => Self::Proof,
+            b"handshake" => Self::Digest,
             b"features" | b"error" | b"starttls" | b"proceed" | b"failure" | b"abort" | b"bidi"
             | b"enable" | b"enabled" | b"resume" | b"resumed" | b"failed" | b"a" | b"r" => {
                 Self::Known
