@@ -1,7 +1,7 @@
 //! `xmpp-edge generate`: what is written from the program itself: the manual, completions, reference.
 //!
 //! None of it can say what the program does not do: it is made of the command line's definition, of
-//! the tables of reasons and events, and of the sample files that explain the configuration.
+//! the tables of reasons, events and metrics, and of the sample files that explain the configuration.
 
 mod extra;
 mod man;
@@ -56,7 +56,7 @@ enum What {
     Man,
     /// For bash, zsh and fish
     Completions,
-    /// Every reason and every event, in Markdown
+    /// Every reason, every event and every metric, in Markdown
     Reference,
 }
 

@@ -1,11 +1,11 @@
 //! Policy on the wire: a running edge between a gateway and scripted partners, on loopback.
 
 mod continuity;
-mod diary;
+pub(crate) mod diary;
 mod methods;
 mod partner;
 mod reload;
 mod sequences;
 pub(crate) mod stage;
 mod stanzas;
-mod wire;
+pub(crate) mod wire;

@@ -1,4 +1,4 @@
-//! The reference is written from the tables of codes and events, and each code is of use.
+//! The reference is written from the tables of codes, events and metrics, and each code is of use.
 
 use xmpp_edge::proto::codes::Code;
 
@@ -25,7 +25,8 @@ fn the_reference_is_written_from_the_tables() {
             written == page.text,
             "{path} differs from the table {at}: {WRITE}=1 cargo test --test it reasons"
         );
-        let mut lines = page.text.lines();
+        // A row of a table is one line.
+        let mut lines = page.text.lines().filter(|line| !line.starts_with('|'));
         assert!(lines.all(|line| line.chars().count() <= 110), "{path}");
     }
 }

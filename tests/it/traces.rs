@@ -3,5 +3,6 @@
 mod command;
 mod damaged;
 mod kept;
+mod links;
 mod recorded;
 mod recording;

@@ -1,6 +1,7 @@
-//! The reference of reasons and events, written from the program's own tables.
+//! The reference of reasons, events and metrics, written from the program's own tables.
 
 use super::File;
+use crate::net::admin::http::metrics::FAMILIES;
 use crate::ops::events::Event;
 use crate::proto::codes::Code;
 
@@ -43,6 +44,10 @@ Each event has a level, by which `filter` under `[log]` chooses, and a text, wit
 journal they are found by `XMPP_EDGE_EVENT`.
 ";
 
+/// The page about metrics, with a place for the list of them.
+const METRICS: &str = include_str!("metrics.md");
+const METRICS_PLACE: &str = "{metrics}\n";
+
 /// Every page of it.
 #[must_use]
 pub fn reference() -> Vec<File> {
@@ -50,7 +55,22 @@ pub fn reference() -> Vec<File> {
         name: name.to_owned(),
         text,
     };
-    vec![file("events.md", events()), file("reasons.md", reasons())]
+    vec![
+        file("events.md", events()),
+        file("metrics.md", metrics()),
+        file("reasons.md", reasons()),
+    ]
+}
+
+fn metrics() -> String {
+    let mut list = String::from("| metric | kind | labels | says |\n|---|---|---|---|\n");
+    for family in FAMILIES {
+        let labels = family.labels.iter().map(|label| format!("`{label}`"));
+        let labels = labels.collect::<Vec<_>>().join(", ");
+        let (name, kind, help) = (family.name(), family.kind.as_str(), family.help);
+        list.push_str(&format!("| `{name}` | {kind} | {labels} | {help} |\n"));
+    }
+    METRICS.replace(METRICS_PLACE, &list)
 }
 
 fn events() -> String {

@@ -417,6 +417,28 @@ mod tests {
     }
 
     #[test]
+    fn the_links_of_a_gateway_are_wanted_by_the_domain_that_they_ask_for_alone() {
+        let traces = Arc::<Traces>::default();
+        let rules = Rules::new(
+            vec![domain("ours.example")],
+            vec![crate::proto::policy::Partner::new(domain("a.example"))],
+        );
+        let rules = rules.unwrap();
+        let begin = |name| traces.begin(&domain(name), &rules, [0; 16], Instant::now());
+        let _ours = begin("ours.example").unwrap();
+        let _theirs = begin("a.example").unwrap();
+        for name in ["ours.example", "a.example"] {
+            let sink = traces.wanting_links(&domain(name)).unwrap();
+            assert_eq!(sink.domain, domain(name));
+        }
+        assert!(
+            traces
+                .wanting_links(&domain("other.ours.example"))
+                .is_none()
+        );
+    }
+
+    #[test]
     fn so_many_streams_are_recorded_at_once_and_the_others_are_counted() {
         let traces = Arc::<Traces>::default();
         let running = begin(&traces, "a.example").unwrap();

@@ -108,9 +108,7 @@ impl<M: Machine> Tapped<M> {
 
     fn is_watched(&mut self, now: Now, input: &Input<'_>) {
         // Whoever comes and says nothing costs nothing.
-        if matches!(input, Input::Connected)
-            && self.made.as_deref().is_some_and(Made::came_in)
-        {
+        if matches!(input, Input::Connected) && self.made.as_deref().is_some_and(Made::came_in) {
             return;
         }
         if let Some(made) = self.made.take() {

@@ -14,12 +14,17 @@ use crate::proto::stanza::{Remembered, Validated, Written, from_gateway, permit}
 use crate::proto::stream::{
     Context, IdSource, Input, Machine as _, Now, Outbound, Output, Purpose, Timing, Unproven,
 };
-use crate::proto::xml::{Element, Event, Limits, Reader, StreamKind};
+use crate::proto::xml::writer::write_element;
+use crate::proto::xml::{Element, Event, Limits, Ns, Reader, StreamKind};
 
 /// A stanza as it was to be delivered on a stream of this kind: from a gateway, to a partner for whom
-/// everything is allowed. What a gateway is to get is made in the same way, and differs in nothing.
-pub(super) fn stanza(text: &str, kind: StreamKind) -> Option<Validated<Written>> {
-    let element = element(text)?;
+/// everything is allowed. It stands for what a gateway is to get, too, but for what the edge tells gateways of
+/// partners, which nobody else may say. Says also whether it is written as it was then.
+pub(super) fn stanza(text: &str, kind: StreamKind) -> Option<(Validated<Written>, bool)> {
+    let mut element = element(text)?;
+    let is_ours = written(kind, &element) == text.as_bytes();
+    element.strip(&Ns::PARTNER);
+    let bare = written(kind, &element);
     let domain = |name| {
         let jid = Jid::parse(element.attribute(name)?).ok()?;
         Some(jid.domain().clone())
@@ -35,7 +40,15 @@ pub(super) fn stanza(text: &str, kind: StreamKind) -> Option<Validated<Written>>
     let rules = Rules::new(vec![local.clone()], vec![partner]).ok()?;
     let addressed = from_gateway(element, &link(local)?, &rules).ok()?;
     let stanza = permit(addressed, Remembered::default(), &rules, false).ok()?;
-    Some(stanza.write(kind))
+    let stanza = stanza.write(kind);
+    let is_same = is_ours && stanza.bytes() == bare;
+    Some((stanza, is_same))
+}
+
+fn written(kind: StreamKind, element: &Element) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_element(kind, element, &mut bytes);
+    bytes
 }
 
 /// One element, as it would be read on a link.
@@ -115,9 +128,8 @@ pub(super) fn answer(question: &Question, verdict: &str, begin: Instant) -> Opti
         Some(&question.stream_id),
         &super::prepare::verdict(verdict)?,
     );
-    let mut bytes = Vec::new();
-    crate::proto::xml::writer::write_element(StreamKind::Server, &said, &mut bytes);
-    machine.handle(now, Input::Bytes(&bytes));
+    let said = written(StreamKind::Server, &said);
+    machine.handle(now, Input::Bytes(&said));
     loop {
         match machine.poll_output()? {
             Output::Answered(answer) => return Some(answer),

@@ -347,9 +347,9 @@ impl Run {
             }
             Fed::Held(time) => Input::Held(micros(*time)),
             Fed::Deliver(text) => {
-                let stanza = mint::stanza(text, self.kind).ok_or(UNKNOWN)?;
+                let (stanza, is_same) = mint::stanza(text, self.kind).ok_or(UNKNOWN)?;
                 self.machine.handle(now, Input::Deliver(&stanza));
-                self.delivered = (stanza.bytes() == text.as_bytes()).then_some(stanza);
+                self.delivered = is_same.then_some(stanza);
                 return Ok(());
             }
             Fed::Pong(id) => Input::Pong(id),

@@ -7,40 +7,6 @@ use xmpp_edge::net::admin::http::metrics::{FAMILIES, Family, Kind};
 
 use crate::tree;
 
-const REFERENCE: &str = "docs/reference/metrics.md";
-/// Set it to have the table written anew.
-const WRITE: &str = "XMPP_EDGE_WRITE";
-const HEAD: &str = "| metric | kind | labels | says |\n|---|---|---|---|\n";
-
-#[test]
-fn the_reference_has_each_metric() {
-    let rows: String = FAMILIES
-        .iter()
-        .map(|it| {
-            let labels: Vec<_> = it.labels.iter().map(|label| format!("`{label}`")).collect();
-            let (name, kind) = (it.name(), it.kind.as_str());
-            format!(
-                "| `{name}` | {kind} | {} | {} |\n",
-                labels.join(", "),
-                it.help
-            )
-        })
-        .collect();
-    let page = tree::read(REFERENCE);
-    let (before, rest) = page.split_once(HEAD).unwrap();
-    let end = rest.find("\n\n").map_or(rest.len(), |end| end + 1);
-    let (written, after) = rest.split_at(end);
-    if std::env::var_os(WRITE).is_some() {
-        let path = tree::top().join(REFERENCE);
-        std::fs::write(path, format!("{before}{HEAD}{rows}{after}")).unwrap();
-        return;
-    }
-    assert!(
-        written == rows,
-        "{WRITE}=1 cargo test --test it -- http::documented"
-    );
-}
-
 /// The names of metrics in a text.
 fn named(text: &str) -> BTreeSet<String> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')

@@ -1,6 +1,6 @@
 //! The traces in `tests/traces`: what was decided when they were recorded is decided now.
 //!
-//! `XMPP_EDGE_RECORD=1 cargo test --test it -- traces::recorded` records three of them anew, which is wanted
+//! `XMPP_EDGE_RECORD=1 cargo test --test it -- traces` records four of them anew, which is wanted
 //! only where the format has a new version.
 
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::tree;
 #[test]
 fn every_trace_that_is_kept_replays_to_the_same_decisions() {
     let files = tree::files("tests/traces", "trace");
-    for name in ["refused", "dialback", "authenticated"] {
+    for name in ["refused", "dialback", "authenticated", "link"] {
         let path = format!("tests/traces/{name}.trace");
         assert!(files.iter().any(|file| file.path == path), "{path}");
     }
@@ -50,6 +50,14 @@ fn the_command_shows_each_decision_with_its_clause_and_says_that_it_is_the_same(
         (
             "authenticated",
             ["example, by sasl-external", "XEP-0178 §3", "TLS 1.3 is up"],
+        ),
+        (
+            "link",
+            [
+                "gateway's link from",
+                "it serves contoso.example (XEP-0114 §3)",
+                "link-secret: the handshake is wrong",
+            ],
         ),
     ] {
         let path = tree::top().join(format!("tests/traces/{name}.trace"));

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::proto::auth::handshake;
 use crate::proto::policy::Rules;
 use crate::proto::stream::{Timing, Unproven};
 use std::time::Duration;
@@ -188,6 +189,47 @@ fn a_key_of_ours_is_told_from_any_other() {
     let other = key.replace(|c: char| c.is_ascii_digit(), "f");
     assert!(blanked(&element(&other)[HEADER.len()..]).contains(&"x".repeat(64)));
     assert_eq!(OUR_KEY.len(), key.len());
+}
+
+#[test]
+fn the_digest_of_who_knows_the_secret_is_told_from_any_other() {
+    let secret = || Arc::new(LinkSecret::new("secret".to_owned()));
+    let element = |digest: &str| format!("{HEADER}<handshake>{digest}\n</handshake>");
+    let fed = |digest: &str, id: &str, step: usize| {
+        let mut blanker = Blanker::of_theirs([1; 16], context()).with_secret(secret());
+        blanker.stream_has_id(id);
+        let (mut out, mut found) = (Vec::new(), Vec::new());
+        for part in element(digest).as_bytes().chunks(step) {
+            out.clear();
+            blanker.feed(part, &mut out);
+            found.append(&mut blanker.take_digests());
+        }
+        (out, found)
+    };
+    let good = handshake::digest("7", "secret");
+    assert_eq!(GOOD_DIGEST.len(), good.len());
+    let (out, found) = fed(&good, "7", usize::MAX);
+    assert_eq!(String::from_utf8(out).unwrap(), element(GOOD_DIGEST));
+    let at = element(&good).find(&good).unwrap();
+    let id = "7".to_owned();
+    assert_eq!(found, [GoodDigest { at, id: id.clone() }]);
+    // It is written down with the read that ends it.
+    assert_eq!(fed(&good, "7", 1).1, [GoodDigest { at: 0, id }]);
+    for (digest, id) in [
+        (good.as_str(), "8"),
+        (&handshake::digest("7", "other"), "7"),
+        (&good.to_uppercase(), "7"),
+        (&good[1..], "7"),
+        ("", "7"),
+    ] {
+        let (out, found) = fed(digest, id, usize::MAX);
+        assert_eq!(found, []);
+        let blank = element(&"x".repeat(digest.len()));
+        assert_eq!(String::from_utf8(out).unwrap(), blank);
+    }
+    // On a partner's stream nobody has such a secret.
+    let kept = blanked(&element(&good)[HEADER.len()..]);
+    assert!(kept.contains(&"x".repeat(40)), "{kept}");
 }
 
 proptest! {
