@@ -23,6 +23,7 @@ mod help;
 mod hostile;
 mod http;
 mod lab;
+mod licences;
 mod partner_sheet;
 mod partners_guide;
 #[path = "../pki/mod.rs"]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -36,6 +36,7 @@ plaintext = true
 
 [admin]
 socket = "admin.sock"
+listen = "127.0.0.1:0"
 
 [log]
 format = "json"
@@ -63,6 +64,11 @@ impl House {
         house
     }
 
+    /// The socket of the edge for administrators.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("admin.sock")
+    }
+
     fn write(&self, name: &str, text: &str) {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.directory.path().join(name);
@@ -76,6 +82,8 @@ pub struct Edge {
     child: Child,
     pub s2s: SocketAddr,
     pub gateway: SocketAddr,
+    /// Where metrics and the page are.
+    pub http: SocketAddr,
 }
 
 impl Edge {
@@ -117,6 +125,7 @@ impl Edge {
             child,
             s2s: address("s2s "),
             gateway: address("gateway "),
+            http: address("admin "),
         }
     }
 

@@ -2,7 +2,8 @@
 //! servers and the gateway, around one edge after the other.
 //!
 //! ```text
-//!   load [--seconds N] [--rounds N] [--streams N] [--rate N] [--gateway-rate BYTES] [--gateway-buffer BYTES] EDGE…
+//!   load [--seconds N] [--rounds N] [--streams N] [--rate N] [--watched]
+//!        [--gateway-rate BYTES] [--gateway-buffer BYTES] [--body BYTES] EDGE…
 //!
 //!   flood partner ══ 8 streams ══► ┌──────┐ ──► gateway: reads all it can, or so many bytes a second
 //!   quiet partner ── 1 stream ───► │ edge │        │
@@ -10,7 +11,13 @@
 //! ```
 //!
 //! Each EDGE is a program; they run in turn, `--rounds` times, so that a busy machine is as unfair to the
-//! one as to the other. The ratios are to the first of them.
+//! one as to the other. The ratios are to the first of them. With `--watched` the last of them is looked at
+//! meanwhile: its metrics each second, its page, and a trace of the partner that floods. The same program given
+//! twice says what that costs:
+//!
+//! ```text
+//!   load --watched --rate 50000 --seconds 600 target/release/xmpp-edge target/release/xmpp-edge
+//! ```
 #![allow(
     clippy::disallowed_types,
     clippy::exit,
@@ -32,6 +39,7 @@ mod partner;
 mod pki;
 mod server;
 mod tls;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,8 +50,9 @@ use std::time::{Duration, Instant};
 use edge::Edge;
 use figures::{Figures, Table};
 use gateway::Gateway;
+use watch::Watchers;
 
-const USAGE: &str = "load [--seconds N] [--rounds N] [--streams N] [--rate N] [--gateway-rate BYTES] [--gateway-buffer BYTES] [--body BYTES] EDGE...";
+const USAGE: &str = "load [--seconds N] [--rounds N] [--streams N] [--rate N] [--watched] [--gateway-rate BYTES] [--gateway-buffer BYTES] [--body BYTES] EDGE...";
 
 /// How the load is.
 #[derive(Clone, Debug)]
@@ -60,14 +69,17 @@ pub struct Load {
     pub gateway_buffer: usize,
     /// Of a message of the flood.
     pub body: usize,
+    /// Whether the last edge is looked at.
+    is_watched: bool,
 }
 
 fn main() {
     let (load, edges) = arguments();
     let mut tables: Vec<_> = edges.iter().map(|_| Table::default()).collect();
     for round in 0..load.rounds {
-        for (program, table) in edges.iter().zip(&mut tables) {
-            let figures = measure(program, &load);
+        for (place, (program, table)) in edges.iter().zip(&mut tables).enumerate() {
+            let is_watched = load.is_watched && place + 1 == edges.len();
+            let figures = measure(program, &load, is_watched);
             println!("{} {}: {figures}", round + 1, program.display());
             table.add(figures);
         }
@@ -92,6 +104,7 @@ fn arguments() -> (Load, Vec<PathBuf>) {
         gateway_rate: 0,
         gateway_buffer: 0,
         body: 100,
+        is_watched: false,
     };
     let mut edges = Vec::new();
     let mut arguments = std::env::args().skip(1);
@@ -110,6 +123,7 @@ fn arguments() -> (Load, Vec<PathBuf>) {
             "--gateway-rate" => load.gateway_rate = number(),
             "--gateway-buffer" => load.gateway_buffer = number(),
             "--body" => load.body = number(),
+            "--watched" => load.is_watched = true,
             path => edges.push(PathBuf::from(path)),
         }
     }
@@ -118,7 +132,7 @@ fn arguments() -> (Load, Vec<PathBuf>) {
 }
 
 /// One edge under the load.
-fn measure(program: &std::path::Path, load: &Load) -> Figures {
+fn measure(program: &std::path::Path, load: &Load, is_watched: bool) -> Figures {
     let house = edge::House::new();
     let server = server::Server::start(&house.tls);
     let edge = Edge::start(program, &house, server.address);
@@ -135,6 +149,7 @@ fn measure(program: &std::path::Path, load: &Load) -> Figures {
             thread::spawn(move || partner::flood(stream, number, (body, rate), &stop))
         })
         .collect();
+    let watchers = is_watched.then(|| Watchers::start(edge.http, &house.socket(), load.seconds));
     // Until the flood has filled what it can fill.
     thread::sleep(Duration::from_secs(1));
     let before = (gateway.read(), edge.cpu(), Instant::now());
@@ -146,6 +161,9 @@ fn measure(program: &std::path::Path, load: &Load) -> Figures {
     let seconds = before.2.elapsed().as_secs_f64();
     let (read, cpu) = (gateway.read() - before.0, edge.cpu() - before.1);
     let memory = edge.memory();
+    if let Some(watchers) = watchers {
+        println!("  watched: {}", watchers.end());
+    }
     stop.store(true, Relaxed);
     edge.stop();
     for flood in floods {
