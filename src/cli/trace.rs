@@ -19,7 +19,7 @@ use crate::proto::jid::Domain;
 use crate::proto::trace::{Head, Line, Tail, Why};
 use crate::proto::words;
 
-/// Watch the streams of one partner, or of your gateway, as it happens
+/// Watch the streams of a partner, or of a gateway
 ///
 /// With a domain of a partner's it shows the streams of that partner. With a
 /// local domain it shows the links of the gateway that serves it.

@@ -88,7 +88,7 @@ events! {
     ContactsSetAside, "contacts-set-aside", ERROR, "damaged contacts set aside";
     /// The admin socket, or the HTTP listener of `[admin]`, cannot be opened: nobody can ask the running edge there; all else works.
     AdminUnserved, "admin-unserved", WARN, "nobody can ask the edge";
-    /// Somebody on this host watches the streams of a partner, without bodies and secrets, for the time in `detail`.
+    /// Somebody on this host watches the streams of a partner (`remote`), or of a gateway (`local`), without bodies and secrets, for the time in `detail`.
     TraceBegun, "trace-begun", WARN, "trace begun";
     /// Nobody watches them any more; `detail` says how much was seen.
     TraceEnded, "trace-ended", INFO, "trace ended";

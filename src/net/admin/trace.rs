@@ -56,20 +56,28 @@ pub(super) fn begin(desk: &Desk, domain: &str, seconds: u64) -> Result<Traced, R
             NoTrace::Already => format!("a trace of {parsed} is running already"),
         })
     })?;
-    Line::new(Event::TraceBegun)
-        .remote(&parsed)
-        .detail(format_args!("for {seconds} s"))
-        .log();
-    Ok(Traced {
+    let traced = Traced {
         is_local: context.rules.is_local(&parsed),
         domain: parsed,
         seconds,
         began: utc(Moment::now().wall),
         running,
-    })
+    };
+    traced
+        .log_line(Event::TraceBegun)
+        .detail(format_args!("for {seconds} s"))
+        .log();
+    Ok(traced)
 }
 
 impl Traced {
+    fn log_line(&self, event: Event) -> Line {
+        match self.is_local {
+            true => Line::new(event).local(&self.domain),
+            false => Line::new(event).remote(&self.domain),
+        }
+    }
+
     /// Writes what happens until the time is over, or the other side says or reads nothing more.
     pub(super) async fn run(
         mut self,
@@ -78,8 +86,7 @@ impl Traced {
     ) -> io::Result<()> {
         let written = self.write(reader, writer).await;
         let (lines, missed) = self.running.counts();
-        Line::new(Event::TraceEnded)
-            .remote(&self.domain)
+        self.log_line(Event::TraceEnded)
             .detail(format_args!("{lines} lines; records left out: {missed}"))
             .log();
         written

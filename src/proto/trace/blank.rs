@@ -46,7 +46,7 @@ pub struct GoodDigest {
 
 /// A gateway's link: by what its handshake is judged.
 #[derive(Debug)]
-struct Link {
+struct LinkHandshake {
     secret: Arc<LinkSecret>,
     /// The id of the stream, when it is drawn.
     id: String,
@@ -74,7 +74,7 @@ pub struct Blanker {
     /// Which keys are ours; `None` where we write ourselves.
     context: Option<Arc<Context>>,
     /// Which digest is right; `None` on other streams than a gateway's.
-    link: Option<Link>,
+    link: Option<LinkHandshake>,
     state: State,
     mode: Mode,
     depth: usize,
@@ -143,7 +143,7 @@ impl Blanker {
     #[must_use]
     pub fn with_secret(self, secret: Arc<LinkSecret>) -> Self {
         let id = String::new();
-        let link = Some(Link { secret, id });
+        let link = Some(LinkHandshake { secret, id });
         Self { link, ..self }
     }
 

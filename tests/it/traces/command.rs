@@ -73,6 +73,41 @@ fn a_trace_is_announced_shown_and_written() {
     );
 }
 
+/// With a local domain it is about the gateway, and says so in each place.
+#[test]
+fn a_local_domain_has_the_links_of_its_gateway() {
+    let lab = lab();
+    let daemon = Daemon::start(&lab);
+    let (exit, text, errors) = std::thread::scope(|scope| {
+        let command = "trace contoso.example --for 2s --output link.trace --config edge.toml";
+        let command: Vec<_> = command.split(' ').collect();
+        let watched = scope.spawn(|| lab.run(&command));
+        let line = daemon.log_line("trace-begun");
+        assert!(line.contains("\"local\":\"contoso.example\""), "{line}");
+        let gateway = std::net::TcpStream::connect(daemon.gateway).unwrap();
+        let header = HEADER.replace("jabber:server", "jabber:component:accept");
+        converse(&gateway, &header, " id='");
+        converse(&gateway, "<handshake>0123</handshake>", "</stream:stream>");
+        watched.join().unwrap()
+    });
+    assert_eq!(exit, 0, "{errors}");
+    let watching = "Watching the gateway's links for contoso.example for 2s; Ctrl-C ends it.\n";
+    assert!(errors.starts_with(watching), "{errors}");
+    for part in [
+        " * a gateway's link from 127.0.0.1:",
+        " < <handshake>xxxx</handshake>",
+        " ! the end: link-secret: ",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let (exit, replayed, _) = lab.run(&["replay", "link.trace"]);
+    assert_eq!(exit, 0, "{replayed}");
+    assert!(
+        replayed.starts_with("The gateway's links for contoso.example, from "),
+        "{replayed}"
+    );
+}
+
 #[test]
 fn what_cannot_be_traced_is_said() {
     let lab = lab();

@@ -4,7 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::names::Kind;
-use super::{Blanker, GOOD_DIGEST, GoodDigest, Link, Mode, OUR_KEY, OurKey, State, address, note};
+use super::{
+    Blanker, GOOD_DIGEST, GoodDigest, LinkHandshake, Mode, OUR_KEY, OurKey, State, address, note,
+};
 use crate::proto::auth::handshake;
 use crate::proto::jid::{Domain, Jid};
 use crate::proto::xml::{is_char, is_reference};
@@ -166,7 +168,7 @@ impl Blanker {
 
     /// Whether a gateway knows the secret of the link: the id that its digest is for.
     fn good_digest(&self, digest: &[u8]) -> Option<String> {
-        let Link { secret, id } = self.link.as_ref()?;
+        let LinkHandshake { secret, id } = self.link.as_ref()?;
         let digest = str::from_utf8(digest).ok()?;
         let is_whole = digest.len() == GOOD_DIGEST.len();
         (is_whole && handshake::is_good(id, secret.expose(), digest)).then(|| id.clone())
