@@ -46,17 +46,27 @@ impl Watchers {
         let mut trace = UnixStream::connect(socket).unwrap();
         // An hour at most; whoever hangs up ends it.
         let seconds = (seconds + 60).min(3600);
-        writeln!(
-            trace,
-            "{{\"trace\":{{\"domain\":\"{FLOOD}\",\"seconds\":{seconds}}}}}"
-        )
-        .unwrap();
+        let request = format!("{{\"trace\":{{\"domain\":\"{FLOOD}\",\"seconds\":{seconds}}}}}\n");
+        trace.write_all(request.as_bytes()).unwrap();
+        let mut again = trace.try_clone().unwrap();
         let mut lines = BufReader::new(trace.try_clone().unwrap()).lines();
         let greeting = lines.next().unwrap().unwrap();
         assert!(greeting.starts_with("{\"xmpp-edge\""), "{greeting}");
         let first = lines.next().unwrap().unwrap();
         assert!(first.starts_with("{\"trace\""), "{first}");
-        let read = move || lines.map_while(Result::ok).count();
+        let read = move || {
+            let mut count = 0;
+            for line in lines.map_while(Result::ok) {
+                count += 1;
+                // It is as long as it may be: somebody who watches for long begins another.
+                if line.starts_with("{\"trace\":{\"end\"")
+                    && again.write_all(request.as_bytes()).is_err()
+                {
+                    break;
+                }
+            }
+            count
+        };
         seen.push(("lines of a trace", thread::spawn(read)));
         Self { stop, seen, trace }
     }

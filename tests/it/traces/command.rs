@@ -78,9 +78,9 @@ fn a_trace_is_announced_shown_and_written() {
 fn a_local_domain_has_the_links_of_its_gateway() {
     let lab = lab();
     let daemon = Daemon::start(&lab);
+    let command = "trace contoso.example --for 2s --output link.trace --config edge.toml";
+    let command: Vec<_> = command.split(' ').collect();
     let (exit, text, errors) = std::thread::scope(|scope| {
-        let command = "trace contoso.example --for 2s --output link.trace --config edge.toml";
-        let command: Vec<_> = command.split(' ').collect();
         let watched = scope.spawn(|| lab.run(&command));
         let line = daemon.log_line("trace-begun");
         assert!(line.contains("\"local\":\"contoso.example\""), "{line}");
