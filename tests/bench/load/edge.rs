@@ -54,7 +54,7 @@ impl House {
         let authority = Authority::root("Load Authority");
         let own = authority.issue(Leaf::new(&["contoso.example"]).server_only());
         let partners = authority.issue(Leaf::new(&[FLOOD, QUIET]).server_only());
-        let tls = Tls::new(&partners, &authority);
+        let tls = Tls::new(partners.chain, &partners.key, authority.certificate.clone());
         let house = Self { directory, tls };
         house.write("edge.toml", EDGE);
         house.write("authority.pem", &pki::pem(&authority.certificate));

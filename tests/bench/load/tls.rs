@@ -4,13 +4,12 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
 };
-
-use crate::pki::{Authority, Identity};
 
 /// What partners show, and whom they trust.
 #[derive(Clone)]
@@ -23,17 +22,22 @@ pub struct Tls {
 pub type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 impl Tls {
-    pub fn new(identity: &Identity, authority: &Authority) -> Self {
+    pub fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: &PrivateKeyDer<'static>,
+        anchor: CertificateDer<'static>,
+    ) -> Self {
         let mut anchors = RootCertStore::empty();
-        anchors.add(authority.certificate.clone()).unwrap();
+        anchors.add(anchor).unwrap();
         let provider = Arc::new(default_provider());
-        let (chain, key) = (identity.chain.clone(), &identity.key);
-        let client = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        let mut client = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(anchors)
             .with_client_auth_cert(chain.clone(), key.clone_key())
             .unwrap();
+        // Each handshake is a whole one, whatever the other side would keep.
+        client.resumption = Resumption::disabled();
         let server = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
