@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from comparison import systems
@@ -20,16 +20,21 @@ class Place:
 
     driver: Path
     keys: Path
-    system_core: str
-    driver_cores: str
-    log: list = field(default_factory=list)
+    cores: list
+
+    def system_core(self, count: int = 1) -> str:
+        """The last ones are the system's."""
+        return ",".join(str(core) for core in self.cores[-count:])
+
+    def driver_cores(self) -> str:
+        return ",".join(str(core) for core in self.cores[:-1])
 
 
-def measure(place: Place, kind: type, work: str, cores: str = "", **options) -> dict:
+def measure(place: Place, kind: type[systems.System], work: str, cores: int = 1, **options) -> dict:
     """The figures of one piece of work: those of the driver, and beside them `cpu`, in seconds, and `memory`, in KiB."""
     home = Path(tempfile.mkdtemp(prefix="compare."))
     try:
-        system = kind(home / kind.name, place.keys, cores or place.system_core, options.get("partners", 1))
+        system = kind(home / kind.name, place.keys, place.system_core(cores), options.get("partners", 1))
         try:
             return drive(place, system, work, options)
         finally:
@@ -42,7 +47,7 @@ def drive(place: Place, system: systems.System, work: str, options: dict) -> dic
     arguments = {"s2s": systems.S2S, "link": systems.LINK, "server": systems.SERVER, **options}
     words = [str(word) for key, value in arguments.items() for word in (f"--{key}", value)]
     driver = subprocess.Popen(
-        ["taskset", "-c", place.driver_cores, place.driver, work, place.keys, *words],
+        ["taskset", "-c", place.driver_cores(), place.driver, work, place.keys, *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -226,15 +226,14 @@ class Ejabberd(System):
             **certificates,
             **authorities,
             "s2s_use_starttls": "required",
+            "s2s_max_retry_delay": 1,
             "listen": listen,
             "modules": {},
         }
         # JSON is YAML.
         (self.home / "ejabberd.yml").write_text(json.dumps(configuration, indent=2))
-        (self.home / "resolv.conf").write_text(f"nameserver {NAME_SERVER}\n")
-        # Erlang's resolver would otherwise read the file of this host.
-        inetrc = f'{{lookup, [dns, file]}}.\n{{file, resolv, "{self.home}/resolv.conf"}}.\n'
-        (self.home / "inetrc").write_text(inetrc)
+        # Without this the names would be looked up by the C library, which knows no SRV records.
+        (self.home / "inetrc").write_text('{lookup, [dns, file]}.\n{file, resolv, "/etc/resolv.conf"}.\n')
         environment = {
             "ERL_INETRC": str(self.home / "inetrc"),
             "EJABBERD_CONFIG_PATH": str(self.home / "ejabberd.yml"),
