@@ -90,6 +90,8 @@ class System:
     """A running system. `name` is how tables call it."""
 
     name = ""
+    # Whether its curves are measured in the first round alone, for the time that it takes to start.
+    grows_once = False
 
     def __init__(self, home: Path, keys: Path, cores: str, partners: int):
         self.home, self.keys, self.partners = home, keys, partners
@@ -210,6 +212,7 @@ class Prosody(System):
 
 class Ejabberd(System):
     name = "ejabberd"
+    grows_once = True
 
     def prepare(self):
         certificates = {"certfiles": [f"{self.keys}/own.both"]}
