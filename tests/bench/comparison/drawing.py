@@ -83,9 +83,14 @@ class Scale:
 
     def ticks(self) -> list:
         if self.is_linear:
-            step = 10 ** math.floor(math.log10((self.most - self.least) / 2))
+            span = self.most - self.least
+            steps = (lead * 10**power for power in range(-3, 9) for lead in (1, 2, 5))
+            step = next(it for it in steps if it * 7 >= span)
             return [step * it for it in range(math.ceil(self.least / step), math.floor(self.most / step) + 1)]
-        return [10**it for it in range(math.ceil(self.least), math.floor(self.most) + 1)]
+        decades = range(math.floor(self.least), math.ceil(self.most) + 1)
+        leads = (1,) if self.most - self.least > 2 else (1, 2, 5)
+        all_of_them = (round(lead * 10.0**decade, 6) for decade in decades for lead in leads)
+        return [it for it in all_of_them if self.least <= math.log10(it) <= self.most]
 
 
 def short(number: int) -> str:
