@@ -19,7 +19,8 @@ or two that everything works, and writes elsewhere. Do not edit this page: the c
 
 GROWTH = """## Growth
 
-CPU, for a stanza, stays level where the cost grows with the number of stanzas alone. Of one stream a system reads several
+CPU, for a stanza, stays level where the cost grows with the number of stanzas alone, and rises as the bytes do where it
+grows with these. Of one stream a system reads several
 writes at once; of many streams, one each time, from memory that the processor has not at hand: that is why the floor rises, too.
 Curves of ejabberd, which takes seconds to start, are of one round.
 """
