@@ -163,7 +163,7 @@ def growth(results: Results, curve, systems: list) -> tuple[str, dict]:
     if left_out := [f"{system} above {most:,}" for system, most in curve.most.items() if most < points[-1]]:
         text += f"\nNot measured, for the time that it takes to open the streams: {', '.join(left_out)}.\n"
     if curve.key == "cores":
-        text += "\nThe driver shares the cores with the system, so what is gained by the second core is less than it would be beside it.\n"
+        text += "\nThe driver shares the cores with the system, so the second core gains less than it would beside it; on a machine of two cores it may gain nothing.\n"
     return text, {name: drawn}
 
 
