@@ -223,6 +223,11 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             }
             AckChange::Refused => self.send_buffer.expect_no_acknowledgements(),
             AckChange::Acknowledged(count) => self.send_buffer.acknowledged(count),
+            AckChange::Resumed(h) => {
+                self.send_buffer.await_acknowledgements();
+                self.side.goes_on(Some(h));
+            }
+            AckChange::NotResumed(h) => self.side.goes_on(h),
             AckChange::Sought { id, h } => {
                 let found = self.side.sought(&id, h).await.map(Box::new);
                 self.machine.handle(now(), Input::Found(found));

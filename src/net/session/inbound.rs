@@ -84,7 +84,7 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
     if ways.is_empty() {
         visit.in_vain(&edge, &ended.reason, admitted.is_familiar());
     }
-    if let (Some(Suspended { id, agreed }), Some(way), Some(receipts)) =
+    if let (Some(Suspended { id, agreed, .. }), Some(way), Some(receipts)) =
         (ended.suspended, ways.into_iter().next(), receipts)
     {
         let session = Session {

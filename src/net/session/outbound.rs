@@ -11,6 +11,7 @@ mod dial_log;
 mod measured;
 mod question;
 mod remember;
+mod resumption;
 mod side;
 mod trial;
 
@@ -26,6 +27,7 @@ use tokio::time::{sleep, timeout_at};
 use self::attempt::{Attempt, Outcome, Reached};
 use self::dial_log::DialLog;
 use self::measured::Measured;
+use self::resumption::Resumption;
 use self::side::Dialling;
 use crate::net::edge::{Edge, Wanted, jitter};
 use crate::net::guard::places::{NoPlace, Rank};
@@ -63,9 +65,10 @@ pub async fn dial_all(edge: Arc<Edge>, mut wanted: Wanted) {
 async fn carry(edge: Arc<Edge>, wish: Wish) {
     let Wish { pair, queue, user } = wish;
     let backoff = &edge.hub.backoff;
+    let mut session = None;
     loop {
         let epoch = backoff.epoch();
-        if let Err(why) = carry_once(&edge, &pair, &queue, &user).await {
+        if let Err(why) = carry_once(&edge, &pair, &queue, &user, &mut session).await {
             // What was decided here says nothing about the partner, and may soon be decided otherwise.
             if !why.reason.has(Mark::OwnDecision) {
                 let now = clock::instant();
@@ -81,13 +84,16 @@ async fn carry(edge: Arc<Edge>, wish: Wish) {
     }
 }
 
-/// One stream's life; an error if none could be opened, or streams break as soon as they open.
+/// One stream's life; an error if none could be opened, or streams break as soon as they open. It goes on with
+/// `session` where the partner does, and leaves one there that may be resumed.
 async fn carry_once(
     edge: &Arc<Edge>,
     pair: &Pair,
     queue: &Arc<Queue>,
     user: &BareJid,
+    session: &mut Option<Arc<Resumption>>,
 ) -> Result<(), Told> {
+    let resumes = session.take();
     let timing = edge.context().timing;
     // The end of a pause that is nearly over is waited for.
     sleep(edge.hub.backoff.left(&pair.remote, clock::instant())).await;
@@ -107,6 +113,8 @@ async fn carry_once(
         told: None,
         outcome: None,
         external_refused: false,
+        resumes: resumes.clone(),
+        entry: None,
         end_is_told: false,
         trail: Some(Arc::clone(&trail)),
     };
@@ -115,7 +123,8 @@ async fn carry_once(
     let reached = reach(edge, pair, purpose, deadline, Some(&trail), side).await;
     drop(place);
     remember::attempt(edge, pair, &trail, reached.as_ref().err());
-    let ended = reached?.end().await?;
+    let mut ended = reached?.end().await?;
+    *session = Resumption::of(&mut ended, clock::instant());
     let Some((id, since)) = ended.side.opened else {
         return Err(ended.reason.into());
     };

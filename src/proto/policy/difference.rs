@@ -82,6 +82,14 @@ impl fmt::Display for PartnerChange {
     }
 }
 
+impl Partner {
+    /// Whether another entry says the same, wherever in its file it stands.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        self.primary == other.primary && changed(self, other).is_empty()
+    }
+}
+
 /// The keys of the partner file whose values differ.
 fn changed(was: &Partner, is: &Partner) -> Vec<&'static str> {
     let (old, new) = (&was.terms, &is.terms);

@@ -118,6 +118,7 @@ impl Established {
                 let pong = Milestone::Pong(Pong::OnTheirs);
                 cx.wire.record(Record::Reached(pong));
             }
+            (Input::Probe, _) if self.is_resuming() => {}
             (Input::Probe, _) if self.watch.probe(now, now + Timing::PROBE_ANSWER) => {
                 self.ping(cx, now + Timing::PROBE_ANSWER);
             }
@@ -160,9 +161,10 @@ impl Established {
             .filter(|_| self.directions.by_certificate())
             .map(|expiry| expiry.deadline());
         let unfinished = self.unfinished_due(timing, wire);
-        let others = [proven_until, unfinished, self.acks_due()];
-        let others = others.into_iter().flatten();
-        Some(others.fold(self.watch.deadline(timing), Instant::min))
+        // Nothing may be written now, so nothing is asked.
+        let watch = (!self.is_resuming()).then(|| self.watch.deadline(timing));
+        let all = [proven_until, unfinished, self.acks_due(), watch];
+        all.into_iter().flatten().min()
     }
 
     /// Acts on a deadline that has come; an error is the end of the stream.
@@ -184,7 +186,7 @@ impl Established {
             return Err(Reason::StanzaUnfinished);
         }
         self.acks_tick(cx)?;
-        if matches!(self.directions.inward, Inward::Gateway(_)) {
+        if matches!(self.directions.inward, Inward::Gateway(_)) || self.is_resuming() {
             return Ok(());
         }
         if self.watch.tick(now, timing)? {

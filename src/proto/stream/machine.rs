@@ -123,6 +123,13 @@ pub enum AckChange {
         /// How far it got.
         h: u32,
     },
+    /// A session of ours goes on here: the other side has taken on the first `h` of the stanzas that were
+    /// written on it, modulo 2^32. The shell gives the rest to be written again, in its order. What is
+    /// written from here on is delivered when it is acknowledged.
+    Resumed(u32),
+    /// It does not, and another one begins, or none. Where the other side still knows how many of its stanzas it has
+    /// taken on, these need not be written again.
+    NotResumed(Option<u32>),
 }
 
 /// A stream's side of the conversation, without its socket.

@@ -11,6 +11,9 @@
 //!                  └──────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
+//! Where something is established and the partner offers acknowledgements, we ask for them; or for the session of
+//! an earlier connection, which the shell gives with [`Outbound::resuming`], to go on (XEP-0198 §5).
+//!
 //! What to do with a set of features is decided by one function, `next_step`. A header
 //! that is not right leads to `Doubt`: the stream ends, but what the peer says next may say why.
 
@@ -24,6 +27,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::doubt::Doubt;
+use super::acks::Suspended;
 use super::close::{Closing, peer_error};
 use super::cx::{Cx, View};
 use super::established::Established;
@@ -74,6 +78,8 @@ pub struct Initiating {
     offers_acks: bool,
     /// Whether it is said that neither will happen.
     has_failed: bool,
+    /// The session of an earlier connection for the same pair, if it is to go on.
+    resumes: Option<Box<Suspended>>,
 }
 
 /// The states before anything is established.
@@ -125,6 +131,7 @@ impl Outbound {
             is_done: false,
             offers_acks: false,
             has_failed: false,
+            resumes: None,
         };
         Self::begin(context, ids, wire, (negotiation, State::Connecting), now)
     }
@@ -133,6 +140,14 @@ impl Outbound {
     #[must_use]
     pub fn at(mut self, place: Endpoint) -> Self {
         self.negotiation.place = Some(place);
+        self
+    }
+
+    /// The same, and a session that the pair had on an earlier connection goes on, where the partner still
+    /// has it.
+    #[must_use]
+    pub fn resuming(mut self, session: Option<Suspended>) -> Self {
+        self.negotiation.resumes = session.map(Box::new);
         self
     }
 

@@ -11,6 +11,7 @@ use crate::proto::auth::chain::{Anchors, TlsFacts};
 use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
+use crate::proto::stream::acks::{Agreed, Suspended};
 
 /// What a machine was made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,42 @@ pub struct OpenFact {
     /// Of a stream of ours: when it is to be ready at the latest, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
+    /// Of a stream of ours: the session of an earlier connection that is to go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<SessionFact>,
+}
+
+/// A session that is to go on (XEP-0198 §5), and its counters, modulo 2^32.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionFact {
+    /// What it is resumed by.
+    pub id: String,
+    /// How many stanzas we wrote.
+    pub written: u32,
+    /// How many of these are acknowledged.
+    pub acknowledged: u32,
+    /// How many stanzas came.
+    pub received: u32,
+}
+
+impl SessionFact {
+    pub(super) fn of(session: &Suspended) -> Self {
+        let (written, acknowledged, received) = session.agreed.counted();
+        Self {
+            id: session.id.clone(),
+            written,
+            acknowledged,
+            received,
+        }
+    }
+
+    pub(super) fn session(&self) -> Suspended {
+        Suspended {
+            id: self.id.clone(),
+            agreed: Agreed::at(self.written, self.acknowledged, self.received),
+            ..Suspended::default()
+        }
+    }
 }
 
 /// What a stream of ours is for.

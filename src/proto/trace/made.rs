@@ -189,6 +189,9 @@ fn acks(change: &AckChange) -> String {
         AckChange::Begun(None) => "begun".to_owned(),
         AckChange::Refused => "refused".to_owned(),
         AckChange::Acknowledged(count) => format!("acknowledged {count}"),
+        AckChange::Resumed(h) => format!("resumed, {h} of ours are there"),
+        AckChange::NotResumed(Some(h)) => format!("not resumed, {h} of ours are there"),
+        AckChange::NotResumed(None) => "not resumed".to_owned(),
         AckChange::Sought { id, h } => format!("sought {id}, of which {h} are there"),
     }
 }

@@ -52,7 +52,7 @@ mod replay;
 
 pub use clause::clause;
 pub use context::{ContextFact, EntryFact};
-pub use facts::{EndFact, OpenFact, PurposeFact, TlsFact};
+pub use facts::{EndFact, OpenFact, PurposeFact, SessionFact, TlsFact};
 pub use file::{NoTrace, Trace};
 pub use line::{Decided, Fed, Head, Line, Made, Tail, What, Why};
 pub use opening::Opening;

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::facts::{OpenFact, PurposeFact, pair_text};
+use super::facts::{OpenFact, PurposeFact, SessionFact, pair_text};
 use crate::proto::auth::Pair;
 use crate::proto::auth::handshake::LinkSecret;
+use crate::proto::stream::acks::Suspended;
 use crate::proto::stream::{Endpoint, Now, Purpose};
 
 /// The direction of a gateway's link in a file.
@@ -36,6 +37,8 @@ pub enum Opening {
         place: Endpoint,
         /// When it is to be ready at the latest.
         until: Instant,
+        /// The session that is to go on.
+        resumes: Option<Box<Suspended>>,
     },
     /// A stream that was there before: which way it was opened, where the other side is, and whose it is.
     Joined(&'static str, SocketAddr, Option<Pair>),
@@ -54,6 +57,7 @@ pub(super) fn open(opening: &Opening, now: Now) -> OpenFact {
         try_external: false,
         is_own: false,
         until: None,
+        resumes: None,
     };
     match opening {
         Opening::Inbound(address) => fact("inbound", *address),
@@ -68,6 +72,7 @@ pub(super) fn open(opening: &Opening, now: Now) -> OpenFact {
             try_external,
             place,
             until,
+            resumes,
         } => OpenFact {
             pair: Some(pair_text(pair)),
             purpose: Some(match purpose {
@@ -80,6 +85,7 @@ pub(super) fn open(opening: &Opening, now: Now) -> OpenFact {
             try_external: *try_external,
             is_own: place.is_own,
             until: Some(micros(until.saturating_duration_since(now.monotonic))),
+            resumes: resumes.as_deref().map(SessionFact::of),
             ..fact("outbound", place.address)
         },
     }

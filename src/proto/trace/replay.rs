@@ -13,7 +13,7 @@ use rustls::pki_types::UnixTime;
 
 use super::blank::Blanker;
 use super::context::{LONGEST, NO_LINK_SECRET};
-use super::facts::{OpenFact, PurposeFact, pair};
+use super::facts::{OpenFact, PurposeFact, SessionFact, pair};
 use super::file::Trace;
 use super::line::{Decided, Fed, Line, Made, What};
 use super::made::{decided, sent};
@@ -200,7 +200,8 @@ fn machine(open: &OpenFact, prepared: &mut Prepared, begin: Instant) -> Option<B
     };
     let until = begin.checked_add(micros(open.until?))?;
     let machine = Outbound::new(context, ids, pair, purpose, open.try_external, now);
-    Some(Box::new(machine.at(place).until(until)))
+    let session = open.resumes.as_ref().map(SessionFact::session);
+    Some(Box::new(machine.at(place).until(until).resuming(session)))
 }
 
 /// No key that was presented is longer.

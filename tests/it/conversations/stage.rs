@@ -11,6 +11,7 @@ use xmpp_edge::proto::auth::Pair;
 use xmpp_edge::proto::auth::dialback::Question;
 use xmpp_edge::proto::auth::handshake::LinkSecret;
 use xmpp_edge::proto::policy::Reason;
+use xmpp_edge::proto::stream::acks::{Agreed, Suspended};
 use xmpp_edge::proto::stream::{
     AckChange, Component, Context, Endpoint, Inbound, Input, Machine, Outbound, Output, Purpose,
     Record,
@@ -88,6 +89,7 @@ impl<'s> Stage<'s> {
                     is_own: script.fact("place") == Some("own"),
                     ..lab::place()
                 });
+                let machine = machine.resuming(session(script));
                 (Box::new(machine), StreamKind::Server)
             }
             "component" => {
@@ -134,6 +136,7 @@ impl<'s> Stage<'s> {
                     ..lab::place()
                 },
                 until: now.monotonic + Duration::from_secs(3600),
+                resumes: session(script).map(Box::new),
             },
         };
         let context = Arc::clone(&stage.context);
@@ -288,6 +291,9 @@ impl<'s> Stage<'s> {
                     AckChange::Begun(_) => "acks begun".to_owned(),
                     AckChange::Refused => "acks refused".to_owned(),
                     AckChange::Acknowledged(count) => format!("acknowledged {count}"),
+                    AckChange::Resumed(h) => format!("resumed {h}"),
+                    AckChange::NotResumed(Some(h)) => format!("not resumed {h}"),
+                    AckChange::NotResumed(None) => "not resumed".to_owned(),
                     AckChange::Sought { id, h } => format!("sought {id} {h}"),
                 }),
                 Output::Pace => Done::Said("paced".to_owned()),
@@ -402,6 +408,21 @@ impl<'s> Stage<'s> {
     fn place(&self, step: &Step) -> String {
         format!("{}:{}", self.script.path, step.line)
     }
+}
+
+/// The session of an earlier connection: `ID WRITTEN ACKNOWLEDGED RECEIVED`.
+fn session(script: &Script) -> Option<Suspended> {
+    let words: Vec<_> = script.fact("resumes")?.split(' ').collect();
+    let &[id, written, acknowledged, received] = words.as_slice() else {
+        panic!("an id and three numbers, not {words:?}");
+    };
+    let [written, acknowledged, received] =
+        [written, acknowledged, received].map(|number| number.parse().unwrap());
+    Some(Suspended {
+        id: id.to_owned(),
+        agreed: Agreed::at(written, acknowledged, received),
+        ..Suspended::default()
+    })
 }
 
 /// What a stream of ours is for.

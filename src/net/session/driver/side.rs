@@ -54,6 +54,10 @@ pub trait Side: Send {
         std::future::ready(None)
     }
 
+    /// The other side was asked to go on with a session of ours, and has answered: where it says so, it has
+    /// taken on the first `h` of its stanzas.
+    fn goes_on(&mut self, _h: Option<u32>) {}
+
     /// Which of the stanzas that came are settled, where that is acknowledged.
     fn receipts(&self) -> Option<Arc<Receipts>> {
         None

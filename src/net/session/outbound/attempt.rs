@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::resumption::Resumption;
 use super::side::{Dialling, Word};
 use crate::net::edge::{Edge, fresh_ids};
 use crate::net::io::transport::Transport;
@@ -75,12 +76,24 @@ impl Attempt<'_> {
             (self.charged, self.pair.clone(), self.known.clone()),
         );
         let (began, context) = (now(), edge.context());
+        let (say, word) = oneshot::channel();
+        let mut side = Dialling {
+            outcome: Some(say),
+            ..side(stream_log)
+        };
+        let entry = context.rules.partner_of(&self.pair.remote);
+        let may_go_on = |it: &Arc<Resumption>| {
+            entry.is_some_and(|entry| it.may_go_on(began.monotonic, entry))
+        };
+        side.resumes = side.resumes.filter(may_go_on);
+        let session = side.resumes.as_ref().map(|it| it.session.clone());
         let opening = Opening::Outbound {
             pair: self.pair.clone(),
             purpose: self.purpose.clone(),
             try_external: self.try_external,
             place,
             until: self.deadline,
+            resumes: session.clone().map(Box::new),
         };
         let machine = Outbound::new(
             Arc::clone(&context),
@@ -91,7 +104,8 @@ impl Attempt<'_> {
             began,
         )
         .at(place)
-        .until(self.deadline);
+        .until(self.deadline)
+        .resuming(session);
         let made = Made {
             opening,
             context,
@@ -99,12 +113,7 @@ impl Attempt<'_> {
             now: began,
         };
         let machine = Tapped::new(machine, edge, registered.facts(), made);
-        let (say, word) = oneshot::channel();
         let its_mailbox = mailbox.0.clone();
-        let side = Dialling {
-            outcome: Some(say),
-            ..side(stream_log)
-        };
         let driver = Driver::new(transport, machine, side, mailbox, edge.context.subscribe())
             .with_stall(edge.context().timing.establishment)
             .known_by(registered.facts());

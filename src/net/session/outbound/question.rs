@@ -45,6 +45,8 @@ pub async fn ask(edge: Arc<Edge>, question: Question, from: IpAddr, is_familiar:
             told: Some(told.clone()),
             outcome: None,
             external_refused: false,
+            resumes: None,
+            entry: None,
             end_is_told: false,
             trail: None,
         };

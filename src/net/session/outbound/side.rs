@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::{SemaphorePermit, mpsc, oneshot};
 
+use super::resumption::Resumption;
 use crate::net::edge::Edge;
 use crate::net::io::clock;
 use crate::net::io::tls::{TlsFault, server_name};
@@ -19,7 +20,7 @@ use crate::proto::auth::chain::TlsFacts;
 use crate::proto::auth::dialback::Answer;
 use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
-use crate::proto::policy::{Method, Reason};
+use crate::proto::policy::{Method, Partner, Reason};
 use crate::proto::stream::{Output, Record};
 
 /// What a stream says of itself, once.
@@ -42,6 +43,10 @@ pub(super) struct Dialling {
     /// Who waits to hear what comes of the stream.
     pub(super) outcome: Option<oneshot::Sender<Word>>,
     pub(super) external_refused: bool,
+    /// The session of an earlier connection, until the partner has said whether it goes on.
+    pub(super) resumes: Option<Arc<Resumption>>,
+    /// The entry under which the stream has opened.
+    pub(super) entry: Option<Arc<Partner>>,
     /// Whether the last line about the stream says in words why it ended.
     pub(super) end_is_told: bool,
     /// Where each step is noted, if anybody wants to know.
@@ -92,6 +97,8 @@ impl Side for Dialling {
                     queue.attach(id);
                     self.opened = Some((id, clock::instant()));
                     self.edge.hub.opened(&pair, mailbox.clone());
+                    let rules = &self.edge.context().rules;
+                    self.entry = rules.partner_of(&pair.remote).cloned();
                 }
                 self.say(Word::Done);
             }
@@ -144,6 +151,16 @@ impl Side for Dialling {
             | Output::Close(_) => {}
         }
         Ok(())
+    }
+
+    fn goes_on(&mut self, h: Option<u32>) {
+        let asked_for = self.resumes.take();
+        if let (Some(asked_for), Some(h), Some(queue)) = (asked_for, h, &self.queue) {
+            let now = clock::instant();
+            for queued in queue.acknowledged(asked_for.number, h) {
+                queued.delivered(now);
+            }
+        }
     }
 
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {

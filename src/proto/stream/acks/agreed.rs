@@ -52,6 +52,36 @@ impl Agreed {
         (h, self)
     }
 
+    /// As a session on which nothing comes that is not settled at once has it: how many stanzas were written, how
+    /// many of these are acknowledged, and how many came.
+    #[must_use]
+    pub fn at(written: u32, acknowledged: u32, received: u32) -> Self {
+        Self {
+            sent: Sent::at(written, acknowledged),
+            received: Received::at(received),
+            copies: 0,
+        }
+    }
+
+    /// What [`Agreed::at`] takes.
+    #[must_use]
+    pub fn counted(&self) -> (u32, u32, u32) {
+        let acknowledged = self.sent.acknowledged_in_all();
+        let written = acknowledged.wrapping_add(self.sent.unacknowledged());
+        (written, acknowledged, self.received.in_all())
+    }
+
+    /// Our `h` in `<resume/>`: how much we have taken on of what came on the session that is to go on.
+    #[must_use]
+    pub fn resume(&mut self) -> u32 {
+        self.received.tell()
+    }
+
+    /// The last `count` of the stanzas that were counted as written never left.
+    pub fn unwritten(&mut self, count: u32) {
+        self.sent.unwritten(count);
+    }
+
     /// A stanza was written: what is to follow it at once.
     #[must_use]
     pub fn wrote(&mut self, now: Instant) -> Option<Nonza> {
@@ -74,6 +104,13 @@ impl Agreed {
         }
         self.received.received();
         Seen::New
+    }
+
+    /// A stanza came, and is settled as soon as it was read: the answer to a ping of ours.
+    #[must_use]
+    pub fn took(&mut self, now: Instant) -> Option<Nonza> {
+        let is_due = self.received.took(now);
+        is_due.then(|| Nonza::Ack(self.received.tell()))
     }
 
     /// An `<r/>` or an `<a/>` came; anything else asks for nothing.

@@ -14,30 +14,32 @@
 //! and a second one follows when what was in hand is settled.
 //!
 //! All counters are modulo 2^32 (XEP-0198 §4), and begin at 0 with `<enable/>` and `<enabled/>`.
+//!
+//! A session goes on where its connection was lost (XEP-0198 §5). Whoever opened the stream asks, so there are two
+//! sides of it, with the same counters:
+//!
+//! ```text
+//!   opened by a partner or gateway   <resume previd h/> ─► Found     ─► we answer <resumed h/>
+//!   opened by us                     Suspended ─► <resume previd h/> ─► <resumed h/>: on from there
+//!                                                                    └► <failed h?/>: <enable/>, anew
+//! ```
 
 mod agreed;
 mod nonza;
 mod received;
 mod sent;
 mod settled;
+mod suspended;
 
 pub use agreed::{Agreed, Broken, Seen, Step};
 pub use nonza::Nonza;
 pub use received::Received;
 pub use sent::{Due, Sent, TooHigh};
 pub use settled::{Serial, Settled};
+pub use suspended::Suspended;
 
 /// For how long a session may be resumed after its connection was lost, in seconds.
 pub const RESUME_WITHIN: u32 = 300;
-
-/// What a connection that was lost leaves behind, where its session may be resumed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Suspended {
-    /// What whoever opened it resumes it by.
-    pub id: String,
-    /// What both sides had counted.
-    pub agreed: Agreed,
-}
 
 /// The session that is to be resumed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,8 @@ pub enum Nonza {
     Enable {
         /// And wants to be able to resume.
         resume: bool,
+        /// For how long after the connection is lost, in seconds, where it says so.
+        max: Option<u32>,
     },
     /// They are agreed on.
     Enabled {
@@ -60,6 +62,7 @@ impl Nonza {
         Some(match element.name() {
             "enable" => Self::Enable {
                 resume: element.attribute("resume").is_some_and(is_true),
+                max: element.attribute("max").and_then(number),
             },
             "enabled" => {
                 let id = element.attribute("id").filter(|id| is_id(id));
@@ -90,8 +93,16 @@ impl Nonza {
     pub fn to_element(&self) -> Element {
         let named = |name: &'static str| Element::new(Ns::STREAM_MANAGEMENT, name);
         match self {
-            Self::Enable { resume: false } => named("enable"),
-            Self::Enable { resume: true } => named("enable").with_attribute("resume", "true"),
+            Self::Enable { resume, max } => {
+                let mut enable = named("enable");
+                if *resume {
+                    enable.set_attribute("resume", "true");
+                }
+                if let Some(max) = max {
+                    enable.set_attribute("max", max.to_string());
+                }
+                enable
+            }
             Self::Enabled { id, max } => {
                 let mut enabled = named("enabled");
                 if let Some(id) = id {
@@ -144,8 +155,14 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         for nonza in [
-            Nonza::Enable { resume: false },
-            Nonza::Enable { resume: true },
+            Nonza::Enable {
+                resume: false,
+                max: None,
+            },
+            Nonza::Enable {
+                resume: true,
+                max: Some(300),
+            },
             Nonza::Enabled {
                 id: None,
                 max: None,

@@ -25,6 +25,23 @@ impl Received {
     /// After the first stanza that is settled, it is told within this time.
     pub const TELL_WITHIN: Duration = Duration::from_millis(500);
 
+    /// So many were received, and all of them are settled.
+    #[must_use]
+    pub fn at(received: u32) -> Self {
+        Self {
+            received,
+            handled: received,
+            told: received,
+            ..Self::default()
+        }
+    }
+
+    /// How many were received, modulo 2^32.
+    #[must_use]
+    pub fn in_all(&self) -> u32 {
+        self.received
+    }
+
     /// A stanza came.
     pub fn received(&mut self) {
         self.received = self.received.wrapping_add(1);
@@ -42,6 +59,13 @@ impl Received {
             self.tell_at.get_or_insert(now + Self::TELL_WITHIN);
         }
         self.is_due(now)
+    }
+
+    /// A stanza came and is settled at once; nothing else is in hand. Whether an `<a/>` is to be sent now.
+    #[must_use]
+    pub fn took(&mut self, now: Instant) -> bool {
+        self.received();
+        self.handled(self.received, now)
     }
 
     /// The same while there is no connection.

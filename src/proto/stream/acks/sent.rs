@@ -60,6 +60,16 @@ impl Sent {
     /// How many stanzas may be unacknowledged before no more are written.
     pub const WINDOW: u32 = 4096;
 
+    /// So many were written, and of these acknowledged; nothing is due.
+    #[must_use]
+    pub fn at(written: u32, acknowledged: u32) -> Self {
+        Self {
+            written,
+            acknowledged,
+            ..Self::default()
+        }
+    }
+
     /// A stanza was written: what is to follow it at once.
     #[must_use]
     pub fn wrote(&mut self, now: Instant) -> Due {
@@ -69,6 +79,13 @@ impl Sent {
         let ask_at = now + Self::ASK_WITHIN;
         self.ask_at = Some(self.ask_at.map_or(ask_at, |at| at.min(ask_at)));
         self.due(now)
+    }
+
+    /// The last `count` of the stanzas that were counted never left.
+    pub fn unwritten(&mut self, count: u32) {
+        self.written = self
+            .written
+            .wrapping_sub(count.min(self.unacknowledged()));
     }
 
     /// Whether the other side may say that it has taken on so many.
@@ -163,11 +180,7 @@ impl Sent {
     pub fn resumed(&mut self, h: u32, now: Instant) -> Result<u32, TooHigh> {
         let more = self.acknowledged(h, now)?;
         // XEP-0198 §5: what is unhandled is sent again, under the numbers that it had.
-        *self = Self {
-            written: h,
-            acknowledged: h,
-            ..Self::default()
-        };
+        *self = Self::at(h, h);
         Ok(more)
     }
 }

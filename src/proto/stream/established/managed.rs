@@ -5,8 +5,13 @@
 //!                     ── <resume/> ──► Looking ─ found ─► Agreed, counters carried over
 //!                                              └ not ───► Offered, we answer <failed/>
 //!   opened by us: <enable/> ─► Asked ── <enabled/> ─► Agreed
-//!                                    └─ <failed/> ──► Refused
+//!                    ▲               └─ <failed/> ──► Refused
+//!                    │ <failed/>
+//!                 <resume/> ─► Resuming ─ <resumed/> ─► Agreed, counters carried over
 //! ```
+//!
+//! While a session of ours is being resumed nothing is written, not even a ping: whether it counts is not
+//! known before the answer.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -14,7 +19,7 @@ use std::time::{Duration, Instant};
 use super::Established;
 use crate::proto::policy::Reason;
 use crate::proto::stream::acks::{
-    Agreed, Broken, Found, Nonza, RESUME_WITHIN, Seen, Step, Suspended,
+    Agreed, Broken, Found, Nonza, RESUME_WITHIN, Seen, Sent, Step, Suspended,
 };
 use crate::proto::stream::cx::Cx;
 use crate::proto::stream::directions::Inward;
@@ -31,6 +36,8 @@ pub(super) enum Acks {
     /// They are offered to a gateway that reads offers: nothing is written before it has chosen, or this
     /// time has come. What it would resume would else be written twice.
     Offered(Instant),
+    /// We want to go on with a session, and wait for the answer until then.
+    Resuming(Box<Suspended>, Instant),
     /// We have asked for them; what is written counts already.
     Asked(Box<Counted>),
     /// The other side wants to go on with a session, and the shell looks for it.
@@ -49,12 +56,17 @@ pub(super) struct Counted {
     is_carried: VecDeque<bool>,
     /// By what the session may be resumed, if it may.
     id: Option<String>,
+    /// For how long, in seconds, where the other side has said so.
+    within: Option<u32>,
     /// Whether something came since the last `<r/>`: one request a stanza costs nothing.
     may_ask: bool,
 }
 
 /// How long a gateway may take to choose.
 const CHOICE: Duration = Duration::from_secs(1);
+/// The longest id of a session that we keep, in bytes: it is the other side's text. A session with a longer
+/// one is not resumed.
+const LONGEST_ID: usize = 1 << 10;
 
 impl Established {
     /// Offers acknowledgements on a link.
@@ -67,9 +79,31 @@ impl Established {
         self.acks = Acks::Offered(cx.now.monotonic + CHOICE);
     }
 
-    /// Asks for acknowledgements on a stream of ours.
-    pub(in crate::proto::stream) fn ask_for_acks(&mut self, cx: &mut Cx<'_>) {
-        cx.wire.send(&Nonza::Enable { resume: false }.to_element());
+    /// Asks for acknowledgements on a stream of ours: to go on with a session, where there is one.
+    pub(in crate::proto::stream) fn ask_for_acks(
+        &mut self,
+        cx: &mut Cx<'_>,
+        session: Option<Box<Suspended>>,
+    ) {
+        let Some(mut session) = session else {
+            return self.enable_acks(cx);
+        };
+        let resume = Nonza::Resume {
+            previd: session.id.clone(),
+            h: session.agreed.resume(),
+        };
+        cx.wire.send(&resume.to_element());
+        let until = cx.now.monotonic + Sent::ANSWER_WITHIN;
+        self.acks = Acks::Resuming(session, until);
+    }
+
+    fn enable_acks(&mut self, cx: &mut Cx<'_>) {
+        // XEP-0198 §5: whoever enables says that it wants to be able to resume.
+        let enable = Nonza::Enable {
+            resume: true,
+            max: Some(RESUME_WITHIN),
+        };
+        cx.wire.send(&enable.to_element());
         cx.wire.push(Output::Acks(AckChange::Begun(None)));
         self.acks = Acks::Asked(Box::default());
     }
@@ -96,7 +130,7 @@ impl Established {
         };
         let may_answer = !matches!(self.directions.inward, Inward::Nobody);
         match (&mut self.acks, nonza) {
-            (Acks::Unspoken | Acks::Offered(_), Nonza::Enable { resume }) if may_answer => {
+            (Acks::Unspoken | Acks::Offered(_), Nonza::Enable { resume, .. }) if may_answer => {
                 let id = resume.then(|| cx.ids.next_id());
                 let max = resume.then_some(RESUME_WITHIN);
                 let counted = Counted {
@@ -118,11 +152,17 @@ impl Established {
                 self.acks = Acks::Looking { previd, h };
                 cx.wire.push(Output::Pace);
             }
-            (Acks::Asked(_), Nonza::Enabled { .. }) => {
-                if let Acks::Asked(counted) = std::mem::take(&mut self.acks) {
+            (Acks::Asked(_), Nonza::Enabled { id, max }) => {
+                if let Acks::Asked(mut counted) = std::mem::take(&mut self.acks) {
+                    counted.id = id.filter(|id| id.len() <= LONGEST_ID);
+                    counted.within = max;
                     self.acks = Acks::Agreed(counted);
                 }
             }
+            (Acks::Resuming(session, _), Nonza::Resumed { previd, h }) if previd == session.id => {
+                return self.resumed(cx, h);
+            }
+            (Acks::Resuming(..), Nonza::Failed { h }) => return self.not_resumed(cx, h),
             (Acks::Asked(_), Nonza::Failed { .. }) => {
                 self.acks = Acks::Refused;
                 cx.wire.push(Output::Acks(AckChange::Refused));
@@ -136,6 +176,42 @@ impl Established {
             // XEP-0198 §3: a second attempt is answered with a stream error.
             _ => return unexpected(),
         }
+        Ok(())
+    }
+
+    /// A session of ours goes on, and the other side has taken on the first `h` of its stanzas.
+    fn resumed(&mut self, cx: &mut Cx<'_>, h: u32) -> Result<(), Reason> {
+        let Acks::Resuming(session, _) = std::mem::take(&mut self.acks) else {
+            return Ok(());
+        };
+        let Suspended {
+            id,
+            within,
+            mut agreed,
+            ..
+        } = *session;
+        agreed.peer_resumed(h, cx.now.monotonic).map_err(broken)?;
+        cx.wire.push(Output::Acks(AckChange::Resumed(h)));
+        self.acks = Acks::Agreed(Box::new(Counted {
+            agreed,
+            id: Some(id),
+            within,
+            ..Counted::default()
+        }));
+        Ok(())
+    }
+
+    /// It does not. XEP-0198 §5: `h`, where it is there, says how far the other side got.
+    fn not_resumed(&mut self, cx: &mut Cx<'_>, h: Option<u32>) -> Result<(), Reason> {
+        let Acks::Resuming(mut session, _) = std::mem::take(&mut self.acks) else {
+            return Ok(());
+        };
+        if let Some(h) = h {
+            let now = cx.now.monotonic;
+            session.agreed.peer_resumed(h, now).map_err(broken)?;
+        }
+        cx.wire.push(Output::Acks(AckChange::NotResumed(h)));
+        self.enable_acks(cx);
         Ok(())
     }
 
@@ -232,6 +308,21 @@ impl Established {
         }
     }
 
+    /// The answer to a ping of ours came on our own stream. XEP-0198 §4: it counts as every stanza does.
+    pub(super) fn took(&mut self, cx: &mut Cx<'_>) {
+        if let Acks::Agreed(counted) = &mut self.acks {
+            counted.may_ask = true;
+            if let Some(nonza) = counted.agreed.took(cx.now.monotonic) {
+                cx.wire.send(&nonza.to_element());
+            }
+        }
+    }
+
+    /// Whether a session of ours is being resumed: nothing is written before the answer.
+    pub(super) fn is_resuming(&self) -> bool {
+        matches!(self.acks, Acks::Resuming(..))
+    }
+
     /// Whether what is written is acknowledged.
     pub(super) fn has_acks(&self) -> bool {
         matches!(self.acks, Acks::Agreed(_))
@@ -241,7 +332,7 @@ impl Established {
     pub(in crate::proto::stream) fn is_writable(&self) -> bool {
         match &self.acks {
             Acks::Agreed(counted) | Acks::Asked(counted) => !counted.agreed.is_full(),
-            Acks::Offered(_) | Acks::Looking { .. } => false,
+            Acks::Offered(_) | Acks::Looking { .. } | Acks::Resuming(..) => false,
             Acks::Unspoken | Acks::Refused => true,
         }
     }
@@ -270,7 +361,7 @@ impl Established {
     pub(super) fn acks_due(&self) -> Option<Instant> {
         match &self.acks {
             Acks::Agreed(counted) | Acks::Asked(counted) => counted.agreed.deadline(),
-            Acks::Offered(until) => Some(*until),
+            Acks::Offered(until) | Acks::Resuming(_, until) => Some(*until),
             _ => None,
         }
     }
@@ -279,6 +370,11 @@ impl Established {
     pub(super) fn acks_tick(&mut self, cx: &mut Cx<'_>) -> Result<(), Reason> {
         if matches!(&self.acks, Acks::Offered(until) if *until <= cx.now.monotonic) {
             self.acks = Acks::Unspoken;
+        }
+        if matches!(&self.acks, Acks::Resuming(_, until) if *until <= cx.now.monotonic) {
+            // What is not answered now will not be answered on the next stream.
+            self.acks = Acks::Refused;
+            return Err(Reason::AcknowledgementTimeout);
         }
         if let Acks::Agreed(counted) | Acks::Asked(counted) = &mut self.acks
             && let Some(nonza) = counted.agreed.due(cx.now.monotonic).map_err(broken)?
@@ -293,8 +389,12 @@ impl Established {
         match std::mem::take(&mut self.acks) {
             Acks::Agreed(counted) => Some(Suspended {
                 id: counted.id?,
+                within: counted.within,
                 agreed: counted.agreed,
+                is_carried: counted.is_carried,
             }),
+            // Whether the other side goes on with it is not known: it may be asked again.
+            Acks::Resuming(session, _) => Some(*session),
             _ => None,
         }
     }

@@ -105,6 +105,7 @@ impl Established {
     fn read(&mut self, cx: &mut Cx<'_>, form: Form, when: When) -> Result<(), Reason> {
         if let Some(pong) = self.pong(cx.now.monotonic, &form) {
             cx.wire.record(Record::Reached(pong));
+            self.took(cx);
             return Ok(());
         }
         self.watch.stanza(cx.now.monotonic);

@@ -40,7 +40,10 @@ impl<N: Negotiation> Stream<N> {
                     }
                     // XEP-0198 §4: the other side may be cut off, and come back on another connection.
                     Phase::Established(mut open, _)
-                        if matches!(reason, Reason::AcknowledgementTimeout) =>
+                        if matches!(
+                            reason,
+                            Reason::AcknowledgementTimeout | Reason::PingTimeout
+                        ) =>
                     {
                         self.suspended = open.suspend().map(Box::new);
                         None

@@ -103,7 +103,8 @@ impl Initiating {
     ) -> Step<Self> {
         let mut established = Established::to_partner(cx, proof)?;
         if offered.acks {
-            established.ask_for_acks(cx);
+            // The pair is proven anew, by itself: only then is its session asked for.
+            established.ask_for_acks(cx, self.resumes.take());
         }
         self.is_done = true;
         Ok(Next::Establish(established, ()))
