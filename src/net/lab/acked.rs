@@ -4,6 +4,7 @@
 //! `XMPP_EDGE_ACKED_SCHEDULES` says how many, `XMPP_EDGE_SCHEDULE_SEED` which one alone.
 
 mod peer;
+mod server;
 mod small;
 mod stopped;
 
@@ -13,7 +14,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+pub(in crate::net::lab) use self::server::Server;
+
 use self::peer::{Board, Peer, Role};
+use self::server::Habit;
 use super::fates::messages;
 use super::number;
 use super::schedule::Dice;
@@ -30,6 +34,8 @@ struct Stage {
     world: World,
     board: Arc<Mutex<Board>>,
     peers: Vec<Arc<Peer>>,
+    /// Who takes the edge's own streams, where that one acknowledges.
+    servers: [Option<Arc<Server>>; PARTNERS.len()],
     said: Vec<(usize, String)>,
 }
 
@@ -51,6 +57,10 @@ enum Step {
     Kill(usize),
     /// All connections of the edge to a partner break.
     CutOut(usize),
+    /// Nothing gets through on them any more.
+    HoleOut(usize),
+    /// They break, and the partner's server begins anew.
+    ForgetOut(usize),
     Reload,
 }
 
@@ -62,6 +72,8 @@ struct Tally {
     bounced: usize,
     lost: usize,
     resumed: usize,
+    /// How often the edge has resumed a session of its own.
+    resumed_out: usize,
 }
 
 impl Stage {
@@ -73,8 +85,21 @@ impl Stage {
         for (local, acks) in with_acks.iter().enumerate() {
             let mut gateway = Peer::new(Role::Gateway(local), &board);
             (gateway.acks, gateway.late) = (*acks, late(dice));
-            gateway.is_strict = false;
             peers.push(gateway);
+        }
+        let servers = std::array::from_fn(|partner| {
+            let habit = [
+                None,
+                Some(Habit::Forgets),
+                Some(Habit::Resumes),
+                Some(Habit::Resumes),
+            ][dice.below(4)]?;
+            let server = Server::new(partner, habit, late(dice), &board);
+            Some(world.served_by(partner, server))
+        });
+        for gateway in &mut peers {
+            // What a partner that acknowledges nothing has, nobody knows.
+            gateway.is_strict = servers.iter().all(Option::is_some);
         }
         for partner in 0..PARTNERS.len() {
             for (local, is_strict) in with_acks.iter().enumerate() {
@@ -88,6 +113,7 @@ impl Stage {
             world,
             board,
             peers: peers.into_iter().map(Arc::new).collect(),
+            servers,
             said: Vec::new(),
         }
     }
@@ -165,6 +191,16 @@ impl Stage {
                 self.connect(peer);
             }
             Step::CutOut(partner) => self.cut(Kind::Out(partner)),
+            Step::HoleOut(partner) => {
+                let wires = self.wires(Kind::Out(partner));
+                wires.iter().for_each(|wire| wire.stall(true));
+            }
+            Step::ForgetOut(partner) => {
+                self.cut(Kind::Out(partner));
+                if let Some(server) = &self.servers[partner] {
+                    server.begins_anew();
+                }
+            }
             Step::Reload => self.world.reload(),
         }
     }
@@ -198,6 +234,7 @@ impl Stage {
             around,
             board: self.board,
             peers: self.peers,
+            servers: self.servers,
             said: self.said,
         };
         (left, daemon)
@@ -210,6 +247,7 @@ struct Left {
     around: Arc<Around>,
     board: Arc<Mutex<Board>>,
     peers: Vec<Arc<Peer>>,
+    servers: [Option<Arc<Server>>; PARTNERS.len()],
     said: Vec<(usize, String)>,
 }
 
@@ -239,7 +277,15 @@ impl Left {
                         .filter(|it| it.is_read)
                         .map(|it| it.id),
                 );
-                let is_unheard = leaves_answer_unread(&line.wire);
+                let server = match line.kind {
+                    Kind::Out(partner) => self.servers[partner].as_ref(),
+                    _ => None,
+                };
+                // What the edge can resume comes once, though an acknowledgement is lost.
+                let is_unheard = match server.map(|server| server.habit) {
+                    Some(Habit::Resumes) => leaves_unread(&line.wire, "<enabled "),
+                    _ => leaves_unread(&line.wire, "<a "),
+                };
                 for seen in messages(line, Side::Edge) {
                     if is_unheard {
                         unheard.insert(seen.id.clone());
@@ -251,7 +297,7 @@ impl Left {
                     if !seen.is_read {
                         unread.insert(seen.id.clone());
                     }
-                    if matches!(line.kind, Kind::Out(_)) {
+                    if matches!(line.kind, Kind::Out(_)) && server.is_none() {
                         *out.entry(seen.id.clone()).or_insert(0) += 1;
                         order.push(seen.id);
                     }
@@ -271,6 +317,9 @@ impl Left {
             said: self.said.len(),
             bounced: bounced.len(),
             resumed: self.peers.iter().map(|peer| peer.resumed()).sum(),
+            resumed_out: (self.servers.iter().flatten())
+                .map(|server| server.resumed())
+                .sum(),
             ..Tally::default()
         };
         let mut came: BTreeMap<String, usize> = out;
@@ -282,6 +331,13 @@ impl Left {
                 !id.starts_with('e') && (peer.acks || !board.may_come_twice.contains(*id))
             };
             in_order(ids.iter().filter(has_place))?;
+            for id in ids {
+                *came.entry(id).or_default() += 1;
+            }
+        }
+        for server in self.servers.iter().flatten() {
+            let ids = server.came();
+            in_order(ids.iter().filter(|id| !id.starts_with('e')))?;
             for id in ids {
                 *came.entry(id).or_default() += 1;
             }
@@ -310,11 +366,11 @@ impl Left {
     }
 }
 
-/// Whether the last acknowledgement on a connection never reached the edge.
-fn leaves_answer_unread(wire: &Wire) -> bool {
+/// Whether the last element that begins so never reached the edge on a connection.
+fn leaves_unread(wire: &Wire, element: &str) -> bool {
     let record = wire.record(Side::Other);
     let text = str::from_utf8(&record.written).expect("scripts are ASCII");
-    let last = text.rfind("<a ");
+    let last = text.rfind(element);
     last.is_some_and(|at| {
         text[at..]
             .find('>')
@@ -343,7 +399,7 @@ fn in_order<'a>(ids: impl Iterator<Item = &'a String>) -> Result<(), String> {
 
 fn step(dice: &mut Dice) -> Step {
     let peer = dice.below(6);
-    match dice.below(17) {
+    match dice.below(20) {
         0..4 => Step::Wait(dice.time().min(Duration::from_secs(8))),
         4..9 => {
             let bytes = if dice.below(6) == 0 {
@@ -359,6 +415,9 @@ fn step(dice: &mut Dice) -> Step {
         13 => Step::Kill(peer),
         14 => Step::CutOut(peer % 2),
         15 => Step::Forget(peer),
+        16 => Step::CutOut(peer % 2),
+        17 => Step::HoleOut(peer % 2),
+        18 => Step::ForgetOut(peer % 2),
         _ => Step::Reload,
     }
 }
@@ -411,11 +470,12 @@ fn with_acknowledgements_nothing_is_lost_whatever_breaks() {
         total.bounced += tally.bounced;
         total.lost += tally.lost;
         total.resumed += tally.resumed;
+        total.resumed_out += tally.resumed_out;
     }
     println!("{seeds:?}: {total:?}");
     if seeds.end > seeds.start + 100 {
         assert!(
-            total.resumed > 100 && total.twice > 0 && total.lost > 0,
+            total.resumed > 100 && total.resumed_out > 20 && total.twice > 0 && total.lost > 0,
             "{total:?}"
         );
     }

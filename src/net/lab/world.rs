@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::script::{LOCALS, PARTNERS, SECRET};
+use super::acked::Server;
 use super::{gateway, partner};
 use crate::net::daemon::{Daemon, sweep};
 use crate::net::edge::{Edge, LinkSettings, Settings};
@@ -74,6 +75,8 @@ pub(super) struct Around {
     /// Partners that refuse connections.
     down: Mutex<[bool; PARTNERS.len()]>,
     pub(super) clock: Arc<Mutex<Clock>>,
+    /// Who takes the edge's streams to a partner, where it is not the usual script.
+    servers: Mutex<[Option<Arc<Server>>; PARTNERS.len()]>,
 }
 
 impl World {
@@ -153,6 +156,13 @@ impl World {
         });
     }
 
+    /// The edge's streams to a partner lead to this one from here on.
+    pub(super) fn served_by(&self, partner: usize, server: Server) -> Arc<Server> {
+        let server = Arc::new(server);
+        self.around.serve(partner, Arc::clone(&server));
+        server
+    }
+
     /// Puts the same rules in force anew.
     pub(super) fn reload(&self) {
         self.edge.replace(context(), settings());
@@ -173,6 +183,15 @@ impl Around {
                 line.reads.send_replace(true);
             }
         });
+    }
+
+    /// This one takes the edge's streams to a partner from here on.
+    fn serve(&self, partner: usize, server: Arc<Server>) {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)[partner] = Some(server);
+    }
+
+    fn server(&self, partner: usize) -> Option<Arc<Server>> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)[partner].clone()
     }
 
     /// Whether a partner takes connections from here on.
@@ -208,7 +227,10 @@ impl Network for Around {
         }
         let (ours, theirs, wire) = connection(&self.clock);
         self.add(Kind::Out(partner), wire, |_, reads| {
-            tokio::spawn(partner::takes(theirs, partner, reads));
+            match self.server(partner) {
+                Some(server) => tokio::spawn(server.lives(theirs)),
+                None => tokio::spawn(partner::takes(theirs, partner, reads)),
+            };
         });
         Some((ours, SocketAddr::from((address(partner), target.port))))
     }

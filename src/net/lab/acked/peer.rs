@@ -13,7 +13,7 @@ use super::super::script::{LOCALS, PARTNERS, Reading, SECRET, attribute, header}
 use crate::net::io::transport::memory::End;
 use crate::proto::auth::handshake::digest;
 
-const SM: &str = "xmlns='urn:xmpp:sm:3'";
+pub(super) const SM: &str = "xmlns='urn:xmpp:sm:3'";
 
 /// Who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
