@@ -12,6 +12,7 @@ mod peers;
 mod pool;
 pub(crate) mod process;
 mod restart;
+mod resumed;
 mod start;
 mod told;
 

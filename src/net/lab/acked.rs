@@ -3,6 +3,7 @@
 //!
 //! `XMPP_EDGE_ACKED_SCHEDULES` says how many, `XMPP_EDGE_SCHEDULE_SEED` which one alone.
 
+mod never;
 mod peer;
 mod server;
 mod small;

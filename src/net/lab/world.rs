@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::script::{LOCALS, PARTNERS, SECRET};
 use super::acked::Server;
+use super::script::{LOCALS, PARTNERS, SECRET};
 use super::{gateway, partner};
 use crate::net::daemon::{Daemon, sweep};
 use crate::net::edge::{Edge, LinkSettings, Settings};

@@ -30,6 +30,8 @@ pub use self::pool::Consumer;
 pub const LANE_BYTES: usize = 4 << 20;
 /// The same where whoever sends waits: less is enough, because nothing is bounced when it is full.
 pub const PATIENT_LANE_BYTES: usize = 2 << 20;
+/// How often a stanza may be written to a partner, each time on a stream that ends before it is acknowledged.
+pub const MOST_TIMES: u8 = 5;
 /// How much is taken at once, as it is written, but for the last stanza: large enough for a record of TLS,
 /// small enough to take turns. So much of others' may stand before a stanza that comes first.
 const BATCH_BYTES: usize = 16 << 10;
@@ -52,6 +54,8 @@ pub struct Details {
     /// On which session it was written, and as its which stanza: it was not acknowledged when the
     /// connection was lost.
     sent: Option<(u64, u32)>,
+    /// How often it was written to a partner, and not acknowledged.
+    times: u8,
     /// Between whom it is: the same for all stanzas of two users.
     conversation: u64,
     /// The lane it waits in, once it waits.
@@ -107,6 +111,7 @@ impl QueuedStanza {
             accepted,
             since,
             sent: None,
+            times: 0,
             share: None,
             held: None,
         }))
@@ -122,6 +127,12 @@ impl QueuedStanza {
     /// It was the stanza of this number on a session whose connection was lost.
     pub fn mark(&mut self, session: u64, number: u32) {
         self.sent = Some((session, number));
+    }
+
+    /// It was written, and its stream has ended before it was acknowledged: whether it may be written once more.
+    pub fn may_be_sent_again(&mut self) -> bool {
+        self.times = self.times.saturating_add(1);
+        self.times < MOST_TIMES
     }
 
     /// It was written to the other side at `now`.

@@ -116,7 +116,8 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         queued.since = now;
     }
     let mut session = None;
-    if let (Some(Suspended { id, agreed, .. }), Some(receipts)) = (ended.suspended, ended.side.receipts)
+    if let (Some(Suspended { id, agreed, .. }), Some(receipts)) =
+        (ended.suspended, ended.side.receipts)
     {
         let first = agreed.acknowledged();
         for (place, queued) in (1u32..).zip(&mut left.unacknowledged) {

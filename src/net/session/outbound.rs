@@ -135,10 +135,18 @@ async fn carry_once(
     // What never left goes out on the next stream, and what is not acknowledged before it. Where nothing
     // is acknowledged, what may have left is not sent twice.
     let left = ended.left;
+    // One that ends each stream that it is written on would be written for ever.
+    let mut unacknowledged = left.unacknowledged;
+    let given_up = unacknowledged.extract_if(.., |queued| !queued.may_be_sent_again());
+    let given_up: Vec<_> = given_up.collect();
     edge.ledger
-        .count_many(Code::SENT_AGAIN, left.unacknowledged.len());
-    let again = left.unacknowledged.into_iter().chain(left.untouched);
+        .count_many(Code::SENT_AGAIN, unacknowledged.len());
+    let again = unacknowledged.into_iter().chain(left.untouched);
     queue.detach(id, again.collect());
+    for queued in given_up {
+        edge.hub
+            .bounce(queued, &Reason::AcknowledgementTimeout.into());
+    }
     for queued in left.uncertain {
         edge.hub.bounce(queued, &why);
     }

@@ -18,7 +18,7 @@ const REQUEST: &str = "<r xmlns='urn:xmpp:sm:3'/>";
 /// One side of a stream with acknowledgements, and all that it has heard.
 pub(super) struct Side {
     stream: TcpStream,
-    heard: String,
+    pub(super) heard: String,
 }
 
 impl Side {
@@ -49,12 +49,12 @@ impl Side {
         }
     }
 
-    fn hear(&mut self, text: &str) {
+    pub(super) fn hear(&mut self, text: &str) {
         self.until(text, |side| side.heard.contains(text));
     }
 
     /// The numbers of the messages that were heard, in their order.
-    fn numbers(&self) -> Vec<usize> {
+    pub(super) fn numbers(&self) -> Vec<usize> {
         let ids = self.heard.split("id='n").skip(1);
         let ids = ids.filter_map(|rest| rest.split('\'').next());
         ids.map(|number| number.parse().unwrap()).collect()
@@ -68,7 +68,7 @@ impl Side {
 }
 
 /// A link that is proven, and offered acknowledgements.
-fn gateway(daemon: &Daemon) -> Side {
+pub(super) fn gateway(daemon: &Daemon) -> Side {
     let mut side = Side::new(TcpStream::connect(daemon.gateway).unwrap());
     side.say(
         "<stream:stream xmlns='jabber:component:accept' \

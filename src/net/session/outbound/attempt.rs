@@ -82,9 +82,8 @@ impl Attempt<'_> {
             ..side(stream_log)
         };
         let entry = context.rules.partner_of(&self.pair.remote);
-        let may_go_on = |it: &Arc<Resumption>| {
-            entry.is_some_and(|entry| it.may_go_on(began.monotonic, entry))
-        };
+        let may_go_on =
+            |it: &Arc<Resumption>| entry.is_some_and(|entry| it.may_go_on(began.monotonic, entry));
         side.resumes = side.resumes.filter(may_go_on);
         let session = side.resumes.as_ref().map(|it| it.session.clone());
         let opening = Opening::Outbound {

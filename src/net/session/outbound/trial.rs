@@ -45,8 +45,8 @@ async fn try_to_open(edge: &Arc<Edge>, pair: &Pair, trail: &Arc<Trail>) -> Resul
         told: None,
         outcome: None,
         external_refused: false,
-            resumes: None,
-            entry: None,
+        resumes: None,
+        entry: None,
         end_is_told: false,
         trail: Some(Arc::clone(trail)),
     };

@@ -99,7 +99,7 @@ impl fmt::Display for Reason {
             Self::StanzaUnfinished => f.write_str("a stanza was begun and not finished in time"),
             Self::PingTimeout => f.write_str("a ping was not answered"),
             Self::AcknowledgementTimeout => {
-                f.write_str("a request for an acknowledgement was not answered")
+                f.write_str("what was written was not acknowledged in time")
             }
             Self::AcknowledgedTooMuch(TooHigh { h, sent }) => {
                 write!(f, "{h} stanzas were acknowledged, and {sent} were sent")

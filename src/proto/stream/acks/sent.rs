@@ -20,6 +20,8 @@ pub struct Sent {
     unasked: u32,
     /// Since when the oldest stanza that is unacknowledged is that.
     stuck_since: Option<Instant>,
+    /// Up to which number stanzas were written then: all of these are to be acknowledged in one time.
+    owed: Option<(u32, Instant)>,
 }
 
 /// What is to be done now.
@@ -57,6 +59,9 @@ impl Sent {
     /// How long the other side may answer and acknowledge nothing of what it has: a stanza that nobody
     /// takes on holds back what we owe to its sender, and to all who wait behind it.
     pub const PROGRESS_WITHIN: Duration = Duration::from_secs(120);
+    /// How long any stanza may be unacknowledged, though others are acknowledged meanwhile: what is
+    /// unacknowledged at one moment is to be acknowledged within this time.
+    pub const ALL_WITHIN: Duration = Duration::from_secs(600);
     /// How many stanzas may be unacknowledged before no more are written.
     pub const WINDOW: u32 = 4096;
 
@@ -76,6 +81,7 @@ impl Sent {
         self.written = self.written.wrapping_add(1);
         self.unasked = self.unasked.saturating_add(1);
         self.stuck_since.get_or_insert(now);
+        self.owed.get_or_insert((self.written, now));
         let ask_at = now + Self::ASK_WITHIN;
         self.ask_at = Some(self.ask_at.map_or(ask_at, |at| at.min(ask_at)));
         self.due(now)
@@ -83,9 +89,7 @@ impl Sent {
 
     /// The last `count` of the stanzas that were counted never left.
     pub fn unwritten(&mut self, count: u32) {
-        self.written = self
-            .written
-            .wrapping_sub(count.min(self.unacknowledged()));
+        self.written = self.written.wrapping_sub(count.min(self.unacknowledged()));
     }
 
     /// Whether the other side may say that it has taken on so many.
@@ -115,7 +119,9 @@ impl Sent {
     }
 
     fn stuck_until(&self) -> Option<Instant> {
-        self.stuck_since.map(|since| since + Self::PROGRESS_WITHIN)
+        let progress = self.stuck_since.map(|since| since + Self::PROGRESS_WITHIN);
+        let all = self.owed.map(|(_, since)| since + Self::ALL_WITHIN);
+        [progress, all].into_iter().flatten().min()
     }
 
     /// A request is sent.
@@ -145,7 +151,12 @@ impl Sent {
             self.ask_at = None;
             self.unasked = 0;
             self.stuck_since = None;
+            self.owed = None;
         } else {
+            let behind = |number| self.written.wrapping_sub(number);
+            if (self.owed).is_some_and(|(number, _)| behind(number) >= self.unacknowledged()) {
+                self.owed = Some((self.written, now));
+            }
             if more > 0 {
                 self.stuck_since = Some(now);
             }
@@ -262,6 +273,43 @@ mod tests {
             assert_eq!(sent.acknowledged(1, now), Ok(0));
         }
         assert_eq!(sent.due(after(start, 220_000)), Due::Late);
+    }
+
+    #[test]
+    fn who_takes_one_on_now_and_then_is_late_all_the_same() {
+        let start = Instant::now();
+        let mut sent = Sent::default();
+        for _ in 0..100 {
+            write(&mut sent, start);
+        }
+        // The first of them alone stands when the time begins, and is acknowledged.
+        assert_eq!(sent.acknowledged(1, start), Ok(1));
+        for step in 1..10 {
+            let now = after(start, step * 60_000);
+            assert_ne!(sent.due(now), Due::Late, "{step}");
+            sent.requested(now);
+            assert_eq!(
+                sent.acknowledged(1 + u32::try_from(step).unwrap(), now),
+                Ok(1)
+            );
+        }
+        assert_ne!(sent.due(after(start, 599_999)), Due::Late);
+        assert_eq!(sent.due(after(start, 600_000)), Due::Late);
+    }
+
+    #[test]
+    fn who_keeps_up_is_never_late_however_much_is_unacknowledged() {
+        let start = Instant::now();
+        let mut sent = Sent::default();
+        for second in 0..3600 {
+            let now = after(start, second * 1000);
+            assert_ne!(sent.due(now), Due::Late, "{second}");
+            write(&mut sent, now);
+            // A minute behind.
+            if let Some(h) = u32::try_from(second).unwrap().checked_sub(60) {
+                assert!(sent.acknowledged(h, now).is_ok());
+            }
+        }
     }
 
     #[test]

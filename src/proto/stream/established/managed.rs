@@ -13,13 +13,15 @@
 //! While a session of ours is being resumed nothing is written, not even a ping: whether it counts is not
 //! known before the answer.
 
+mod resuming;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::Established;
 use crate::proto::policy::Reason;
 use crate::proto::stream::acks::{
-    Agreed, Broken, Found, Nonza, RESUME_WITHIN, Seen, Sent, Step, Suspended,
+    Agreed, Broken, Found, Nonza, RESUME_WITHIN, Seen, Step, Suspended,
 };
 use crate::proto::stream::cx::Cx;
 use crate::proto::stream::directions::Inward;
@@ -64,9 +66,6 @@ pub(super) struct Counted {
 
 /// How long a gateway may take to choose.
 const CHOICE: Duration = Duration::from_secs(1);
-/// The longest id of a session that we keep, in bytes: it is the other side's text. A session with a longer
-/// one is not resumed.
-const LONGEST_ID: usize = 1 << 10;
 
 impl Established {
     /// Offers acknowledgements on a link.
@@ -77,35 +76,6 @@ impl Established {
         };
         cx.wire.send(&offer.to_element());
         self.acks = Acks::Offered(cx.now.monotonic + CHOICE);
-    }
-
-    /// Asks for acknowledgements on a stream of ours: to go on with a session, where there is one.
-    pub(in crate::proto::stream) fn ask_for_acks(
-        &mut self,
-        cx: &mut Cx<'_>,
-        session: Option<Box<Suspended>>,
-    ) {
-        let Some(mut session) = session else {
-            return self.enable_acks(cx);
-        };
-        let resume = Nonza::Resume {
-            previd: session.id.clone(),
-            h: session.agreed.resume(),
-        };
-        cx.wire.send(&resume.to_element());
-        let until = cx.now.monotonic + Sent::ANSWER_WITHIN;
-        self.acks = Acks::Resuming(session, until);
-    }
-
-    fn enable_acks(&mut self, cx: &mut Cx<'_>) {
-        // XEP-0198 §5: whoever enables says that it wants to be able to resume.
-        let enable = Nonza::Enable {
-            resume: true,
-            max: Some(RESUME_WITHIN),
-        };
-        cx.wire.send(&enable.to_element());
-        cx.wire.push(Output::Acks(AckChange::Begun(None)));
-        self.acks = Acks::Asked(Box::default());
     }
 
     /// Whether an element belongs here.
@@ -152,13 +122,7 @@ impl Established {
                 self.acks = Acks::Looking { previd, h };
                 cx.wire.push(Output::Pace);
             }
-            (Acks::Asked(_), Nonza::Enabled { id, max }) => {
-                if let Acks::Asked(mut counted) = std::mem::take(&mut self.acks) {
-                    counted.id = id.filter(|id| id.len() <= LONGEST_ID);
-                    counted.within = max;
-                    self.acks = Acks::Agreed(counted);
-                }
-            }
+            (Acks::Asked(_), Nonza::Enabled { id, max }) => self.enabled(id, max),
             (Acks::Resuming(session, _), Nonza::Resumed { previd, h }) if previd == session.id => {
                 return self.resumed(cx, h);
             }
@@ -176,42 +140,6 @@ impl Established {
             // XEP-0198 §3: a second attempt is answered with a stream error.
             _ => return unexpected(),
         }
-        Ok(())
-    }
-
-    /// A session of ours goes on, and the other side has taken on the first `h` of its stanzas.
-    fn resumed(&mut self, cx: &mut Cx<'_>, h: u32) -> Result<(), Reason> {
-        let Acks::Resuming(session, _) = std::mem::take(&mut self.acks) else {
-            return Ok(());
-        };
-        let Suspended {
-            id,
-            within,
-            mut agreed,
-            ..
-        } = *session;
-        agreed.peer_resumed(h, cx.now.monotonic).map_err(broken)?;
-        cx.wire.push(Output::Acks(AckChange::Resumed(h)));
-        self.acks = Acks::Agreed(Box::new(Counted {
-            agreed,
-            id: Some(id),
-            within,
-            ..Counted::default()
-        }));
-        Ok(())
-    }
-
-    /// It does not. XEP-0198 §5: `h`, where it is there, says how far the other side got.
-    fn not_resumed(&mut self, cx: &mut Cx<'_>, h: Option<u32>) -> Result<(), Reason> {
-        let Acks::Resuming(mut session, _) = std::mem::take(&mut self.acks) else {
-            return Ok(());
-        };
-        if let Some(h) = h {
-            let now = cx.now.monotonic;
-            session.agreed.peer_resumed(h, now).map_err(broken)?;
-        }
-        cx.wire.push(Output::Acks(AckChange::NotResumed(h)));
-        self.enable_acks(cx);
         Ok(())
     }
 
@@ -316,11 +244,6 @@ impl Established {
                 cx.wire.send(&nonza.to_element());
             }
         }
-    }
-
-    /// Whether a session of ours is being resumed: nothing is written before the answer.
-    pub(super) fn is_resuming(&self) -> bool {
-        matches!(self.acks, Acks::Resuming(..))
     }
 
     /// Whether what is written is acknowledged.

@@ -1,0 +1,84 @@
+//! Partners that never acknowledge: what is written to them is neither lost nor written for ever.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::server::{Habit, Server};
+use super::{Left, Stage};
+use crate::net::io::chance;
+use crate::net::io::transport::memory::Side;
+use crate::net::lab::fates::messages;
+use crate::net::lab::world::Kind;
+use crate::net::relay::queue::MOST_TIMES;
+
+/// The gateway among the peers of a stage.
+const GATEWAY: usize = 0;
+/// Longer than any stanza may take.
+const LONG: Duration = Duration::from_secs(400);
+
+/// Three stanzas go to a partner; its stream is cut, again and again, so long after something came. How often each
+/// was written, and how long it took until nothing waited.
+fn play(habit: Habit, late: Duration, cut_after: Option<Duration>) -> (Vec<usize>, Duration) {
+    let _seeded = chance::seed(1);
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().start_paused(true);
+    builder.build().unwrap().block_on(async {
+        let mut stage = Stage::small([true, false], [Duration::ZERO; 2]);
+        let server = Server::new(0, habit, late, &stage.board);
+        stage.servers[0] = Some(stage.world.served_by(0, server));
+        stage.connect(GATEWAY);
+        sleep(Duration::from_secs(1)).await;
+        (0..3).for_each(|_| stage.tell(GATEWAY, 20));
+        let begun = Instant::now();
+        let mut took = None;
+        while begun.elapsed() < LONG {
+            sleep(cut_after.unwrap_or(Duration::from_secs(1))).await;
+            if cut_after.is_some() {
+                stage.cut(Kind::Out(0));
+            }
+            if stage.world.edge.ledger.total().queued == 0 {
+                took.get_or_insert(begun.elapsed());
+            }
+        }
+        let (left, _daemon) = stage.left();
+        left.check(false).unwrap_or_else(|fault| panic!("{fault}"));
+        (times(&left), took.expect("nothing waits any more"))
+    })
+}
+
+/// How often each of the three was written to the partner; each was bounced.
+fn times(left: &Left) -> Vec<usize> {
+    left.around.lines(|lines| {
+        let of = |wanted: Kind, id: &str, is_error| {
+            let lines = lines.iter().filter(|line| line.kind == wanted);
+            let seen = lines.flat_map(|line| messages(line, Side::Edge));
+            seen.filter(|it| it.id == id && it.is_error == is_error)
+                .count()
+        };
+        let ids = left.said.iter().map(|(_, id)| id);
+        ids.map(|id| {
+            assert_eq!(of(Kind::Link(0), id, true), 1, "{id}");
+            of(Kind::Out(0), id, false)
+        })
+        .collect()
+    })
+}
+
+#[test]
+fn what_a_partner_never_takes_on_comes_back_in_time() {
+    let (times, took) = play(Habit::TakesNothingOn, Duration::ZERO, None);
+    // The stream has two minutes, and then the stanzas are too old for the next one.
+    assert_eq!(times, [1, 1, 1]);
+    assert!(took < Duration::from_secs(130), "{took:?}");
+}
+
+#[test]
+fn what_ends_each_stream_that_it_is_written_on_comes_back_after_a_few() {
+    let cut = Some(Duration::from_secs(3));
+    for habit in [Habit::Forgets, Habit::TakesNothingOn] {
+        let (times, took) = play(habit, Duration::from_secs(10), cut);
+        assert_eq!(times, [usize::from(MOST_TIMES); 3], "{habit:?}");
+        assert!(took < Duration::from_secs(25), "{took:?}");
+    }
+}
