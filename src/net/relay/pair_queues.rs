@@ -47,8 +47,9 @@ struct PairQueue {
 }
 
 impl PairQueues {
-    /// What they take in memory at most, in bytes, without what waits: two names and a queue each.
-    pub const BYTES: usize = MAX_PAIRS * (2 << 10);
+    /// What they take in memory at most, in bytes, without what waits: two names, a queue, and a session that may
+    /// be resumed, with its id.
+    pub const BYTES: usize = MAX_PAIRS * (4 << 10);
 
     /// Without any; wishes for streams go to `wanted`, and what waits shares the room of `stock`.
     #[must_use]
