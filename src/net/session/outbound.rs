@@ -124,10 +124,20 @@ async fn carry_once(
     drop(place);
     remember::attempt(edge, pair, &trail, reached.as_ref().err());
     let mut ended = reached?.end().await?;
-    *session = Resumption::of(&mut ended, clock::instant());
     let Some((id, since)) = ended.side.opened else {
         return Err(ended.reason.into());
     };
+    // Where the partner has not said whether it goes on with the one before, that may be asked for again.
+    let unanswered = ended.side.resumes.take();
+    *session = ended.suspended.and_then(|suspended| match unanswered {
+        Some(unanswered) => Some(unanswered),
+        None => {
+            let entry = ended.side.entry.take()?;
+            let unacknowledged = &mut ended.left.unacknowledged;
+            let now = clock::instant();
+            Some(Resumption::of(suspended, id, entry, unacknowledged, now))
+        }
+    });
     let why = Told {
         reason: ended.reason,
         stream: ended.side.end_is_told.then_some(id),

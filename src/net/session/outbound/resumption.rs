@@ -14,8 +14,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::side::Dialling;
-use crate::net::session::driver::Ended;
+use crate::net::relay::queue::QueuedStanza;
 use crate::proto::policy::Partner;
 use crate::proto::stream::acks::{RESUME_WITHIN, Suspended};
 
@@ -31,17 +30,15 @@ pub(super) struct Resumption {
 }
 
 impl Resumption {
-    /// What a stream has left at `now`. Its unacknowledged stanzas are marked by their numbers.
-    pub(super) fn of(ended: &mut Ended<Dialling>, now: Instant) -> Option<Arc<Self>> {
-        // The partner has not said whether it goes on with the one before, so that may be asked for again.
-        let unanswered = ended.side.resumes.take();
-        let mut session = ended.suspended.take()?;
-        if unanswered.is_some() {
-            return unanswered;
-        }
-        let (number, _) = ended.side.opened?;
-        let entry = ended.side.entry.take()?;
-        let unacknowledged = &mut ended.left.unacknowledged;
+    /// What the stream of this number, opened under `entry`, has left at `now`: its unacknowledged stanzas are
+    /// marked by their numbers.
+    pub(super) fn of(
+        mut session: Suspended,
+        number: u64,
+        entry: Arc<Partner>,
+        unacknowledged: &mut [QueuedStanza],
+        now: Instant,
+    ) -> Arc<Self> {
         session.has_left(unacknowledged.len());
         for (queued, place) in unacknowledged.iter_mut().zip(session.numbers()) {
             queued.mark(number, place);
@@ -50,12 +47,12 @@ impl Resumption {
         session.is_carried.shrink_to_fit();
         // XEP-0198 §5: `max` is for how long the other side keeps it; we keep it no longer than we say.
         let within = session.within.unwrap_or(RESUME_WITHIN).min(RESUME_WITHIN);
-        Some(Arc::new(Self {
+        Arc::new(Self {
             session,
             number,
             until: now + Duration::from_secs(within.into()),
             entry,
-        }))
+        })
     }
 
     /// Whether it may be asked for at `now`, under the entry of now.
