@@ -72,7 +72,12 @@ fn partner(partner: &Partner) -> String {
         partner.primary.as_str(),
         (
             (additional, partner.tls, partner.sasl, partner.dialback),
-            (partner.keep_alive, route, partner.anchors.is_some()),
+            (
+                partner.keep_alive,
+                partner.share_streams,
+                route,
+                partner.anchors.is_some()
+            ),
             (pins, partner.pins.enforced),
             &partner.terms,
         )

@@ -198,6 +198,7 @@ fn settle(
     let terms = terms::read(section, defaults);
     let combination = Combination::read(section);
     let keep_alive = section.flag("keep-alive", true).value;
+    let share_streams = section.flag("share-streams", false).value;
     let anchors = section
         .text("trust-anchors")
         .and_then(|file| identity::anchors(section, &file, now));
@@ -211,6 +212,7 @@ fn settle(
         sasl: combination.sasl,
         dialback: combination.dialback,
         keep_alive,
+        share_streams,
         route: Vec::new(),
         anchors,
         pins,

@@ -248,6 +248,8 @@ fn context() -> Context {
         partner.sasl = Negotiation::NotSupported;
         partner.dialback = true;
         partner.keep_alive = false;
+        // It means something only where the partner's server offers it.
+        partner.share_streams = true;
         partner.route = vec![HostPort {
             host: address(usize::from(number)).to_string(),
             port: FIRST_PORT + number,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{Notify, oneshot};
 
+use crate::proto::auth::Pair;
 use crate::proto::auth::dialback::{Answer, MAX_OPEN};
 use crate::proto::policy::Reason;
 use crate::proto::stream::Context;
@@ -21,6 +22,8 @@ pub enum Command {
     Pong(Box<str>),
     /// Find out now whether the other side lives.
     Probe,
+    /// Another pair wants to share the stream.
+    Share(Box<Pair>),
     /// Say whether it would live by other rules; nothing changes.
     Try(Trial),
     /// The edge is stopping: take nothing more on, and come to an account.
@@ -66,6 +69,8 @@ struct Slots {
     ping: Option<Box<str>>,
     pong: Option<Box<str>>,
     probe: bool,
+    /// Pairs that want to share the stream, each once.
+    shares: VecDeque<Box<Pair>>,
     /// The last one that was asked for.
     trial: Option<Box<Trial>>,
     /// Whether it is to come to an account, was told so, and has.
@@ -119,6 +124,16 @@ impl Mailbox {
     /// Tells the stream to find out whether the other side lives.
     pub fn probe(&self) {
         self.0.lock().probe = true;
+        self.0.told.notify_one();
+    }
+
+    /// Tells the stream that another pair wants to share it.
+    pub fn share(&self, pair: Pair) {
+        let mut slots = self.0.lock();
+        if !slots.is_closed && !slots.shares.iter().any(|known| **known == pair) {
+            slots.shares.push_back(Box::new(pair));
+        }
+        drop(slots);
         self.0.told.notify_one();
     }
 
@@ -246,6 +261,7 @@ impl Slots {
         answer
             .or_else(|| self.pong.take().map(Command::Pong))
             .or_else(|| std::mem::take(&mut self.probe).then_some(Command::Probe))
+            .or_else(|| self.shares.pop_front().map(Command::Share))
             .or_else(|| std::mem::take(&mut self.settle).then_some(Command::Settle))
             .or_else(|| self.end.take().map(Command::End))
             .or_else(|| self.trial.take().map(|trial| Command::Try(*trial)))

@@ -23,6 +23,7 @@ use crate::net::io::clock;
 use crate::net::live::log_limiter::{Known, LogLimiter, What};
 use crate::net::live::mailbox::Mailbox;
 use crate::net::relay::backoff::Backoff;
+use crate::net::relay::guests::Guests;
 use crate::net::relay::learning::{Learning, Next, Taken};
 use crate::net::relay::pair_queues::{PairQueues, Wish};
 use crate::net::relay::partners::{Partners, Standing, address_of};
@@ -323,10 +324,16 @@ impl Hub {
         }
     }
 
-    /// A pair's stream is open: pings find it.
-    pub fn opened(&self, pair: &Pair, stream: Mailbox) {
+    /// A pair's stream is open: pings find it, and so do other pairs, where it may be shared.
+    pub fn opened(&self, pair: &Pair, stream: Mailbox, guests: Option<Arc<Guests>>) {
         self.backoff.succeeded(&pair.remote);
-        self.outward.opened(pair, stream);
+        self.outward.opened(pair, stream, guests);
+    }
+
+    /// An open stream of another pair that this one may share.
+    #[must_use]
+    pub fn open_to(&self, pair: &Pair) -> Option<(Mailbox, Arc<Guests>)> {
+        self.outward.open_to(pair)
     }
 
     /// Gives a pair's way out up, unless something waits for it again; whether it is gone.

@@ -4,6 +4,7 @@
 //! [`stanza_policy`] asks policy; [`queue`] holds what waits, in room that [`stock`] gives.
 
 pub mod backoff;
+pub mod guests;
 pub mod hub;
 pub mod learning;
 pub mod pair_queues;

@@ -9,6 +9,7 @@ use crate::net::io::clock;
 use crate::net::live::mailbox::Mailbox;
 use crate::net::live::told::Told;
 use crate::net::relay::backoff::Backoff;
+use crate::net::relay::guests::Guests;
 use crate::net::relay::queue::{NotQueued, Queue, QueuedStanza};
 use crate::net::relay::stock::Stock;
 use crate::proto::auth::Pair;
@@ -42,8 +43,8 @@ pub struct Wish {
 #[derive(Debug)]
 struct PairQueue {
     queue: Arc<Queue>,
-    /// The open stream, once there is one.
-    stream: Option<Mailbox>,
+    /// The open stream, once there is one, and who shares it, where that is allowed.
+    stream: Option<(Mailbox, Option<Arc<Guests>>)>,
 }
 
 impl PairQueues {
@@ -112,10 +113,23 @@ impl PairQueues {
     }
 
     /// A pair's stream is open.
-    pub fn opened(&self, pair: &Pair, stream: Mailbox) {
+    pub fn opened(&self, pair: &Pair, stream: Mailbox, guests: Option<Arc<Guests>>) {
         if let Some(pair_queue) = self.lock().get_mut(pair) {
-            pair_queue.stream = Some(stream);
+            pair_queue.stream = Some((stream, guests));
         }
+    }
+
+    /// An open stream to the same domain of a partner, for another of ours, that may be shared.
+    #[must_use]
+    pub fn open_to(&self, pair: &Pair) -> Option<(Mailbox, Arc<Guests>)> {
+        let pairs = self.lock();
+        let mut others = pairs
+            .iter()
+            .filter(|(other, _)| other.remote == pair.remote && *other != pair);
+        others.find_map(|(_, pair_queue)| {
+            let (stream, guests) = pair_queue.stream.as_ref()?;
+            Some((stream.clone(), Arc::clone(guests.as_ref()?)))
+        })
     }
 
     /// Gives a pair's way out up, unless something waits for it again; whether it is gone.
@@ -142,7 +156,7 @@ impl PairQueues {
         let stream = pairs
             .get(pair)
             .and_then(|pair_queue| pair_queue.stream.as_ref());
-        stream.is_some_and(|stream| stream.pong(id))
+        stream.is_some_and(|(stream, _)| stream.pong(id))
     }
 
     /// Every queue.

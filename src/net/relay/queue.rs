@@ -135,6 +135,11 @@ impl QueuedStanza {
         self.times < MOST_TIMES
     }
 
+    /// It goes from one queue to another, and gives its part of the room back.
+    pub fn leaves_its_queue(&mut self) {
+        self.held = None;
+    }
+
     /// It was written to the other side at `now`.
     pub fn delivered(self, now: Instant) {
         let since = self.0.since;
@@ -341,9 +346,20 @@ impl Queue {
             number.is_some_and(|(_, number)| h.wrapping_sub(number) < 1 << 31)
         };
         // Where others have taken over from a link, it is anywhere in their lanes.
-        let out = self.lock().pool.extract(is_there);
+        self.take_out(is_there)
+    }
+
+    /// Takes out what is meant, wherever it waits.
+    #[must_use]
+    pub fn take_out(&self, is_meant: impl Fn(&QueuedStanza) -> bool) -> Vec<QueuedStanza> {
+        let out = self.lock().pool.extract(is_meant);
         self.space.notify_waiters();
         out
+    }
+
+    /// Resolves when something was taken.
+    pub async fn has_taken(&self) {
+        self.space.notified().await;
     }
 
     /// Whether nothing waits.

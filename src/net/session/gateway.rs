@@ -408,6 +408,7 @@ impl Side for Serving {
             | Output::Acks(_)
             | Output::Answered(_)
             | Output::GaveUp(_)
+            | Output::NotShared(..)
             | Output::Pinged(_)
             | Output::Pace
             | Output::Authenticated(_)

@@ -265,6 +265,7 @@ impl Side for Receiving {
             | Output::Acks(_)
             | Output::Answered(_)
             | Output::GaveUp(_)
+            | Output::NotShared(..)
             | Output::Pinged(_)
             | Output::LinkUp(_)
             | Output::Close(_) => {}

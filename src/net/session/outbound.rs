@@ -12,6 +12,7 @@ mod measured;
 mod question;
 mod remember;
 mod resumption;
+mod sharing;
 mod side;
 mod trial;
 
@@ -94,6 +95,9 @@ async fn carry_once(
     session: &mut Option<Arc<Resumption>>,
 ) -> Result<(), Told> {
     let resumes = session.take();
+    if sharing::carried(edge, pair, queue).await {
+        return Ok(());
+    }
     let timing = edge.context().timing;
     // The end of a pause that is nearly over is waited for.
     sleep(edge.hub.backoff.left(&pair.remote, clock::instant())).await;
@@ -115,6 +119,7 @@ async fn carry_once(
         external_refused: false,
         resumes: resumes.clone(),
         entry: None,
+        guests: None,
         end_is_told: false,
         trail: Some(Arc::clone(&trail)),
     };
@@ -129,7 +134,11 @@ async fn carry_once(
     };
     // Where the partner has not said whether it goes on with the one before, that may be asked for again.
     let unanswered = ended.side.resumes.take();
-    *session = ended.suspended.and_then(|suspended| match unanswered {
+    // What others had on it is theirs, and goes over other streams.
+    let guests = ended.side.guests.take();
+    let is_own = !guests.as_ref().is_some_and(|guests| guests.has_shared());
+    let suspended = ended.suspended.filter(|_| is_own);
+    *session = suspended.and_then(|suspended| match unanswered {
         Some(unanswered) => Some(unanswered),
         None => {
             let entry = ended.side.entry.take()?;
@@ -153,6 +162,9 @@ async fn carry_once(
         .count_many(Code::SENT_AGAIN, unacknowledged.len());
     let again = unacknowledged.into_iter().chain(left.untouched);
     queue.detach(id, again.collect());
+    if let Some(guests) = guests {
+        guests.end(&pair.local);
+    }
     for queued in given_up {
         edge.hub
             .bounce(queued, &Reason::AcknowledgementTimeout.into());

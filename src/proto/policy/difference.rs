@@ -101,6 +101,7 @@ fn changed(was: &Partner, is: &Partner) -> Vec<&'static str> {
         ("sasl", was.sasl != is.sasl),
         ("dialback", was.dialback != is.dialback),
         ("keep-alive", was.keep_alive != is.keep_alive),
+        ("share-streams", was.share_streams != is.share_streams),
         (
             "connection-limit",
             old.connection_limit != new.connection_limit,

@@ -26,6 +26,8 @@ pub struct Partner {
     pub dialback: bool,
     /// Whether idle streams to this partner are pinged, and ended when no answer comes.
     pub keep_alive: bool,
+    /// Whether pairs of several local domains may share one stream to the partner.
+    pub share_streams: bool,
     /// Where to connect instead of asking DNS; the certificate name stays the domain.
     pub route: Vec<HostPort>,
     /// The certification authorities that may vouch for this partner; `None`: the global ones.
@@ -50,6 +52,7 @@ impl Partner {
             sasl: Negotiation::Required,
             dialback: false,
             keep_alive: true,
+            share_streams: false,
             route: Vec::new(),
             anchors: None,
             pins: Pins::default(),

@@ -3,7 +3,7 @@
 //! | stream | inward | outward |
 //! |---|---|---|
 //! | a partner's | every pair that was proven on it | nothing |
-//! | ours | nothing | the pair that it was opened for |
+//! | ours | nothing | the pair that it was opened for, and every pair that was proven on it besides |
 //! | a gateway's link | the gateway's domain | the same |
 //!
 //! RFC 6120 §4.5: between servers a stream is one-way. Whoever carries stanzas back has a second proof.
@@ -37,7 +37,8 @@ pub(super) enum Inward {
 #[derive(Debug)]
 pub(super) enum Outward {
     Nobody,
-    Partner(Authenticated<Pair>),
+    /// Those of every pair that was proven: first that which the stream was opened for.
+    Partner(Authenticated<Pair>, Vec<Authenticated<Pair>>),
     Gateway,
 }
 
@@ -54,7 +55,7 @@ impl Directions {
     pub(super) fn to_partner(proof: Authenticated<Pair>) -> Self {
         Self {
             inward: Inward::Nobody,
-            outward: Outward::Partner(proof),
+            outward: Outward::Partner(proof, Vec::new()),
         }
     }
 
@@ -72,11 +73,11 @@ impl Directions {
             Inward::Partners(pairs) => pairs.as_slice(),
             Inward::Nobody | Inward::Gateway(_) => &[],
         };
-        let outward = match &self.outward {
-            Outward::Partner(pair) => Some(pair),
-            Outward::Nobody | Outward::Gateway => None,
+        let (outward, shared) = match &self.outward {
+            Outward::Partner(pair, shared) => (Some(pair), shared.as_slice()),
+            Outward::Nobody | Outward::Gateway => (None, [].as_slice()),
         };
-        inward.iter().chain(outward)
+        inward.iter().chain(outward).chain(shared)
     }
 
     /// Whether any pair was proven by the certificate.

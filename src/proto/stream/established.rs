@@ -103,6 +103,22 @@ impl Established {
         cx.wire.proven(self.directions.limits(cx.context));
     }
 
+    /// The pairs whose stanzas are written to a partner.
+    pub(super) fn carried(&self) -> impl Iterator<Item = &Pair> {
+        let is_outward = matches!(self.directions.outward, Outward::Partner(..));
+        let pairs = self.directions.pairs().filter(move |_| is_outward);
+        pairs.map(|pair| &**pair)
+    }
+
+    /// One more pair is proven on a stream of ours.
+    pub(super) fn carry(&mut self, cx: &mut Cx<'_>, proof: Authenticated<Pair>) {
+        if let Outward::Partner(_, shared) = &mut self.directions.outward {
+            self.watch.stanza(cx.now.monotonic);
+            Directions::tell(cx, &proof);
+            shared.push(proof);
+        }
+    }
+
     /// Acts on what the shell wants of the traffic.
     pub(super) fn handle(&mut self, cx: &mut Cx<'_>, input: &Input<'_>) {
         let now = cx.now.monotonic;
@@ -128,8 +144,18 @@ impl Established {
 
     /// Writes a stanza for the other side, where it may have any, and what belongs behind it.
     pub(super) fn deliver(&mut self, cx: &Cx<'_>, stanza: &Written, out: &mut Vec<u8>) {
-        if matches!(self.directions.outward, Outward::Nobody) {
-            return;
+        // XEP-0220 §2.6: a stream carries the pairs that were proven on it, and no other.
+        match &self.directions.outward {
+            Outward::Nobody => return,
+            Outward::Partner(pair, shared) => {
+                let is_of = |pair: &Pair| {
+                    pair.local == *stanza.from.domain() && pair.remote == *stanza.to.domain()
+                };
+                if !is_of(pair) && !shared.iter().any(|pair| is_of(pair)) {
+                    return;
+                }
+            }
+            Outward::Gateway => {}
         }
         let now = cx.now.monotonic;
         self.watch.stanza(now);
@@ -214,7 +240,7 @@ impl Established {
 
     /// Asks whether the partner lives; the stream ends without an answer by `due`.
     fn ping(&mut self, cx: &mut Cx<'_>, due: Instant) {
-        let Outward::Partner(pair) = &self.directions.outward else {
+        let Outward::Partner(pair, _) = &self.directions.outward else {
             return;
         };
         let id = cx.ids.next_id();
@@ -257,7 +283,7 @@ fn admitted(view: View<'_>, directions: &Directions) -> Result<Option<Box<Judged
 /// Whether the partner's server is asked, now and then, whether it lives.
 fn keeps_alive(cx: &Cx<'_>, directions: &Directions) -> bool {
     match &directions.outward {
-        Outward::Partner(pair) => cx
+        Outward::Partner(pair, _) => cx
             .allowed(pair, None)
             .is_ok_and(|partner| partner.keep_alive),
         Outward::Nobody | Outward::Gateway => false,

@@ -55,6 +55,8 @@ pub struct Offered {
     pub external: bool,
     /// Server dialback: what is not announced may be there all the same (XEP-0220 §2.4).
     pub dialback: bool,
+    /// And that a pair which is refused does not end the stream (XEP-0220 §2.4.2).
+    pub dialback_errors: bool,
     /// Acknowledgements (XEP-0198 §2).
     pub acks: bool,
     /// The longest stanza that it takes, in bytes, where it says so (XEP-0478 §2).
@@ -81,10 +83,13 @@ impl Offered {
             return None;
         }
         let starttls = element.child(&Ns::TLS, "starttls");
+        let dialback = element.child(&Ns::DIALBACK_FEATURE, "dialback");
         let is_for_clients = |feature: &Element| FOR_CLIENTS.contains(&feature.ns().as_str());
         Some(Self {
             is_for_clients: element.children().any(is_for_clients),
-            dialback: element.child(&Ns::DIALBACK_FEATURE, "dialback").is_some(),
+            dialback: dialback.is_some(),
+            dialback_errors: dialback
+                .is_some_and(|it| it.child(&Ns::DIALBACK_FEATURE, "errors").is_some()),
             acks: element.child(&Ns::STREAM_MANAGEMENT, "sm").is_some(),
             max_bytes: limit(element, "max-bytes"),
             idle_seconds: limit(element, "idle-seconds"),

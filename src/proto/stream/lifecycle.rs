@@ -16,6 +16,7 @@ use super::machine::{Input, Machine, Output};
 use super::negotiation::{Negotiation, Next, Step};
 use super::security::{Judged, Security};
 use super::wire::Wire;
+use crate::proto::auth::Pair;
 use crate::proto::auth::chain::TlsFacts;
 use crate::proto::auth::dialback::Answer;
 use crate::proto::codes::Mark;
@@ -229,6 +230,15 @@ impl<N: Negotiation> Stream<N> {
         }
     }
 
+    fn share(&mut self, now: Now, pair: Pair) {
+        if let (negotiation, Phase::Established(established, further), mut cx) = self.parts(now) {
+            negotiation.share(&mut cx, (further, &mut **established), pair);
+        } else if !matches!(self.phase, Phase::Closed) {
+            let reason = Reason::NotAuthorized;
+            self.wire.push(Output::NotShared(pair, reason));
+        }
+    }
+
     fn answered(&mut self, now: Now, answer: &Answer) {
         if let (negotiation, Phase::Established(established, further), mut cx) = self.parts(now) {
             let beside = (further, &mut **established);
@@ -283,7 +293,10 @@ impl<N: Negotiation> Stream<N> {
         let outcome = match phase {
             Phase::Negotiating(state) => Err(negotiation.overdue(Some(state))),
             Phase::Handshake(_) => Err(negotiation.overdue(None)),
-            Phase::Established(established, _) => established.tick(&mut cx),
+            Phase::Established(established, further) => {
+                negotiation.tick_beside(&mut cx, further);
+                established.tick(&mut cx)
+            }
             Phase::Closing(..) | Phase::Closed => return self.gone(Reason::PeerClosed),
         };
         if let Err(reason) = outcome {
@@ -340,6 +353,7 @@ impl<N: Negotiation> Machine for Stream<N> {
                 return;
             }
             Input::Found(found) => self.found(now, found),
+            Input::Share(pair) => return self.share(now, pair),
             Input::Deliver(_) | Input::Pong(_) | Input::Probe => {
                 if let (_, Phase::Established(established, _), mut cx) = self.parts(now) {
                     established.handle(&mut cx, &input);
@@ -375,8 +389,11 @@ impl<N: Negotiation> Machine for Stream<N> {
         match &self.phase {
             Phase::Negotiating(state) => Some(self.negotiation.due(state, self.establishment)),
             Phase::Handshake(_) => Some(self.establishment),
-            Phase::Established(established, _) => {
-                established.deadline(&self.context.timing, &self.security, &self.wire)
+            Phase::Established(established, further) => {
+                let timing = &self.context.timing;
+                let traffic = established.deadline(timing, &self.security, &self.wire);
+                let beside = self.negotiation.due_beside(further);
+                traffic.into_iter().chain(beside).min()
             }
             Phase::Closing(closing, _) => Some(closing.deadline()),
             Phase::Closed => None,

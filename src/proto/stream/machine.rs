@@ -37,6 +37,8 @@ pub enum Input<'a> {
     Pong(&'a str),
     /// The other side may be gone: find out now.
     Probe,
+    /// Another pair wants to share this stream of ours: it is to be proven beside the one that is there.
+    Share(Pair),
     /// So many of the stanzas that came since acknowledgements were agreed on are settled, modulo
     /// 2^32, without a gap.
     Settled(u32),
@@ -72,6 +74,8 @@ pub enum Output {
     Pinged(String),
     /// A stream that we open will not do what it was opened for. What is left is its end.
     GaveUp(Reason),
+    /// The pair of an [`Input::Share`] was not proven, and is not carried here. The stream lives on.
+    NotShared(Pair, Reason),
     /// What the authoritative server said, on a stream that was opened to ask.
     Answered(Answer),
     /// From here on the stream may carry this pair.

@@ -6,8 +6,10 @@ use std::time::Instant;
 use super::close::{Closing, peer_error};
 use super::cx::{Cx, View};
 use super::established::Established;
+use super::machine::Output;
 use super::security::Judged;
 use super::wire::Wire;
+use crate::proto::auth::Pair;
 use crate::proto::auth::dialback::Answer;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Reason;
@@ -58,6 +60,19 @@ pub trait Negotiation: Debug + Sized {
     ) -> Result<(), Reason> {
         Ok(())
     }
+
+    /// Another pair wants to share the stream.
+    fn share(&mut self, cx: &mut Cx<'_>, _: (&mut Self::Further, &mut Established), pair: Pair) {
+        cx.wire.push(Output::NotShared(pair, Reason::NotAuthorized));
+    }
+
+    /// When something is due that is negotiated beside the traffic.
+    fn due_beside(&self, _: &Self::Further) -> Option<Instant> {
+        None
+    }
+
+    /// A time is up.
+    fn tick_beside(&mut self, _: &mut Cx<'_>, _: &mut Self::Further) {}
 
     /// Whether other rules admit what is being negotiated, and what they find the chain worth;
     /// `None` is the state during a handshake.

@@ -20,6 +20,7 @@
 mod doubt;
 mod ending;
 mod next_step;
+mod sharing;
 mod steps;
 
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::doubt::Doubt;
+use self::sharing::Sharing;
 use super::acks::Suspended;
 use super::close::{Closing, peer_error};
 use super::cx::{Cx, View};
@@ -78,6 +80,8 @@ pub struct Initiating {
     offers_acks: bool,
     /// Whether it is said that neither will happen.
     has_failed: bool,
+    /// To what the keys of further pairs would be bound, where the last features say that such may be proven.
+    shares: Option<Box<str>>,
     /// The session of an earlier connection for the same pair, if it is to go on.
     resumes: Option<Box<Suspended>>,
 }
@@ -131,6 +135,7 @@ impl Outbound {
             is_done: false,
             offers_acks: false,
             has_failed: false,
+            shares: None,
             resumes: None,
         };
         Self::begin(context, ids, wire, (negotiation, State::Connecting), now)
@@ -164,7 +169,7 @@ impl Negotiation for Initiating {
     type State = State;
     /// What the stream is for is known without.
     type Handshake = ();
-    type Further = ();
+    type Further = Sharing;
 
     fn connected(&mut self, cx: &mut Cx<'_>, state: &mut State) -> Result<(), Reason> {
         if !matches!(state, State::Connecting) {
@@ -219,11 +224,30 @@ impl Negotiation for Initiating {
     fn element_beside(
         &mut self,
         cx: &mut Cx<'_>,
-        _: (&mut (), &mut Established),
+        (sharing, established): (&mut Sharing, &mut Established),
         element: &Element,
     ) -> Result<(), Reason> {
-        cx.wire.ignore(steps::unexpected(element));
+        if !sharing.element(cx, established, element) {
+            cx.wire.ignore(steps::unexpected(element));
+        }
         Ok(())
+    }
+
+    fn share(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (sharing, established): (&mut Sharing, &mut Established),
+        pair: Pair,
+    ) {
+        sharing.share(cx, established, pair);
+    }
+
+    fn due_beside(&self, sharing: &Sharing) -> Option<Instant> {
+        sharing.due()
+    }
+
+    fn tick_beside(&mut self, cx: &mut Cx<'_>, sharing: &mut Sharing) {
+        sharing.tick(cx);
     }
 
     fn judged_again(

@@ -77,6 +77,8 @@ pub struct EntryFact {
     pub sasl: String,
     pub dialback: bool,
     pub keep_alive: bool,
+    #[serde(default)]
+    pub share_streams: bool,
     pub minimum_tls: String,
     pub max_stanza_bytes: usize,
     #[serde(default)]
@@ -113,6 +115,7 @@ impl EntryFact {
             sasl: entry.sasl.as_str().to_owned(),
             dialback: entry.dialback,
             keep_alive: entry.keep_alive,
+            share_streams: entry.share_streams,
             minimum_tls: entry.terms.minimum_tls.as_str().to_owned(),
             max_stanza_bytes: entry.terms.max_stanza_bytes,
             pins: entry.pins.pins.iter().map(ToString::to_string).collect(),
@@ -139,6 +142,7 @@ impl EntryFact {
             sasl: negotiation(&self.sasl)?,
             dialback: self.dialback,
             keep_alive: self.keep_alive,
+            share_streams: self.share_streams,
             anchors: self.own_anchors.then(|| Arc::clone(anchors)),
             pins: Pins {
                 pins: pins.collect::<Option<_>>()?,

@@ -118,6 +118,7 @@ pub enum Fed {
     Deliver(String),
     Pong(String),
     Probe {},
+    Share((String, String)),
     Settled(u32),
     /// Whether there is a session to go on with.
     Found(bool),

@@ -30,6 +30,7 @@ pub(super) fn decided(output: &Output, salt: Option<[u8; 16]>) -> Decided {
         }
         Output::Pinged(id) => ("pinged", text(id)),
         Output::GaveUp(reason) => ("gave-up", because(Decided::default(), reason)),
+        Output::NotShared(pair, reason) => ("not-shared", because(between(pair), reason)),
         Output::Answered(answer) => ("answered", answered(answer)),
         Output::Authenticated(proof) => {
             let method = proof.method().map(|method| method.as_str().to_owned());

@@ -357,6 +357,7 @@ impl Recorder {
             }
             Input::Pong(id) => Fed::Pong((*id).to_owned()),
             Input::Probe => Fed::Probe {},
+            Input::Share(pair) => Fed::Share(pair_text(pair)),
             Input::Settled(h) => Fed::Settled(*h),
             Input::Found(found) => Fed::Found(found.is_some()),
             Input::Context(context) => {

@@ -321,6 +321,7 @@ impl Run {
             Fed::Eof {} => Input::Eof,
             Fed::Tick {} => Input::Tick,
             Fed::Probe {} => Input::Probe,
+            Fed::Share(pair) => Input::Share(self::pair(pair).ok_or(UNKNOWN)?),
             Fed::Bytes { .. } | Fed::Raw(_) => {
                 let bytes = self.prepared.read.get(&place).ok_or(UNKNOWN)?;
                 self.machine.handle(now, Input::Bytes(bytes));

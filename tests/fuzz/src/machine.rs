@@ -159,6 +159,10 @@ impl<M: Machine> Run<M> {
                 let pinged = self.pinged.clone();
                 self.handle(Input::Pong(&pinged), 1);
                 self.handle(Input::Probe, 1);
+                let pair = self.proven.first().cloned();
+                if let Some(pair) = pair {
+                    self.handle(Input::Share(pair), 1);
+                }
             }
             Operation::Reload { stricter } => {
                 let context = if *stricter {
@@ -223,6 +227,7 @@ impl<M: Machine> Run<M> {
             | Output::ShutWrite
             | Output::Answered(_)
             | Output::GaveUp(_)
+            | Output::NotShared(..)
             | Output::Pace
             | Output::Acks(_)
             | Output::Refused { .. }

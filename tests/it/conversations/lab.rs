@@ -79,6 +79,7 @@ pub(crate) fn partner(line: &str) -> Partner {
             ("tls", value) => partner.tls = negotiation(value),
             ("sasl", value) => partner.sasl = negotiation(value),
             ("dialback", value) => partner.dialback = value == "true",
+            ("share-streams", value) => partner.share_streams = value == "true",
             ("keep-alive", value) => partner.keep_alive = value == "true",
             ("max-stanza-bytes", value) => partner.terms.max_stanza_bytes = value.parse().unwrap(),
             ("minimum-tls-version", "1.3") => partner.terms.minimum_tls = TlsVersion::Tls13,

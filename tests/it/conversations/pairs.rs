@@ -311,6 +311,7 @@ impl Meeting {
             | Output::ShutWrite
             | Output::Pinged(_)
             | Output::GaveUp(_)
+            | Output::NotShared(..)
             | Output::Pace
             | Output::Acks(_)
             | Output::Record(_)

@@ -386,6 +386,7 @@ impl<M: Machine> Watch<M> {
                     prop_assert!(!self.claimed, "one connection is charged twice");
                     self.claimed = true;
                 }
+                Output::NotShared(..) => {}
                 Output::GaveUp(_) => {
                     let is_open = !self.proven.is_empty();
                     prop_assert!(self.is_ours && !is_open, "an open stream has given up");

@@ -262,6 +262,12 @@ impl<'s> Stage<'s> {
                 | Output::GaveUp(_) => {
                     continue;
                 }
+                Output::NotShared(pair, reason) => Done::Said(format!(
+                    "not-shared {} {} {}",
+                    pair.local,
+                    pair.remote,
+                    reason.code()
+                )),
                 Output::StartTls { local, remote } => {
                     Done::Said(format!("start-tls {local} {remote}"))
                 }

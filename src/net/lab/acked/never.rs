@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::Stage;
+use super::left::Left;
 use super::server::{Habit, Server};
-use super::{Left, Stage};
 use crate::net::io::chance;
 use crate::net::io::transport::memory::Side;
 use crate::net::lab::fates::messages;
@@ -38,7 +39,7 @@ fn play(habit: Habit, late: Duration, cut_after: Option<Duration>) -> (Vec<usize
                 stage.cut(Kind::Out(0));
             }
             if stage.world.edge.ledger.total().queued == 0 {
-                took.get_or_insert(begun.elapsed());
+                took.get_or_insert_with(|| begun.elapsed());
             }
         }
         let (left, _daemon) = stage.left();

@@ -33,6 +33,8 @@ pub(super) struct Board {
     pub(super) early: BTreeSet<String>,
     /// What may come twice: nobody could know whether it had come.
     pub(super) may_come_twice: BTreeSet<String>,
+    /// What the edge wrote where its pair was not proven.
+    pub(super) unproven: BTreeSet<String>,
 }
 
 #[derive(Debug)]

@@ -19,6 +19,8 @@ pub(in crate::net::lab) enum Habit {
     Resumes,
     /// It acknowledges, and keeps none.
     Forgets,
+    /// The same, and other pairs may share a stream, or may not.
+    Shares(bool),
     /// It acknowledges nothing, though it answers.
     TakesNothingOn,
 }
@@ -41,6 +43,8 @@ struct State {
     connections: u64,
     begun: usize,
     resumed: usize,
+    /// How many stanzas came of pairs that were not the first of their stream.
+    shared: usize,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +82,11 @@ impl Server {
         self.lock().resumed
     }
 
+    /// How many stanzas came of pairs that were not the first of their stream.
+    pub(super) fn shared(&self) -> usize {
+        self.lock().shared
+    }
+
     /// It begins anew, and has no sessions any more: what came on them may come once more.
     pub(super) fn begins_anew(&self) {
         let sessions = std::mem::take(&mut self.lock().sessions);
@@ -110,6 +119,7 @@ impl Server {
         let (source, mut sink) = split(end);
         let mut reading = Reading::new(source);
         let mut answer_at = None;
+        let mut proven = Vec::new();
         loop {
             let due = answer_at.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
@@ -132,8 +142,14 @@ impl Server {
                         // An error is no second coming of what it answers.
                         let is_error = attribute(&element, "type") == Some("error");
                         let id = if is_error { format!("e{id}") } else { id.to_owned() };
+                        let (_, from) = attribute(&element, "from")?.split_once('@')?;
+                        match proven.iter().position(|it| it == from) {
+                            Some(0) => {}
+                            Some(_) => self.lock().shared += 1,
+                            None => drop(self.board().unproven.insert(id.clone())),
+                        }
                         self.takes(&id, session.as_deref(), number)?;
-                    } else if let Some(answer) = self.answers(&element, number, session) {
+                    } else if let Some(answer) = self.answers(&element, number, session, &mut proven) {
                         sink.write_all(answer.as_bytes()).await.ok()?;
                     }
                 }
@@ -146,17 +162,38 @@ impl Server {
     }
 
     /// What belongs to the beginning of a stream, or is a question.
-    fn answers(&self, element: &str, number: u64, session: &mut Option<String>) -> Option<String> {
+    fn answers(
+        &self,
+        element: &str,
+        number: u64,
+        session: &mut Option<String>,
+        proven: &mut Vec<String>,
+    ) -> Option<String> {
         let from = PARTNERS[self.partner];
         let to = attribute(element, "from").unwrap_or_default();
         if element.starts_with("<stream:stream") {
             let names = format!("from='{from}' to='{to}' id='s1' version='1.0'");
+            let errors = match self.habit {
+                Habit::Shares(_) => "<errors/>",
+                _ => "",
+            };
             let features = format!(
-                "<stream:features><dialback xmlns='urn:xmpp:features:dialback'/><sm {SM}/></stream:features>"
+                "<stream:features><dialback xmlns='urn:xmpp:features:dialback'>{errors}</dialback>\
+                 <sm {SM}/></stream:features>"
             );
             return Some(header("jabber:server", &names) + &features);
         }
+        if element.starts_with("<db:result")
+            && self.habit == Habit::Shares(false)
+            && !proven.is_empty()
+        {
+            return Some(format!(
+                "<db:result from='{from}' to='{to}' type='error'><error type='cancel'>\
+                 <not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></db:result>"
+            ));
+        }
         if element.starts_with("<db:result") {
+            proven.push(to.to_owned());
             return Some(format!("<db:result from='{from}' to='{to}' type='valid'/>"));
         }
         if element.starts_with("<db:verify") {
@@ -177,7 +214,9 @@ impl Server {
             *session = Some(id.clone());
             return Some(match self.habit {
                 Habit::Resumes => format!("<enabled {SM} id='{id}' resume='true' max='300'/>"),
-                Habit::Forgets | Habit::TakesNothingOn => format!("<enabled {SM}/>"),
+                Habit::Forgets | Habit::Shares(_) | Habit::TakesNothingOn => {
+                    format!("<enabled {SM}/>")
+                }
             });
         }
         if element.starts_with("<resume ") {

@@ -47,6 +47,7 @@ pub async fn ask(edge: Arc<Edge>, question: Question, from: IpAddr, is_familiar:
             external_refused: false,
             resumes: None,
             entry: None,
+            guests: None,
             end_is_told: false,
             trail: None,
         };

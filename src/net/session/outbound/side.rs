@@ -12,6 +12,7 @@ use crate::net::io::tls::{TlsFault, server_name};
 use crate::net::io::transport::Transport;
 use crate::net::live::mailbox::Mailbox;
 use crate::net::live::trail::{Fact, Trail};
+use crate::net::relay::guests::Guests;
 use crate::net::relay::queue::{Consumer, Queue};
 use crate::net::session::continuity;
 use crate::net::session::driver::Side;
@@ -47,6 +48,8 @@ pub(super) struct Dialling {
     pub(super) resumes: Option<Arc<Resumption>>,
     /// The entry under which the stream has opened.
     pub(super) entry: Option<Arc<Partner>>,
+    /// The pairs that share it.
+    pub(super) guests: Option<Arc<Guests>>,
     /// Whether the last line about the stream says in words why it ended.
     pub(super) end_is_told: bool,
     /// Where each step is noted, if anybody wants to know.
@@ -91,14 +94,28 @@ impl Side for Dialling {
 
     async fn act(&mut self, output: Output, mailbox: &Mailbox, now: Instant) -> Result<(), Reason> {
         match output {
+            Output::Authenticated(pair) if self.opened.is_some() => {
+                if let Some(guests) = &self.guests {
+                    guests.answer(&pair, Ok(()));
+                }
+            }
+            Output::NotShared(pair, reason) => {
+                self.edge.ledger.count(reason.code());
+                if let Some(guests) = &self.guests {
+                    guests.answer(&pair, Err(reason));
+                }
+            }
             Output::Authenticated(pair) => {
                 if let Some(queue) = &self.queue {
                     let id = self.stream_log.stream();
                     queue.attach(id);
                     self.opened = Some((id, clock::instant()));
-                    self.edge.hub.opened(&pair, mailbox.clone());
                     let rules = &self.edge.context().rules;
                     self.entry = rules.partner_of(&pair.remote).cloned();
+                    let shares = self.entry.as_ref().is_some_and(|it| it.share_streams);
+                    self.guests = shares.then(|| Arc::new(Guests::of(Arc::clone(queue))));
+                    let guests = self.guests.clone();
+                    self.edge.hub.opened(&pair, mailbox.clone(), guests);
                 }
                 self.say(Word::Done);
             }

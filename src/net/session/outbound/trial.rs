@@ -47,6 +47,7 @@ async fn try_to_open(edge: &Arc<Edge>, pair: &Pair, trail: &Arc<Trail>) -> Resul
         external_refused: false,
         resumes: None,
         entry: None,
+        guests: None,
         end_is_told: false,
         trail: Some(Arc::clone(trail)),
     };

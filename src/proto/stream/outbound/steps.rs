@@ -7,6 +7,7 @@ use super::super::features::Offered;
 use super::super::{Milestone, Output, Record, header};
 use super::doubt::{Doubt, is_for_servers, is_root_for_clients};
 use super::next_step::{Step as NextStep, next_step};
+use super::sharing::Sharing;
 use super::{Channel, Initiating, Purpose, State};
 use crate::proto::auth::dialback::{Answer, Message, Question, Requested, read, request};
 use crate::proto::auth::{Authenticated, Pair, external};
@@ -107,7 +108,8 @@ impl Initiating {
             established.ask_for_acks(cx, self.resumes.take());
         }
         self.is_done = true;
-        Ok(Next::Establish(established, ()))
+        let sharing = Sharing::new(self.shares.take());
+        Ok(Next::Establish(established, sharing))
     }
 
     fn features(&mut self, cx: &mut Cx<'_>, channel: Channel, offered: Offered) -> Step<Self> {
@@ -115,6 +117,8 @@ impl Initiating {
             return Err(Reason::ClientPort);
         }
         self.offers_acks = offered.acks;
+        let errors = offered.dialback_errors;
+        self.shares = errors.then(|| channel.stream_id.as_str().into());
         cx.wire
             .record(Record::Reached(Milestone::Features(offered)));
         if let Some(proof) = channel.proven {

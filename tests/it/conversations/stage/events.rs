@@ -83,6 +83,10 @@ impl Stage<'_> {
                 self.handle(Input::Found(found.map(Box::new)));
             }
             "pong" => self.handle(Input::Pong(rest)),
+            "share" => {
+                let (local, remote) = rest.split_once(' ').expect("LOCAL REMOTE");
+                self.handle(Input::Share(lab::pair(local, remote)));
+            }
             "probe" => self.handle(Input::Probe),
             "shutdown" => self.handle(Input::End(Reason::Shutdown)),
             "replaced" => self.handle(Input::End(Reason::Replaced)),
