@@ -286,6 +286,11 @@ fn run(seed: u64) -> Result<Tally, String> {
         (0..stage.peers.len()).for_each(|peer| stage.connect(peer));
         let peers = stage.peers.iter().map(|it| (it.role, it.acks, it.late));
         let mut story = vec![format!("{:?}", peers.collect::<Vec<_>>())];
+        let servers = stage
+            .servers
+            .iter()
+            .map(|it| it.as_ref().map(|it| it.habit));
+        story.push(format!("{:?}", servers.collect::<Vec<_>>()));
         for _ in 0..10 + dice.below(25) {
             let step = step(&mut dice);
             story.push(format!("{:>8} ms {step:?}", begun.elapsed().as_millis()));

@@ -162,6 +162,9 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             }
             self.wait().await;
             if self.is_aborted {
+                // What is not acknowledged may go on, on another connection.
+                let cut = Reason::Transport("it was given up".to_owned());
+                self.machine.handle(now(), Input::End(cut));
                 return self.ended(Reason::Shutdown).await;
             }
         };

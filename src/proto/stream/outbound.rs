@@ -80,10 +80,16 @@ pub struct Initiating {
     offers_acks: bool,
     /// Whether it is said that neither will happen.
     has_failed: bool,
+    later: Box<Later>,
+}
+
+/// What is done once something is established.
+#[derive(Debug, Default)]
+struct Later {
+    /// The session of an earlier connection for the same pair, if it is to go on.
+    resumes: Option<Suspended>,
     /// To what the keys of further pairs would be bound, where the last features say that such may be proven.
     shares: Option<Box<str>>,
-    /// The session of an earlier connection for the same pair, if it is to go on.
-    resumes: Option<Box<Suspended>>,
 }
 
 /// The states before anything is established.
@@ -135,8 +141,7 @@ impl Outbound {
             is_done: false,
             offers_acks: false,
             has_failed: false,
-            shares: None,
-            resumes: None,
+            later: Box::default(),
         };
         Self::begin(context, ids, wire, (negotiation, State::Connecting), now)
     }
@@ -152,7 +157,7 @@ impl Outbound {
     /// has it.
     #[must_use]
     pub fn resuming(mut self, session: Option<Suspended>) -> Self {
-        self.negotiation.resumes = session.map(Box::new);
+        self.negotiation.later.resumes = session;
         self
     }
 

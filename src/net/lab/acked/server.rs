@@ -247,7 +247,11 @@ impl Server {
             session.came.push(id.to_owned());
         }
         state.came.push(id.to_owned());
-        self.board().kept.insert(id.to_owned());
+        let mut board = self.board();
+        board.kept.insert(id.to_owned());
+        if self.habit != Habit::Resumes {
+            board.may_come_twice.insert(id.to_owned());
+        }
         Some(())
     }
 

@@ -105,10 +105,11 @@ impl Initiating {
         let mut established = Established::to_partner(cx, proof)?;
         if offered.acks {
             // The pair is proven anew, by itself: only then is its session asked for.
-            established.ask_for_acks(cx, self.resumes.take());
+            let session = self.later.resumes.take().map(Box::new);
+            established.ask_for_acks(cx, session);
         }
         self.is_done = true;
-        let sharing = Sharing::new(self.shares.take());
+        let sharing = Sharing::new(self.later.shares.take());
         Ok(Next::Establish(established, sharing))
     }
 
@@ -118,7 +119,7 @@ impl Initiating {
         }
         self.offers_acks = offered.acks;
         let errors = offered.dialback_errors;
-        self.shares = errors.then(|| channel.stream_id.as_str().into());
+        self.later.shares = errors.then(|| channel.stream_id.as_str().into());
         cx.wire
             .record(Record::Reached(Milestone::Features(offered)));
         if let Some(proof) = channel.proven {
