@@ -96,7 +96,14 @@ impl<N: Negotiation> Stream<N> {
         let reason = self.weighed(reason);
         self.negotiation.gone(&mut self.wire, &reason);
         match replace(&mut self.phase, Phase::Closed) {
-            Phase::Closing(closing, _) => closing.end(&mut self.wire),
+            Phase::Closing(closing, open) => {
+                // XEP-0198 §7: the other side has not closed, so our closing tag may never have come there. On a
+                // stream of ours the session is asked for again: who has closed in order says that it is over.
+                let own = open.filter(|open| !open.takes_stanzas());
+                let suspended = own.and_then(|mut open| open.suspend());
+                self.suspended = self.suspended.take().or(suspended.map(Box::new));
+                closing.end(&mut self.wire);
+            }
             Phase::Closed => {}
             Phase::Established(mut open, _) => {
                 self.suspended = open.suspend().map(Box::new);
