@@ -101,7 +101,7 @@ impl<N: Negotiation> Stream<N> {
                 // stream of ours the session is asked for again: who has closed in order says that it is over.
                 let own = open.filter(|open| !open.takes_stanzas());
                 let suspended = own.and_then(|mut open| open.suspend());
-                self.suspended = self.suspended.take().or(suspended.map(Box::new));
+                self.suspended = self.suspended.take().or_else(|| suspended.map(Box::new));
                 closing.end(&mut self.wire);
             }
             Phase::Closed => {}
