@@ -11,6 +11,7 @@
 //! the socket has taken the last byte of it.
 
 mod ending;
+mod gather;
 mod side;
 mod turn;
 
@@ -24,6 +25,7 @@ use rustls::pki_types::UnixTime;
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout_at};
 
+use self::gather::Gather;
 use self::turn::Turn;
 use crate::net::io::clock;
 use crate::net::io::tls::TlsFault;
@@ -54,6 +56,7 @@ pub struct Driver<M, S> {
     spared: Vec<QueuedStanza>,
     stall: Duration,
     turn: Turn,
+    gather: Gather,
     /// Where what passes is counted, and what TLS shows is kept.
     facts: Option<Arc<StreamFacts>>,
     /// Whether it was told to end without a goodbye.
@@ -125,6 +128,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             spared: Vec::new(),
             stall: WRITE_STALL,
             turn: Turn::begin(clock::instant()),
+            gather: Gather::begin(clock::instant()),
             facts: None,
             is_aborted: false,
             is_settling: false,
@@ -310,19 +314,22 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         let unfinished = self.send_buffer.in_flight();
         let stalled = self.send_buffer.stalled_at(self.stall);
         let receipts = self.side.receipts();
-        let deadline = [self.machine.deadline(), held_until];
+        let rests_until = self.gather.rests_until(clock::instant);
+        let deadline = [self.machine.deadline(), held_until, rests_until];
         let deadline = deadline.into_iter().flatten().min();
         let machine = &mut self.machine;
         let wanted = Wanted {
             write: self.send_buffer.unwritten(),
             flush: !self.send_buffer.is_idle(),
-            read: self.send_buffer.len() < OUT_BYTES,
+            read: self.send_buffer.len() < OUT_BYTES && rests_until.is_none(),
         };
         let mut context = self.context.clone();
         // What comes after a reload is judged by the new rules, whichever of the two is seen first.
         let facts = self.facts.as_deref();
+        let gather = &mut self.gather;
         let read = |bytes: &[u8]| {
             let now = now();
+            gather.read(bytes.len(), now.monotonic);
             if let Some(facts) = facts {
                 facts.traffic.bytes_in.add(bytes.len());
                 facts.alive(now.monotonic);
