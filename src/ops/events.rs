@@ -134,7 +134,7 @@ events! {
     DialFailed, "dial-failed", WARN, "partner not reached";
     /// A gateway has a link for a local domain. If it is not the first, `detail` says how many there are now; each gets its share of the conversations.
     LinkUp, "link-up", INFO, "gateway connected";
-    /// A gateway's link has ended; `detail` says why, how many stanzas were being written and are bounced for it, and how many links are left for the domain.
+    /// A gateway's link has ended; `detail` says why, how many stanzas were being written and are bounced for it, how many of those before may be lost, and how many links are left for the domain.
     LinkDown, "link-down", WARN, "gateway disconnected";
     /// A stanza waits for a domain's gateway, and none is connected; told once, until one comes. What waits is bounced after `reconnect-grace`.
     GatewayAwaited, "gateway-awaited", WARN, "stanzas wait for a gateway";

@@ -132,6 +132,8 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
     }
     edge.ledger
         .count_many(Code::SENT_AGAIN, left.unacknowledged.len());
+    let perhaps = left.perhaps_lost(&reason);
+    edge.ledger.count_many(Code::PERHAPS_LOST, perhaps);
     let again = left.unacknowledged.into_iter().chain(left.untouched);
     let links = queue.detach(registered.id(), again.collect());
     let lost = left.uncertain.len();
@@ -154,7 +156,9 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
             .local(&domain)
             .reason(reason.code())
             .and_more(
-                format_args!("{reason}; stanzas that were being written: {lost}; {left}"),
+                format_args!(
+                    "{reason}; stanzas that were being written: {lost}, that may be lost: {perhaps}; {left}"
+                ),
                 left_out,
             )
             .log();

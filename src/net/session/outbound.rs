@@ -154,6 +154,8 @@ async fn carry_once(
     // What never left goes out on the next stream, and what is not acknowledged before it. Where nothing
     // is acknowledged, what may have left is not sent twice.
     let left = ended.left;
+    edge.ledger
+        .count_many(Code::PERHAPS_LOST, left.perhaps_lost(&why.reason));
     // One that ends each stream that it is written on would be written for ever.
     let mut unacknowledged = left.unacknowledged;
     let given_up = unacknowledged.extract_if(.., |queued| !queued.may_be_sent_again());

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::net::io::clock;
 use crate::net::relay::queue::QueuedStanza;
+use crate::proto::policy::Reason;
 
 /// The largest chunk, in bytes: so much of what is written may not be freed yet.
 pub const CHUNK: usize = 64 << 10;
@@ -39,6 +40,7 @@ pub struct SendBuffer {
     awaits_acknowledgement: bool,
     /// What has left, and is not acknowledged.
     unacknowledged: VecDeque<QueuedStanza>,
+    tail: Tail,
 }
 
 /// What a connection leaves behind, in the order in which it was taken.
@@ -52,6 +54,21 @@ pub struct Leftovers {
     pub uncertain: Vec<QueuedStanza>,
     /// That of which no byte was written.
     pub untouched: Vec<QueuedStanza>,
+    /// How many stanzas without acknowledgements were in the last 64 KiB or more that have left. Where the
+    /// connection broke, the other side may not have them.
+    left_last: usize,
+}
+
+impl Leftovers {
+    /// How many stanzas the other side may not have, though they have left, where its end is known to be none
+    /// in good order.
+    #[must_use]
+    pub fn perhaps_lost(&self, reason: &Reason) -> usize {
+        match reason {
+            Reason::Transport(_) | Reason::PingTimeout => self.left_last,
+            _ => 0,
+        }
+    }
 }
 
 /// A stanza, and the positions of its bytes.
@@ -230,8 +247,10 @@ impl SendBuffer {
                 self.unacknowledged.push_back(carried.queued);
             } else {
                 carried.queued.delivered(left);
+                self.tail.stanzas += 1;
             }
         }
+        self.tail.at(written);
         if self.is_empty() {
             self.chunks = VecDeque::new();
             self.carried = VecDeque::new();
@@ -294,6 +313,7 @@ impl SendBuffer {
         let mut left = Leftovers {
             unacknowledged: self.unacknowledged.into(),
             untouched,
+            left_last: self.tail.stanzas - self.tail.marks[0].1,
             ..Leftovers::default()
         };
         for carried in self.carried {
@@ -305,6 +325,27 @@ impl SendBuffer {
             to.push(carried.queued);
         }
         left
+    }
+}
+
+/// What has left last: what the system has taken over, and the other side may not have.
+#[derive(Debug, Default)]
+struct Tail {
+    /// How many stanzas without acknowledgements have left in all.
+    stanzas: usize,
+    /// Positions, and how many had left there: the older one, and the newer one.
+    marks: [(u64, usize); 2],
+}
+
+impl Tail {
+    /// The length of the tail, in bytes; it may be twice as long.
+    const BYTES: u64 = 64 << 10;
+
+    fn at(&mut self, position: u64) {
+        let [_, newer] = self.marks;
+        if position - newer.0 >= Self::BYTES {
+            self.marks = [newer, (position, self.stanzas)];
+        }
     }
 }
 

@@ -48,6 +48,10 @@ rows! {
         "A stanza was written, and not acknowledged when its connection was lost: it is sent again, and \
          may arrive twice (XEP-0198).",
         "Nothing as a rule; where there are many, see why connections are lost.";
+    PERHAPS_LOST = "perhaps-lost", Network, Relay, [],
+        "A stanza was among the last 64 to 128 KiB that were written when their connection broke, and \
+         nobody acknowledges there: it is counted as delivered, and may be lost.",
+        "See why connections break; where none of it may be lost, let both sides acknowledge (XEP-0198).";
     LOST = "lost", Us, Relay, [],
         "A stanza was forgotten by the edge.",
         "This is a fault of the edge: please report it.";

@@ -267,6 +267,11 @@ fn gateways_may_die_and_stall_and_each_conversation_keeps_its_order() {
         bounced.iter().all(|id| !heard.by_link.contains_key(id)),
         "bounced, and came"
     );
+    let log = daemon.whole_log().lock().unwrap().join("\n");
+    let told = log.split("that may be lost: ").skip(1);
+    let told = told.map(|rest| rest.split(';').next().unwrap().parse::<usize>().unwrap());
+    let told = told.sum::<usize>();
+    assert!(lost.len() <= told, "{} lost, {told} reported", lost.len());
     for id in &lost {
         assert!(heard.was_in_a_dead_socket(*id, &dead), "{id:?} is lost");
     }

@@ -57,6 +57,36 @@ fn a_stanza_is_delivered_when_its_last_byte_has_left() {
 }
 
 #[test]
+fn what_has_left_last_may_be_lost_where_nobody_acknowledges_and_the_connection_breaks() {
+    let broke = Reason::Transport("connection reset".to_owned());
+    let kibibyte = vec![b'x'; 1 << 10];
+    let perhaps_lost = |stanzas: usize, reason: &Reason| {
+        let mut buffer = SendBuffer::default();
+        for number in 0..stanzas {
+            carry(&mut buffer, &format!("m{number}"), &kibibyte);
+            write(&mut buffer, kibibyte.len());
+            buffer.flushed();
+        }
+        buffer.leftovers().perhaps_lost(reason)
+    };
+    assert_eq!(perhaps_lost(40, &broke), 40);
+    assert_eq!(perhaps_lost(40, &Reason::PeerClosed), 0);
+    for stanzas in [127, 128, 200, 1000] {
+        let perhaps = perhaps_lost(stanzas, &broke);
+        assert!(
+            (64..128).contains(&perhaps) || perhaps == stanzas,
+            "{perhaps}"
+        );
+    }
+    let mut buffer = SendBuffer::default();
+    buffer.await_acknowledgements();
+    carry(&mut buffer, "m", &kibibyte);
+    write(&mut buffer, kibibyte.len());
+    buffer.flushed();
+    assert_eq!(buffer.leftovers().perhaps_lost(&broke), 0);
+}
+
+#[test]
 fn an_acknowledgement_covers_what_was_written_before_they_were_agreed_on() {
     let mut buffer = SendBuffer::default();
     carry(&mut buffer, "m1", b"12345");
