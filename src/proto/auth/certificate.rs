@@ -10,7 +10,8 @@ use x509_cert::ext::pkix::{
 };
 use x509_cert::name::Name;
 
-use super::identity::{Names, printable};
+use super::identity::Names;
+use super::subject;
 
 /// How many certificates may be sent above the partner's own. More are not read.
 ///
@@ -77,8 +78,8 @@ impl CertFacts {
             .and_then(|(_, extension)| extension.key_identifier);
         Some(Self {
             names: Names::in_certificate(&certificate),
-            subject: printable(&body.subject().to_string()),
-            issuer: printable(&body.issuer().to_string()),
+            subject: subject::text(body.subject()),
+            issuer: subject::text(body.issuer()),
             not_before: body.validity().not_before.to_unix_duration().as_secs(),
             not_after: body.validity().not_after.to_unix_duration().as_secs(),
             purposes: Purposes::of(&certificate),

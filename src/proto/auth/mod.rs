@@ -14,6 +14,7 @@ pub mod external;
 pub mod handshake;
 pub mod identity;
 pub mod pin;
+mod subject;
 
 #[cfg(test)]
 #[path = "../../../tests/pki/mod.rs"]

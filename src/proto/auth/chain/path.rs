@@ -6,18 +6,18 @@ use x509_cert::der::{Decode as _, Encode as _, Tag};
 use x509_cert::name::Name;
 
 use crate::proto::auth::certificate::CertFacts;
-use crate::proto::auth::identity::printable;
 use crate::proto::auth::pin::{PathCert, Pin};
+use crate::proto::auth::subject;
 
 /// The whole way: the partner's own certificate first, the anchor last.
 pub(super) fn certificates(leaf: &CertFacts, path: &VerifiedPath<'_>) -> Vec<PathCert> {
     let authorities = path.intermediate_certificates().map(|authority| PathCert {
-        subject: subject(authority.subject()),
+        subject: text(authority.subject()),
         key: Pin::of(&authority.subject_public_key_info()),
     });
     let anchor = path.anchor();
     let anchor = PathCert {
-        subject: subject(&anchor.subject),
+        subject: text(&anchor.subject),
         key: Pin::of(&sequence(&anchor.subject_public_key_info)),
     };
     alone(leaf)
@@ -35,10 +35,10 @@ pub(super) fn alone(leaf: &CertFacts) -> Vec<PathCert> {
     }]
 }
 
-fn subject(content: &[u8]) -> String {
+fn text(content: &[u8]) -> String {
     Name::from_der(&sequence(content)).map_or_else(
         |_| "a name that cannot be read".to_owned(),
-        |name| printable(&name.to_string()),
+        |name| subject::text(&name),
     )
 }
 
