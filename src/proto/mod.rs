@@ -12,6 +12,7 @@
 pub mod auth;
 pub mod codes;
 pub mod discover;
+pub(crate) mod hex;
 pub mod jid;
 pub mod policy;
 pub mod stanza;

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::proto::hex;
 use crate::proto::jid::Domain;
 
 /// What the keys of this edge, or of the pool it belongs to, are made from.
@@ -29,14 +30,14 @@ impl DialbackSecret {
             return Err(WeakSecret);
         }
         // XEP-0185 §2: the secret is hashed before use, and used in its hexadecimal form.
-        Ok(Self(Zeroizing::new(hex(&Sha256::digest(secret)))))
+        Ok(Self(Zeroizing::new(hex::text(&Sha256::digest(secret)))))
     }
 
     /// The key with which `originating` proves itself on a stream that `receiving` named
     /// `stream_id`.
     #[must_use]
     pub fn generate(&self, receiving: &Domain, originating: &Domain, stream_id: &str) -> String {
-        hex(&self.mac(receiving, originating, stream_id))
+        hex::text(&self.mac(receiving, originating, stream_id))
     }
 
     /// Whether `key` is the key for these three. Takes the same time for every wrong key.
@@ -75,17 +76,6 @@ impl fmt::Debug for DialbackSecret {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a dialback secret needs at least {} bytes", DialbackSecret::MIN_BYTES)]
 pub struct WeakSecret;
-
-fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    // As large as it will be at once: growing would leave copies of a secret behind.
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        write!(text, "{byte:02x}").ok();
-    }
-    text
-}
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::Authenticated;
+use crate::proto::hex;
 use crate::proto::jid::Domain;
 
 /// The secret of the link. It has no text form, and is erased when it is dropped.
@@ -40,7 +41,7 @@ pub fn digest(stream_id: &str, secret: &str) -> String {
         .chain_update(stream_id)
         .chain_update(secret)
         .finalize();
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::text(&hash)
 }
 
 /// Compares a gateway's digest in constant time; the only way to a proven link.

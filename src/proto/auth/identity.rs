@@ -163,7 +163,7 @@ impl fmt::Display for Name {
 /// escaped, and cut after 100 characters.
 #[must_use]
 pub(crate) fn printable(text: &str) -> String {
-    let mut out = String::new();
+    let mut out = String::with_capacity(text.len().min(MAX_CHARS));
     for (index, c) in text.chars().enumerate() {
         if index == MAX_CHARS {
             out.push('…');
@@ -172,7 +172,7 @@ pub(crate) fn printable(text: &str) -> String {
         // `escape_debug` knows what is not printable, bidirectional controls included; quotes and
         // backslashes need no escape here, save that a backslash must stay tellable.
         match c {
-            '"' | '\'' => out.push(c),
+            ' '..='[' | ']'..='~' => out.push(c),
             _ => out.extend(c.escape_debug()),
         }
     }

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use crate::proto::hex;
+
 /// Makes stream ids of 128 bits out of a random seed.
 ///
 /// RFC 6120 §4.7.3: an id is unique and unpredictable; dialback keys are bound to it.
@@ -47,11 +49,10 @@ impl IdSource {
         let mut mac = self.mac.clone();
         mac.update(&self.count.to_be_bytes());
         let digest = mac.finalize().into_bytes();
-        digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let mut id = hex::text(&digest);
+        // Two digits for each byte.
+        id.truncate(2 * 16);
+        id
     }
 }
 
