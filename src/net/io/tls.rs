@@ -114,6 +114,7 @@ pub fn facts(connection: &CommonState) -> Option<TlsFacts> {
         _ => return None,
     };
     let chain = connection.peer_certificates().unwrap_or_default().to_vec();
+    let chain = chain.into();
     (!connection.is_handshaking()).then_some(TlsFacts { version, chain })
 }
 

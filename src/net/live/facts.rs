@@ -9,8 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::CertificateDer;
-
 use crate::net::io::clock;
 use crate::proto::auth::Pair;
 use crate::proto::auth::cert_fault::CertFault;
@@ -104,7 +102,7 @@ impl TlsSession {
         Self {
             version: facts.version,
             cipher,
-            certificate: facts.chain.first().and_then(Certificate::of),
+            certificate: facts.chain.leaf().map(|leaf| Certificate::of(leaf)),
         }
     }
 }
@@ -125,17 +123,15 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// `None` for what cannot be read.
-    #[must_use]
-    pub fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
-        let facts = CertFacts::of(certificate)?;
-        Some(Self {
-            subject: facts.subject,
-            issuer: facts.issuer,
+    /// A certificate that was read, and not judged.
+    fn of(facts: &CertFacts) -> Self {
+        Self {
+            subject: facts.subject.clone(),
+            issuer: facts.issuer.clone(),
             not_after: facts.not_after,
             pin: Pin(facts.spki_sha256),
             judged: None,
-        })
+        }
     }
 }
 

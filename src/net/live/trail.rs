@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 
 use crate::net::io::clock;
@@ -16,7 +15,7 @@ use crate::net::io::connect::{AttemptFault, Family, Looked, Watch};
 use crate::net::io::resolve::LookupFault;
 use crate::proto::auth::cert_fault::CertFault;
 use crate::proto::auth::certificate::{CertFacts, Purposes};
-use crate::proto::auth::chain::TlsVersion;
+use crate::proto::auth::chain::{TlsFacts, TlsVersion};
 use crate::proto::discover::Target;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{DomainPattern, Method, Partner, Reason};
@@ -159,18 +158,16 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// `None` for what cannot be read.
-    fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
-        let facts = CertFacts::of(certificate)?;
-        Some(Self {
-            subject: facts.subject,
-            issuer: facts.issuer,
+    fn of(facts: &CertFacts) -> Self {
+        Self {
+            subject: facts.subject.clone(),
+            issuer: facts.issuer.clone(),
             not_before: facts.not_before,
             not_after: facts.not_after,
             purposes: facts.purposes,
             is_authority: facts.is_authority,
             names: facts.names.to_string(),
-        })
+        }
     }
 }
 
@@ -228,12 +225,16 @@ impl Trail {
     }
 
     /// Notes what a finished handshake showed.
-    pub fn secured(&self, version: TlsVersion, cipher: String, chain: &[CertificateDer<'_>]) {
-        let kept = chain.iter().take(MOST_CERTIFICATES);
+    pub fn secured(&self, facts: &TlsFacts, cipher: String) {
+        let chain = &facts.chain;
+        // What cannot be read is not shown.
+        let leaf = chain.leaf().map(|leaf| Shown::of(leaf));
+        let above = chain.iter().take(MOST_CERTIFICATES).skip(1);
+        let above = above.filter_map(|it| Some(Shown::of(&CertFacts::of(it)?)));
         self.note(Fact::Tls {
-            version,
+            version: facts.version,
             cipher,
-            chain: kept.filter_map(Shown::of).collect(),
+            chain: leaf.into_iter().chain(above).collect(),
             sent: chain.len(),
         });
     }

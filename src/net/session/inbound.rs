@@ -139,7 +139,7 @@ impl Side for Receiving {
         let visit = &self.visit;
         let handshake = async move {
             let (transport, facts) = handshake.await?;
-            visit.secured(facts.version, transport.cipher(), &facts.chain);
+            visit.secured(&facts, transport.cipher());
             Ok((transport, facts))
         };
         self.edge.handshakes.pass(handshake).await

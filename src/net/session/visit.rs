@@ -5,15 +5,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
-
 use crate::net::edge::Edge;
 use crate::net::live::attempts::Attempt;
 use crate::net::live::facts::StreamFacts;
 use crate::net::live::log_limiter::Known;
 use crate::net::live::trail::{Fact, Trail};
 use crate::net::session::driver::now;
-use crate::proto::auth::chain::TlsVersion;
+use crate::proto::auth::chain::TlsFacts;
 use crate::proto::codes::Mark;
 use crate::proto::jid::Domain;
 use crate::proto::policy::{Direction, Method, Reason};
@@ -96,9 +94,9 @@ impl Visit {
     }
 
     /// The handshake is over.
-    pub fn secured(&self, version: TlsVersion, cipher: String, chain: &[CertificateDer<'_>]) {
+    pub fn secured(&self, facts: &TlsFacts, cipher: String) {
         if let Some(claimed) = &self.claimed {
-            claimed.trail.secured(version, cipher, chain);
+            claimed.trail.secured(facts, cipher);
         }
     }
 

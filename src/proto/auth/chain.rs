@@ -9,14 +9,17 @@ mod anchors;
 mod faults;
 mod path;
 mod select;
+mod sent;
 
 use std::fmt;
+use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
 pub use super::certificate::{MOST_CANDIDATES, MOST_SENT};
 pub use anchors::Anchors;
+pub use sent::Chain;
 
 use super::cert_fault::CertFault;
 use super::certificate::CertFacts;
@@ -33,7 +36,7 @@ pub struct TlsFacts {
     /// The protocol version agreed.
     pub version: TlsVersion,
     /// The certificates the other side sent, its own first; empty when it sent none.
-    pub chain: Vec<CertificateDer<'static>>,
+    pub chain: Chain,
 }
 
 /// A version of TLS.
@@ -73,7 +76,7 @@ pub struct CertReport {
     /// in Unix time.
     pub until: u64,
     /// What stands in the certificate; `None` when there is none, or it cannot be read.
-    pub certificate: Option<CertFacts>,
+    pub certificate: Option<Arc<CertFacts>>,
     /// Of a chain that proves the domain: what it is compared by with those shown before.
     pub shown: Option<Shown>,
     /// Of such a chain: that it has none of the pins, where that is only to be told.
@@ -96,15 +99,27 @@ pub fn judge(
     pins: &Pins,
     now: UnixTime,
 ) -> CertReport {
-    let certificate = chain.first().and_then(CertFacts::of);
+    let certificate = chain.first().and_then(CertFacts::of).map(Arc::new);
+    judge_read((chain, certificate), domain, anchors, pins, now)
+}
+
+/// The same, where the first certificate of the chain was read before.
+fn judge_read(
+    (chain, certificate): (&[CertificateDer<'_>], Option<Arc<CertFacts>>),
+    domain: &Domain,
+    anchors: &Anchors,
+    pins: &Pins,
+    now: UnixTime,
+) -> CertReport {
     let mut unpinned = None;
-    let verified = verify(chain, certificate.as_ref(), domain, anchors, now).and_then(|verified| {
-        match pins.check(&verified.path) {
-            Err(fault) if pins.enforced => return Err(fault),
-            checked => unpinned = checked.err(),
-        }
-        Ok(verified)
-    });
+    let verified =
+        verify(chain, certificate.as_deref(), domain, anchors, now).and_then(|verified| {
+            match pins.check(&verified.path) {
+                Err(fault) if pins.enforced => return Err(fault),
+                checked => unpinned = checked.err(),
+            }
+            Ok(verified)
+        });
     let shown = match (&verified, &certificate) {
         (Ok(verified), Some(leaf)) => Some(Shown::of(leaf, &verified.path)),
         _ => None,

@@ -7,7 +7,7 @@ use super::context::{Context, Now};
 use super::expiry::Expiry;
 use crate::proto::auth::Pair;
 use crate::proto::auth::cert_fault::CertFault;
-use crate::proto::auth::chain::{CertReport, TlsFacts, TlsVersion, judge};
+use crate::proto::auth::chain::{CertReport, Chain, TlsFacts, TlsVersion};
 use crate::proto::policy::{Method, Partner};
 
 /// What protects a stream.
@@ -84,7 +84,7 @@ impl Security {
     /// Nobody will be named whose certificate it could be: what proves nothing is not kept.
     pub(super) fn forget_chain(&mut self) {
         if let Self::Unjudged(facts) = self {
-            facts.chain = Vec::new();
+            facts.chain = Chain::default();
         }
     }
 }
@@ -97,10 +97,11 @@ impl Judged {
         mut facts: TlsFacts,
     ) -> Self {
         let anchors = partner.anchors.as_ref().unwrap_or(&context.anchors);
-        let mut report = judge(&facts.chain, &pair.remote, anchors, &partner.pins, now.wall);
+        let chain = &facts.chain;
+        let mut report = chain.judge(&pair.remote, anchors, &partner.pins, now.wall);
         if report.verdict.is_err() {
             // What proves nothing is not kept: a stranger may send much of it.
-            facts.chain = Vec::new();
+            facts.chain = Chain::default();
             report.certificate = None;
         }
         let is_good = report.verdict.is_ok();

@@ -122,7 +122,7 @@ impl TlsFact {
     pub(super) fn facts(&self) -> Option<TlsFacts> {
         Some(TlsFacts {
             version: tls_version(&self.version)?,
-            chain: certificates(&self.chain)?,
+            chain: certificates(&self.chain)?.into(),
         })
     }
 }

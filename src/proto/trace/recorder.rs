@@ -340,7 +340,7 @@ impl Recorder {
             Input::Bytes(bytes) => Fed::Unshown(bytes.len()),
             Input::Eof => Fed::Eof {},
             Input::TlsUp(facts) => {
-                self.chain.clone_from(&facts.chain);
+                self.chain = facts.chain.to_vec();
                 Fed::Tls(TlsFact::of(facts, self.anchors()))
             }
             Input::Tick => Fed::Tick {},

@@ -59,7 +59,10 @@ impl World {
         let (anchors, _) = Anchors::from_der([root.certificate.clone()]);
         let anchors = Arc::new(anchors);
         let names: Vec<_> = PARTNERS.iter().map(|(name, ..)| *name).collect();
-        let facts = |chain: Vec<CertificateDer<'static>>, version| TlsFacts { version, chain };
+        let facts = |chain: Vec<CertificateDer<'static>>, version| TlsFacts {
+            version,
+            chain: chain.into(),
+        };
         let handshakes = vec![
             facts(
                 root.issue(Leaf::new(&names).server_only()).chain,

@@ -106,7 +106,7 @@ fn pin(name: &str) -> Pin {
     let certificate = match name {
         "trusted" => pki().trusted.certificate.clone(),
         "other" => pki().other.certificate.clone(),
-        name => tls(name).chain.remove(0),
+        name => tls(name).chain[0].clone(),
     };
     Pin(CertFacts::of(&certificate).unwrap().spki_sha256)
 }
@@ -177,7 +177,7 @@ pub(crate) fn tls(certificate: &str) -> TlsFacts {
         .or_insert_with(|| issue(certificate));
     TlsFacts {
         version: TlsVersion::Tls13,
-        chain: chain.clone(),
+        chain: chain.clone().into(),
     }
 }
 

@@ -150,7 +150,7 @@ fn any_chain_is_taken_and_reported_in_both_directions() {
             leaf().self_signed(),
             leaf().authority().self_signed(),
         ] {
-            let chain = identity.chain.clone();
+            let chain = identity.chain.clone().into();
             let presents = resolver(identity.chain, identity.key);
             let want = TlsFacts { version, chain };
             let partner = partner_as_client(&world.root, version, Some(Arc::clone(&presents)));
@@ -168,7 +168,7 @@ fn a_partner_may_present_no_certificate() {
     let world = world(TlsVersion::Tls12);
     for version in BOTH {
         let (ours, theirs) = accept(&world, partner_as_client(&world.root, version, None));
-        assert_eq!(ours.unwrap().chain, []);
+        assert!(ours.unwrap().chain.is_empty());
         assert_eq!(theirs.unwrap().chain.len(), 1);
     }
 }

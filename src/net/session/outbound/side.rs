@@ -83,7 +83,7 @@ impl Side for Dialling {
             .connect_tls(config, name, settings.admission.handshake_bytes)
             .await;
         if let (Some(trail), Ok((transport, facts))) = (&self.trail, &secured) {
-            trail.secured(facts.version, transport.cipher(), &facts.chain);
+            trail.secured(facts, transport.cipher());
         }
         secured
     }

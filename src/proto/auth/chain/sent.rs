@@ -1,0 +1,70 @@
+//! The certificates of one handshake, of which the first is read once.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use rustls::pki_types::{CertificateDer, UnixTime};
+
+use super::{Anchors, CertReport, judge_read};
+use crate::proto::auth::certificate::CertFacts;
+use crate::proto::auth::pin::Pins;
+use crate::proto::jid::Domain;
+
+/// The certificates the other side sent, its own first; empty when it sent none.
+#[derive(Clone, Debug, Default)]
+pub struct Chain(Arc<Sent>);
+
+#[derive(Debug, Default)]
+struct Sent {
+    certificates: Vec<CertificateDer<'static>>,
+    /// What stands in the first one, from when it was first asked for.
+    read: OnceLock<Option<Arc<CertFacts>>>,
+}
+
+impl Chain {
+    /// What stands in the other side's own certificate; `None` when there is none, or it cannot be read.
+    #[must_use]
+    pub fn leaf(&self) -> Option<&Arc<CertFacts>> {
+        let read = || self.first().and_then(CertFacts::of).map(Arc::new);
+        self.0.read.get_or_init(read).as_ref()
+    }
+
+    /// Judges it: see [`super::judge`].
+    #[must_use]
+    pub fn judge(
+        &self,
+        domain: &Domain,
+        anchors: &Anchors,
+        pins: &Pins,
+        now: UnixTime,
+    ) -> CertReport {
+        let leaf = self.leaf().cloned();
+        judge_read((self, leaf), domain, anchors, pins, now)
+    }
+}
+
+impl From<Vec<CertificateDer<'static>>> for Chain {
+    fn from(certificates: Vec<CertificateDer<'static>>) -> Self {
+        Self(Arc::new(Sent {
+            certificates,
+            read: OnceLock::new(),
+        }))
+    }
+}
+
+impl Deref for Chain {
+    type Target = [CertificateDer<'static>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0.certificates
+    }
+}
+
+/// Two are equal when the same certificates were sent, whether they were read or not.
+impl PartialEq for Chain {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.certificates == other.0.certificates
+    }
+}
+
+impl Eq for Chain {}
