@@ -83,7 +83,7 @@ mod tests {
 
     fn attribute() -> impl Strategy<Value = AttributeTypeAndValue> {
         let kinds = ["0.9.2342.19200300.100.1.25", "2.5.4.5", "1.2.3.4"];
-        let others = kinds.map(|kind| ObjectIdentifier::new_unwrap(kind));
+        let others = kinds.map(ObjectIdentifier::new_unwrap);
         let kinds: Vec<_> = USUAL
             .map(|(kind, _)| kind)
             .into_iter()

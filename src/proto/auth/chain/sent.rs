@@ -68,3 +68,25 @@ impl PartialEq for Chain {
 }
 
 impl Eq for Chain {}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::proto::auth::pki::{Authority, Leaf, NOW};
+
+    #[test]
+    fn a_certificate_is_read_once_for_all_who_ask() {
+        let root = Authority::root("root");
+        let (anchors, _) = Anchors::from_der([root.certificate.clone()]);
+        let chain = Chain::from(root.issue(Leaf::new(&["fabrikam.example"])).chain);
+        let domain = Domain::parse("fabrikam.example").unwrap();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(NOW));
+        let report = chain.judge(&domain, &anchors, &Pins::default(), now);
+        assert_eq!(report.verdict, Ok(()));
+        let judged = report.certificate.unwrap();
+        assert!(Arc::ptr_eq(&judged, chain.leaf().unwrap()));
+        assert_eq!(Chain::default().leaf(), None);
+    }
+}
