@@ -3,6 +3,7 @@
 //! Inward there is one queue a local domain (its gateway takes from it), outward one a pair (its
 //! stream takes from it). A stanza that cannot be carried is answered with the truth.
 
+mod arrivals;
 mod ends;
 mod logged;
 mod look;
@@ -17,7 +18,6 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
-use tokio::time::sleep;
 
 use crate::net::io::clock;
 use crate::net::live::log_limiter::{Known, LogLimiter, What};
@@ -42,6 +42,8 @@ use crate::proto::stanza::{Addressed, Kind, Stanza};
 use crate::proto::stream::Context;
 use crate::proto::xml::StreamKind;
 use crate::store::Contacts;
+
+pub use self::arrivals::TakenIn;
 
 /// The meeting point.
 #[derive(Debug)]
@@ -133,37 +135,6 @@ impl Hub {
         }
     }
 
-    /// A partner's stanza; waits while that partner's lane to the gateway is full, or while the
-    /// partner is ahead of its rate.
-    /// Where the partner is owed a receipt for it, that is given when the stanza has ended.
-    pub async fn from_partner(
-        &self,
-        addressed: Addressed,
-        receipt: Option<Receipt>,
-        way: &mut WayIn,
-        now: Instant,
-    ) {
-        // When there is no more time, what was read counts as never read.
-        if self.is_over.load(Relaxed) {
-            return withhold(receipt);
-        }
-        if self.is_pong(&addressed) {
-            return;
-        }
-        self.renew(&mut way.standing, &way.pair.remote);
-        let accepted = way.standing.counters.accept(Direction::Inbound);
-        let accepted = accepted.with_receipt(receipt);
-        if let Some(queued) = self.judge(addressed, accepted, &way.standing, now) {
-            let queued = queued.on_account_of(way.standing.share.clone());
-            let outcome = way.inbox.push(&way.standing.state.account, queued).await;
-            if let Err(queued) = outcome {
-                self.bounce(queued, &Reason::QueueFull.into());
-            }
-            self.tell_of_absence(&way.pair.local, &way.inbox);
-        }
-        self.pace(&way.standing, now).await;
-    }
-
     fn renew(&self, standing: &mut Standing, remote: &Domain) {
         if standing.is_of_address(self.current.load(Acquire)) {
             return;
@@ -171,22 +142,6 @@ impl Hub {
         let context = self.context.load();
         if !standing.is_of(&context) {
             *standing = self.partners.standing(remote, &context, clock::instant());
-        }
-    }
-
-    /// Takes a stanza from the budget of a partner, and waits while the partner is ahead of its
-    /// rate: what was read passes, and what was not waits with the sender.
-    pub async fn pace(&self, standing: &Standing, now: Instant) {
-        let Some(entry) = &standing.entry else {
-            return;
-        };
-        let pause = standing.state.take(entry.terms.stanza_rate, now);
-        if !pause.is_zero() {
-            let mut hurry = self.hurry.subscribe();
-            tokio::select! {
-                () = sleep(pause) => {}
-                _ = hurry.wait_for(|hurry| *hurry) => {}
-            }
         }
     }
 

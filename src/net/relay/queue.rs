@@ -217,9 +217,9 @@ impl Queue {
     /// # Errors
     /// The stanza, where it is larger than all the room there is.
     pub async fn push(&self, lane: &Domain, queued: QueuedStanza) -> Result<(), QueuedStanza> {
-        let mut queued = match self.push_within(PATIENT_LANE_BYTES, lane, queued) {
+        let mut queued = match self.push_now(lane, queued) {
             Ok(()) => return Ok(()),
-            Err(back) => back.into_stanza(),
+            Err(back) => back,
         };
         loop {
             let (space, freed) = (self.space.notified(), self.stock.freed());
@@ -238,6 +238,15 @@ impl Queue {
                 () = freed, if !is_lane_full => {}
             }
         }
+    }
+
+    /// Queues a stanza if [`Queue::push`] need not wait.
+    ///
+    /// # Errors
+    /// The stanza.
+    pub fn push_now(&self, lane: &Domain, queued: QueuedStanza) -> Result<(), QueuedStanza> {
+        let pushed = self.push_within(PATIENT_LANE_BYTES, lane, queued);
+        pushed.map_err(NotQueued::into_stanza)
     }
 
     /// Queues a stanza, or gives it back.

@@ -12,6 +12,7 @@
 
 mod ending;
 mod gather;
+mod securing;
 mod side;
 mod turn;
 
@@ -23,14 +24,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::UnixTime;
 use tokio::sync::watch;
-use tokio::time::{sleep_until, timeout_at};
+use tokio::time::sleep_until;
 
 use self::gather::Gather;
 use self::turn::Turn;
 use crate::net::io::clock;
 use crate::net::io::tls::TlsFault;
 use crate::net::io::transport::{Progress, Transport, Wanted};
-use crate::net::live::facts::{StreamFacts, TlsSession};
+use crate::net::live::facts::StreamFacts;
 use crate::net::live::mailbox::{Command, Incoming, Mailbox, Trial};
 use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
 use crate::net::session::send_buffer::{Leftovers, SendBuffer};
@@ -152,7 +153,18 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     }
 
     /// Runs the stream to its end.
-    pub async fn run(mut self) -> Ended<S> {
+    ///
+    /// Thousands of streams are idle, and each keeps room for the longest way through this future. So
+    /// what a stream does once in its life (TLS, the end) is in boxes of its own, made when it is due.
+    pub fn run(self) -> impl Future<Output = Ended<S>> {
+        let mut driver = Box::new(self);
+        async move {
+            let reason = driver.run_to_end().await;
+            driver.ended(reason)
+        }
+    }
+
+    async fn run_to_end(&mut self) -> Reason {
         self.machine.handle(now(), Input::Connected);
         let reason = loop {
             match self.drain().await {
@@ -161,7 +173,8 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 Err(reason) => {
                     self.machine.handle(now(), Input::End(reason.clone()));
                     // The connection went down with the handshake.
-                    return self.ended(reason).await;
+                    self.note_what_has_left(&reason).await;
+                    return reason;
                 }
             }
             self.wait().await;
@@ -169,11 +182,13 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 // What is not acknowledged may go on, on another connection.
                 let cut = Reason::Transport("it was given up".to_owned());
                 self.machine.handle(now(), Input::End(cut));
-                return self.ended(Reason::Shutdown).await;
+                self.note_what_has_left(&Reason::Shutdown).await;
+                return Reason::Shutdown;
             }
         };
-        self.goodbye(&reason).await;
-        self.ended(reason).await
+        Box::pin(self.goodbye(&reason)).await;
+        self.note_what_has_left(&reason).await;
+        reason
     }
 
     /// Acts on all outputs; the reason, if the stream is over.
@@ -181,18 +196,26 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         let (mut held, mut begun) = (Duration::ZERO, clock::instant());
         self.turn.resume(begun);
         let (mut stanzas, mut since_look) = (0, 0);
-        while let Some(output) = self.machine.poll_output() {
+        #[expect(
+            clippy::while_let_loop,
+            reason = "there the future would keep room for the output, beside what it is moved to"
+        )]
+        loop {
+            let Some(output) = self.machine.poll_output() else {
+                break;
+            };
             match output {
                 Output::Send(bytes) => self.send_buffer.append(bytes),
                 Output::StartTls { local, remote } => {
-                    self.start_tls(&local, &remote).await?;
+                    Box::pin(self.start_tls(local, remote)).await?;
                     begun = clock::instant();
                 }
                 Output::ShutWrite => {
-                    self.shut_write().await;
+                    Box::pin(self.shut_write()).await;
                     begun = clock::instant();
                 }
-                Output::Acks(change) => self.acks(change).await,
+                Output::Acks(AckChange::Sought { id, h }) => Box::pin(self.sought(id, h)).await,
+                Output::Acks(change) => self.acks(change),
                 Output::Pinged(id) => self.mailbox.1.await_pong(id),
                 Output::Close(reason) => return Ok(Some(reason)),
                 other => {
@@ -222,7 +245,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         Ok(None)
     }
 
-    async fn acks(&mut self, change: AckChange) {
+    fn acks(&mut self, change: AckChange) {
         match change {
             AckChange::Begun(id) => {
                 self.send_buffer.await_acknowledgements();
@@ -235,11 +258,14 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 self.side.goes_on(Some(h));
             }
             AckChange::NotResumed(h) => self.side.goes_on(h),
-            AckChange::Sought { id, h } => {
-                let found = self.side.sought(&id, h).await.map(Box::new);
-                self.machine.handle(now(), Input::Found(found));
-            }
+            // See [`Self::sought`].
+            AckChange::Sought { .. } => {}
         }
+    }
+
+    async fn sought(&mut self, id: String, h: u32) {
+        let found = self.side.sought(&id, h).await.map(Box::new);
+        self.machine.handle(now(), Input::Found(found));
     }
 
     /// Acts on an output. What waits to be written is written meanwhile: a partner that is ahead of
@@ -273,37 +299,6 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 }
             }
         }
-    }
-
-    async fn start_tls(&mut self, local: &Domain, remote: &Domain) -> Result<(), Reason> {
-        let deadline = self
-            .machine
-            .deadline()
-            .unwrap_or_else(clock::instant)
-            .into();
-        match timeout_at(deadline, self.write_all()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(failed(&TlsFault::of(&error))),
-            Err(_) => return Err(failed(&TlsFault::TimedOut)),
-        }
-        // The handshake consumes the connection; a failed one leaves none.
-        let clear = std::mem::replace(&mut self.transport, Transport::Gone);
-        let upgrade = timeout_at(deadline, self.side.start_tls(clear, local, remote));
-        let outcome = tokio::select! {
-            outcome = upgrade => outcome.unwrap_or(Err(TlsFault::TimedOut)),
-            // A peer that stalls here must not make the edge's own stop wait.
-            reason = self.mailbox.1.end() => return Err(reason),
-        };
-        let (transport, facts) = outcome.map_err(|fault| failed(&fault))?;
-        self.transport = transport;
-        // Judging a hostile chain costs as much as a handshake, and is bounded with them.
-        let place = self.side.place().await;
-        if let Some(known) = &self.facts {
-            known.secured(TlsSession::of(&facts, self.transport.cipher()));
-        }
-        self.machine.handle(now(), Input::TlsUp(facts));
-        drop(place);
-        Ok(())
     }
 
     /// Waits for the next thing to happen, and tells the machine.
@@ -451,13 +446,6 @@ pub fn is_left_to_sender(output: &Output, receipts: Option<&Receipts>) -> bool {
 fn count_out(facts: Option<&StreamFacts>, bytes: usize) {
     if let Some(facts) = facts {
         facts.traffic.bytes_out.add(bytes);
-    }
-}
-
-fn failed(fault: &TlsFault) -> Reason {
-    Reason::TlsFailed {
-        code: fault.code(),
-        detail: fault.to_string(),
     }
 }
 

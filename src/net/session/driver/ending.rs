@@ -143,8 +143,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         timeout(AFTERMATH, rest).await.unwrap_or(Ok(()))
     }
 
-    pub(super) async fn ended(mut self, reason: Reason) -> Ended<S> {
-        self.note_what_has_left(&reason).await;
+    pub(super) fn ended(mut self, reason: Reason) -> Ended<S> {
         let mut left = self.send_buffer.leftovers();
         left.untouched.extend(self.spared);
         Ended {
@@ -158,7 +157,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 
     /// Whoever reads too slowly for a goodbye still gets what the socket has taken: that is delivered,
     /// and only the rest is not.
-    async fn note_what_has_left(&mut self, reason: &Reason) {
+    pub(super) async fn note_what_has_left(&mut self, reason: &Reason) {
         if matches!(reason, Reason::Transport(_)) {
             return;
         }
