@@ -3,9 +3,10 @@
 //! Whoever says nothing, or names nobody that an entry covers, leaves no trail: such are counted.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::time::Instant;
 
 use crate::net::edge::Edge;
+use crate::net::io::clock;
 use crate::net::live::attempts::Attempt;
 use crate::net::live::facts::StreamFacts;
 use crate::net::live::log_limiter::Known;
@@ -33,7 +34,9 @@ struct Claimed {
     partner: Known,
     local: Option<Domain>,
     remote: Domain,
-    trail: Arc<Trail>,
+    since: Instant,
+    /// What it has met on its way in, until that is at its end.
+    trail: Option<Box<Trail>>,
 }
 
 impl Visit {
@@ -59,14 +62,15 @@ impl Visit {
                     partner,
                     local: local.clone(),
                     remote,
-                    trail: Arc::new(Trail::short()),
+                    since: clock::instant(),
+                    trail: Some(Box::new(Trail::short())),
                 });
                 self.note(|| Fact::Called(local.clone()));
             }
             Record::DialbackAnswered { .. } => self.has_asked = true,
             record => {
-                if let Some(claimed) = &self.claimed {
-                    claimed.trail.record(record);
+                if let Some(trail) = self.trail() {
+                    trail.record(record);
                 }
             }
         }
@@ -88,20 +92,20 @@ impl Visit {
 
     /// Notes a step that the machine does not report.
     pub fn note(&self, fact: impl FnOnce() -> Fact) {
-        if let Some(claimed) = &self.claimed {
-            claimed.trail.note(fact());
+        if let Some(trail) = self.trail() {
+            trail.note(fact());
         }
     }
 
     /// The handshake is over.
     pub fn secured(&self, facts: &TlsFacts, cipher: String) {
-        if let Some(claimed) = &self.claimed {
-            claimed.trail.secured(facts, cipher);
+        if let Some(trail) = self.trail() {
+            trail.secured(facts, cipher);
         }
     }
 
     /// The stream has ended, and nothing was proven on it.
-    pub fn in_vain(&self, edge: &Edge, reason: &Reason, is_familiar: bool) {
+    pub fn in_vain(mut self, edge: &Edge, reason: &Reason, is_familiar: bool) {
         if let Reason::UnknownPartner { domain, .. } = reason
             && let Ok(domain) = Domain::parse(domain)
         {
@@ -113,12 +117,15 @@ impl Visit {
             return;
         }
         let is_refusal = !reason.has(Mark::NoRefusal);
+        if let Some(trail) = self.trail() {
+            trail.fail(reason);
+        }
         if let Some(claimed) = &self.claimed {
-            claimed.trail.fail(reason);
             let remote = claimed.remote.clone();
+            let partner = claimed.partner.partner.clone();
             let was_its_own = self.met(edge, &remote, Err(reason.clone()), is_familiar);
             if let Some(was_its_own) = was_its_own.filter(|_| is_refusal) {
-                let counters = edge.ledger.partner(&claimed.partner.partner);
+                let counters = edge.ledger.partner(&partner);
                 counters.openings.failed_inbound(was_its_own);
             }
         } else if is_refusal {
@@ -126,33 +133,38 @@ impl Visit {
         }
     }
 
+    fn trail(&self) -> Option<&Trail> {
+        self.claimed.as_ref()?.trail.as_deref()
+    }
+
     /// Remembers what it came to, where an entry covers the domain, and whether it was the partner's own for
     /// all that is known.
     fn met(
-        &self,
+        &mut self,
         edge: &Edge,
         remote: &Domain,
         outcome: Result<Method, Reason>,
         is_familiar: bool,
     ) -> Option<bool> {
-        let claimed = self.claimed.as_ref()?;
+        let claimed = self.claimed.as_mut()?;
         // A further pair may be of another partner.
         let partner = match *remote == claimed.remote {
             true => Some(claimed.partner.partner.clone()),
             false => edge.hub.partner(remote),
         };
         let partner = partner?;
-        let took = claimed.trail.age();
+        let took = claimed.since.elapsed();
         let timings = edge.ledger.timings();
         timings
             .opening(Direction::Inbound, outcome.is_ok())
             .observe(took);
         let wall = now().wall.as_secs();
         let steps = match outcome {
-            // What is met later is no part of the way in.
-            Ok(_) => claimed.trail.close(),
-            Err(_) => claimed.trail.since(0),
+            // What is met later is no part of the way in, and is not kept.
+            Ok(_) => claimed.trail.take().map(|trail| trail.close()),
+            Err(_) => claimed.trail.as_ref().map(|trail| trail.since(0)),
         };
+        let steps = steps.unwrap_or_default();
         let attempt = Attempt {
             stream: Some(self.stream),
             direction: Direction::Inbound,
