@@ -57,15 +57,31 @@ pub struct Driver<M, S> {
     spared: Vec<QueuedStanza>,
     stall: Duration,
     turn: Turn,
-    gather: Gather,
-    /// Where what passes is counted, and what TLS shows is kept.
-    facts: Option<Arc<StreamFacts>>,
+    known: Known,
     /// Whether it was told to end without a goodbye.
     is_aborted: bool,
     /// Whether it was told that the edge is stopping.
     is_settling: bool,
     /// Until when nothing is taken to be written, because it would not be acknowledged.
     held_until: Option<Instant>,
+}
+
+/// What is known of what passes.
+#[derive(Debug)]
+struct Known {
+    /// Where it is counted, and what TLS shows is kept.
+    facts: Option<Arc<StreamFacts>>,
+    gather: Gather,
+}
+
+impl Known {
+    fn read(&mut self, bytes: usize, now: Instant) {
+        self.gather.read(bytes, now);
+        if let Some(facts) = &self.facts {
+            facts.traffic.bytes_in.add(bytes);
+            facts.alive(now);
+        }
+    }
 }
 
 /// How a stream ended.
@@ -129,8 +145,10 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             spared: Vec::new(),
             stall: WRITE_STALL,
             turn: Turn::begin(clock::instant()),
-            gather: Gather::begin(clock::instant()),
-            facts: None,
+            known: Known {
+                facts: None,
+                gather: Gather::begin(clock::instant()),
+            },
             is_aborted: false,
             is_settling: false,
             held_until: None,
@@ -145,11 +163,9 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 
     /// Counts what passes, and keeps what TLS shows.
     #[must_use]
-    pub fn known_by(self, facts: &Arc<StreamFacts>) -> Self {
-        Self {
-            facts: Some(Arc::clone(facts)),
-            ..self
-        }
+    pub fn known_by(mut self, facts: &Arc<StreamFacts>) -> Self {
+        self.known.facts = Some(Arc::clone(facts));
+        self
     }
 
     /// Runs the stream to its end.
@@ -236,7 +252,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             }
         }
         self.turn.work(clock::instant()).await;
-        if let Some(facts) = self.facts.as_ref().filter(|_| stanzas > 0) {
+        if let Some(facts) = self.known.facts.as_ref().filter(|_| stanzas > 0) {
             facts.traffic.stanzas_in.add(stanzas);
         }
         if held >= NOTICEABLE {
@@ -289,7 +305,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                     match progress {
                         Ok(Progress::Written(count)) => {
                             self.send_buffer.written(count);
-                            count_out(self.facts.as_deref(), count);
+                            count_out(self.known.facts.as_deref(), count);
                         }
                         Ok(Progress::Flushed) => self.send_buffer.flushed(),
                         Ok(Progress::Read | Progress::End) => {}
@@ -304,36 +320,27 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     /// Waits for the next thing to happen, and tells the machine.
     async fn wait(&mut self) {
         let held_until = self.held_until();
-        let queue = self.side.queue().filter(|_| held_until.is_none());
-        let queue = queue.filter(|_| self.machine.is_open() && self.send_buffer.is_idle());
-        let unfinished = self.send_buffer.in_flight();
+        // Nothing is borrowed here that would keep its place in the future.
+        let takes = held_until.is_none() && self.machine.is_open() && self.send_buffer.is_idle();
+        let queue = if takes { self.side.queue() } else { None };
         let stalled = self.send_buffer.stalled_at(self.stall);
         let receipts = self.side.receipts();
-        let rests_until = self.gather.rests_until(clock::instant);
-        let deadline = [self.machine.deadline(), held_until, rests_until];
-        let deadline = deadline.into_iter().flatten().min();
-        let machine = &mut self.machine;
+        let deadline = self.due(held_until);
         let wanted = Wanted {
             write: self.send_buffer.unwritten(),
             flush: !self.send_buffer.is_idle(),
-            read: self.send_buffer.len() < OUT_BYTES && rests_until.is_none(),
+            read: self.send_buffer.len() < OUT_BYTES && !self.known.gather.is_resting(),
         };
         let mut context = self.context.clone();
         // What comes after a reload is judged by the new rules, whichever of the two is seen first.
-        let facts = self.facts.as_deref();
-        let gather = &mut self.gather;
         let read = |bytes: &[u8]| {
             let now = now();
-            gather.read(bytes.len(), now.monotonic);
-            if let Some(facts) = facts {
-                facts.traffic.bytes_in.add(bytes.len());
-                facts.alive(now.monotonic);
-            }
+            self.known.read(bytes.len(), now.monotonic);
             if context.has_changed().unwrap_or_default() {
                 let new = Arc::clone(&context.borrow_and_update());
-                machine.handle(now, Input::Context(new));
+                self.machine.handle(now, Input::Context(new));
             }
-            machine.handle(now, Input::Bytes(bytes));
+            self.machine.handle(now, Input::Bytes(bytes));
         };
         tokio::select! {
             progress = self.transport.progress(wanted, read) => {
@@ -342,7 +349,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                     Ok(Progress::End) => self.machine.handle(now(), Input::Eof),
                     Ok(Progress::Written(count)) => {
                         self.send_buffer.written(count);
-                        count_out(self.facts.as_deref(), count);
+                        count_out(self.known.facts.as_deref(), count);
                     }
                     Ok(Progress::Flushed) => self.send_buffer.flushed(),
                     Err(error) => {
@@ -375,13 +382,20 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 self.machine.handle(now(), Input::Settled(h));
                 self.end_if_settled();
             }
-            stanzas = take(queue, unfinished) => self.deliver(stanzas),
+            stanzas = take(queue, self.send_buffer.in_flight()) => self.deliver(stanzas),
             () = at(deadline) => self.machine.handle(now(), Input::Tick),
             () = at(stalled) => {
                 let reason = Reason::Transport("the other side does not read".to_owned());
                 self.machine.handle(now(), Input::End(reason));
             }
         }
+    }
+
+    /// When there is something to do though nothing happens.
+    fn due(&mut self, held_until: Option<Instant>) -> Option<Instant> {
+        let rests_until = self.known.gather.rests_until(clock::instant);
+        let all = [self.machine.deadline(), held_until, rests_until];
+        all.into_iter().flatten().min()
     }
 
     /// A gateway that has acknowledged before may be about to ask for it again, and be held up on its way:
@@ -407,7 +421,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     }
 
     fn deliver(&mut self, stanzas: Vec<QueuedStanza>) {
-        if let Some(facts) = &self.facts {
+        if let Some(facts) = &self.known.facts {
             facts.traffic.stanzas_out.add(stanzas.len());
             facts.alive(clock::instant());
         }

@@ -75,7 +75,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             match self.transport.progress(wanted, |_| {}).await? {
                 Progress::Written(count) => {
                     self.send_buffer.written(count);
-                    count_out(self.facts.as_deref(), count);
+                    count_out(self.known.facts.as_deref(), count);
                 }
                 Progress::Flushed => self.send_buffer.flushed(),
                 Progress::Read | Progress::End => {}
@@ -123,7 +123,8 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     /// closed with something unread is reset, and so is one to which something comes afterwards; then what
     /// was written, and has not left this host, is gone.
     async fn read_on(&mut self) -> std::io::Result<()> {
-        let has_carried = (self.facts.as_ref()).is_some_and(|it| it.traffic.stanzas_out.get() > 0);
+        let has_carried =
+            (self.known.facts.as_ref()).is_some_and(|it| it.traffic.stanzas_out.get() > 0);
         if !has_carried && self.side.receipts().is_none() {
             return Ok(());
         }

@@ -52,6 +52,11 @@ impl Gather {
         self.rests_until
     }
 
+    /// Whether that was not over when it was asked last.
+    pub(super) fn is_resting(&self) -> bool {
+        self.rests_until.is_some()
+    }
+
     /// So many bytes were read.
     pub(super) fn read(&mut self, bytes: usize, now: Instant) {
         if self.enough.is_none() && now.saturating_duration_since(self.since) >= WINDOW {
