@@ -11,6 +11,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, oneshot};
 
 use crate::net::live::mailbox::Mailbox;
@@ -87,23 +88,22 @@ impl Guests {
     }
 
     /// Puts a stanza of a proven guest on its way.
-    pub fn put(&self, mut queued: QueuedStanza) -> Put {
+    pub fn put(&self, queued: QueuedStanza) -> Put {
         let state = self.lock();
         if state.is_over {
             return Put::Over(queued);
         }
-        queued.leaves_its_queue();
         let lane = queued.stanza.to.domain().clone();
-        match self.host.try_push(&lane, queued) {
+        match self.host.move_in(&lane, queued) {
             Ok(()) => Put::Taken,
             Err(NotQueued::Full(back)) => Put::Full(back),
             Err(NotQueued::Closed(back)) => Put::Over(back),
         }
     }
 
-    /// Resolves when something was taken from the host's queue.
-    pub async fn has_room(&self) {
-        self.host.has_taken().await;
+    /// Resolves when something is taken from the host's queue after this call.
+    pub fn has_room(&self) -> Notified<'_> {
+        self.host.has_taken()
     }
 
     /// The stream of the domain `host` is over, and has given back what it had. What is its guests' leaves the queue.

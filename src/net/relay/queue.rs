@@ -6,6 +6,7 @@
 
 pub mod lanes;
 pub mod look;
+mod moves;
 pub mod pool;
 
 use std::hash::BuildHasher as _;
@@ -135,11 +136,6 @@ impl QueuedStanza {
         self.times < MOST_TIMES
     }
 
-    /// It goes from one queue to another, and gives its part of the room back.
-    pub fn leaves_its_queue(&mut self) {
-        self.held = None;
-    }
-
     /// It was written to the other side at `now`.
     pub fn delivered(self, now: Instant) {
         let since = self.0.since;
@@ -263,7 +259,7 @@ impl Queue {
         lane: &Domain,
         mut queued: QueuedStanza,
     ) -> Result<(), NotQueued> {
-        let mut state = self.lock();
+        let state = self.lock();
         if state.is_closed {
             return Err(NotQueued::Closed(queued));
         }
@@ -276,6 +272,17 @@ impl Queue {
         };
         let room = (of_lane > 0).then(|| held.split(of_lane));
         queued.held = Some(held);
+        self.put(state, lane, queued, room);
+        Ok(())
+    }
+
+    fn put(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        lane: &Domain,
+        mut queued: QueuedStanza,
+        room: Option<Held>,
+    ) {
         queued.lane = Some(lane.clone());
         let bell = (state.pool.push(lane, entry(queued), room)).and_then(|taker| state.bell(taker));
         self.note_absence(&mut state);
@@ -283,7 +290,6 @@ impl Queue {
         if let Some(bell) = bell {
             bell.notify_one();
         }
-        Ok(())
     }
 
     /// Closes the queue for good where nothing waits in it; whether it is closed now.
@@ -364,11 +370,6 @@ impl Queue {
         let out = self.lock().pool.extract(is_meant);
         self.space.notify_waiters();
         out
-    }
-
-    /// Resolves when something was taken.
-    pub async fn has_taken(&self) {
-        self.space.notified().await;
     }
 
     /// Whether nothing waits.

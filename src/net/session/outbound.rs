@@ -95,7 +95,9 @@ async fn carry_once(
     session: &mut Option<Arc<Resumption>>,
 ) -> Result<(), Told> {
     let resumes = session.take();
-    if sharing::carried(edge, pair, queue).await {
+    // A session that may go on is not given up for another's stream: what is not acknowledged would come twice.
+    if resumes.is_none() && sharing::carried(edge, pair, queue).await {
+        give_up_old(edge, queue);
         return Ok(());
     }
     let timing = edge.context().timing;
@@ -176,11 +178,7 @@ async fn carry_once(
     }
     let patience = edge.context().timing.silence();
     if why.reason.has(Mark::EndsWell) {
-        // A partner that acknowledges nothing until its stream is idle would get it for ever.
-        let why = Reason::AcknowledgementTimeout.into();
-        for queued in queue.drain_older_than(clock::instant(), patience) {
-            edge.hub.bounce(queued, &why);
-        }
+        give_up_old(edge, queue);
         return Ok(());
     }
     // RFC 6120 §4.9.3.16: a stream that was open is opened again at once. One that breaks as soon as it
@@ -197,6 +195,15 @@ async fn carry_once(
         edge.hub.bounce(queued, &why);
     }
     Ok(())
+}
+
+/// A partner that acknowledges nothing until its stream is idle would get what waits for ever.
+fn give_up_old(edge: &Edge, queue: &Queue) {
+    let patience = edge.context().timing.silence();
+    let why = Reason::AcknowledgementTimeout.into();
+    for queued in queue.drain_older_than(clock::instant(), patience) {
+        edge.hub.bounce(queued, &why);
+    }
 }
 
 /// Why there is no stream, where the time was up before one was begun.
