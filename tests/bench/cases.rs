@@ -233,7 +233,8 @@ async fn inward(body: usize, count: usize) {
             machine.handle(lab::at(0), Input::Bytes(bytes));
             while let Some(output) = machine.poll_output() {
                 if let Output::Stanza(stanza) = output {
-                    relay.hub.from_partner(stanza, None, &mut way, now).await;
+                    let taken = relay.hub.take_in(stanza, None, &mut way, now);
+                    relay.hub.wait_for_room(taken, &way, now).await;
                 }
             }
             while !inbox.is_empty() {

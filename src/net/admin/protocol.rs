@@ -50,9 +50,9 @@ pub enum Request {
     ReloadPreview {},
     /// What was learned of contacts.
     Contacts(ContactsRequest),
-    /// The streams of one partner, or the links of the gateway of a local domain, as it happens, for so long. Each line of the answer is
-    /// `{"trace":…}` around a line of the file that `docs/reference/trace.md` has, from its first to its
-    /// last.
+    /// The streams of one partner, or the links of the gateway of a local domain, as it happens, for so long.
+    /// Each line of the answer is `{"trace":…}` around a line of the file that `docs/reference/trace.md` has,
+    /// from its first to its last.
     Trace {
         /// A domain of the partner's, or a local one.
         domain: String,

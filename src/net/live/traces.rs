@@ -1,4 +1,5 @@
-//! The traces that run: who wants to see the streams of which partner, or the links of which gateway, and how much of them.
+//! The traces that run: who wants to see the streams of which partner, or the links of which gateway, and how
+//! much of them.
 //!
 //! ```text
 //!   stream ── epoch: one relaxed load an input ──► has a trace begun or ended? then it looks here

@@ -12,6 +12,7 @@
 
 mod ending;
 mod gather;
+mod noted;
 mod securing;
 mod side;
 mod turn;
@@ -26,7 +27,7 @@ use rustls::pki_types::UnixTime;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
-use self::gather::Gather;
+use self::noted::Noted;
 use self::turn::Turn;
 use crate::net::io::clock;
 use crate::net::io::tls::TlsFault;
@@ -57,31 +58,13 @@ pub struct Driver<M, S> {
     spared: Vec<QueuedStanza>,
     stall: Duration,
     turn: Turn,
-    known: Known,
+    noted: Noted,
     /// Whether it was told to end without a goodbye.
     is_aborted: bool,
     /// Whether it was told that the edge is stopping.
     is_settling: bool,
     /// Until when nothing is taken to be written, because it would not be acknowledged.
     held_until: Option<Instant>,
-}
-
-/// What is known of what passes.
-#[derive(Debug)]
-struct Known {
-    /// Where it is counted, and what TLS shows is kept.
-    facts: Option<Arc<StreamFacts>>,
-    gather: Gather,
-}
-
-impl Known {
-    fn read(&mut self, bytes: usize, now: Instant) {
-        self.gather.read(bytes, now);
-        if let Some(facts) = &self.facts {
-            facts.traffic.bytes_in.add(bytes);
-            facts.alive(now);
-        }
-    }
 }
 
 /// How a stream ended.
@@ -145,10 +128,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             spared: Vec::new(),
             stall: WRITE_STALL,
             turn: Turn::begin(clock::instant()),
-            known: Known {
-                facts: None,
-                gather: Gather::begin(clock::instant()),
-            },
+            noted: Noted::begin(clock::instant()),
             is_aborted: false,
             is_settling: false,
             held_until: None,
@@ -164,7 +144,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     /// Counts what passes, and keeps what TLS shows.
     #[must_use]
     pub fn known_by(mut self, facts: &Arc<StreamFacts>) -> Self {
-        self.known.facts = Some(Arc::clone(facts));
+        self.noted.facts = Some(Arc::clone(facts));
         self
     }
 
@@ -252,7 +232,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             }
         }
         self.turn.work(clock::instant()).await;
-        if let Some(facts) = self.known.facts.as_ref().filter(|_| stanzas > 0) {
+        if let Some(facts) = self.noted.facts.as_ref().filter(|_| stanzas > 0) {
             facts.traffic.stanzas_in.add(stanzas);
         }
         if held >= NOTICEABLE {
@@ -305,7 +285,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                     match progress {
                         Ok(Progress::Written(count)) => {
                             self.send_buffer.written(count);
-                            count_out(self.known.facts.as_deref(), count);
+                            self.noted.wrote(count);
                         }
                         Ok(Progress::Flushed) => self.send_buffer.flushed(),
                         Ok(Progress::Read | Progress::End) => {}
@@ -329,13 +309,13 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         let wanted = Wanted {
             write: self.send_buffer.unwritten(),
             flush: !self.send_buffer.is_idle(),
-            read: self.send_buffer.len() < OUT_BYTES && !self.known.gather.is_resting(),
+            read: self.send_buffer.len() < OUT_BYTES && !self.noted.gather.is_resting(),
         };
         let mut context = self.context.clone();
         // What comes after a reload is judged by the new rules, whichever of the two is seen first.
         let read = |bytes: &[u8]| {
             let now = now();
-            self.known.read(bytes.len(), now.monotonic);
+            self.noted.read(bytes.len(), now.monotonic);
             if context.has_changed().unwrap_or_default() {
                 let new = Arc::clone(&context.borrow_and_update());
                 self.machine.handle(now, Input::Context(new));
@@ -349,7 +329,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                     Ok(Progress::End) => self.machine.handle(now(), Input::Eof),
                     Ok(Progress::Written(count)) => {
                         self.send_buffer.written(count);
-                        count_out(self.known.facts.as_deref(), count);
+                        self.noted.wrote(count);
                     }
                     Ok(Progress::Flushed) => self.send_buffer.flushed(),
                     Err(error) => {
@@ -383,7 +363,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 self.end_if_settled();
             }
             stanzas = take(queue, self.send_buffer.in_flight()) => self.deliver(stanzas),
-            () = at(deadline) => self.machine.handle(now(), Input::Tick),
+            () = at(deadline) => self.tick(),
             () = at(stalled) => {
                 let reason = Reason::Transport("the other side does not read".to_owned());
                 self.machine.handle(now(), Input::End(reason));
@@ -391,9 +371,22 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         }
     }
 
+    /// Tells the machine that its time has come. Where only a rest is over, it has nothing to do, and a trace
+    /// nothing to record.
+    fn tick(&mut self) {
+        let now = now();
+        if self
+            .machine
+            .deadline()
+            .is_some_and(|due| due <= now.monotonic)
+        {
+            self.machine.handle(now, Input::Tick);
+        }
+    }
+
     /// When there is something to do though nothing happens.
     fn due(&mut self, held_until: Option<Instant>) -> Option<Instant> {
-        let rests_until = self.known.gather.rests_until(clock::instant);
+        let rests_until = self.noted.gather.rests_until(clock::instant);
         let all = [self.machine.deadline(), held_until, rests_until];
         all.into_iter().flatten().min()
     }
@@ -421,7 +414,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     }
 
     fn deliver(&mut self, stanzas: Vec<QueuedStanza>) {
-        if let Some(facts) = &self.known.facts {
+        if let Some(facts) = &self.noted.facts {
             facts.traffic.stanzas_out.add(stanzas.len());
             facts.alive(clock::instant());
         }
@@ -455,12 +448,6 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 pub fn is_left_to_sender(output: &Output, receipts: Option<&Receipts>) -> bool {
     let has_come = matches!(output, Output::Stanza(_) | Output::Refused { .. });
     has_come && receipts.is_some_and(Receipts::is_closed)
-}
-
-fn count_out(facts: Option<&StreamFacts>, bytes: usize) {
-    if let Some(facts) = facts {
-        facts.traffic.bytes_out.add(bytes);
-    }
 }
 
 async fn take(queue: Option<(Arc<Queue>, Consumer)>, unfinished: usize) -> Vec<QueuedStanza> {

@@ -29,21 +29,8 @@ pub enum TakenIn {
 }
 
 impl Hub {
-    /// A partner's stanza; waits while that partner's lane to the gateway is full, or while the
-    /// partner is ahead of its rate.
+    /// A partner's stanza: all that is done at once. What is left is for [`Hub::wait_for_room`].
     /// Where the partner is owed a receipt for it, that is given when the stanza has ended.
-    pub async fn from_partner(
-        &self,
-        addressed: Addressed,
-        receipt: Option<Receipt>,
-        way: &mut WayIn,
-        now: Instant,
-    ) {
-        let taken = self.take_in(addressed, receipt, way, now);
-        self.wait_for_room(taken, way, now).await;
-    }
-
-    /// The first half of [`Hub::from_partner`]: all but what may have to wait.
     pub fn take_in(
         &self,
         addressed: Addressed,
@@ -72,7 +59,7 @@ impl Hub {
         TakenIn::Paced
     }
 
-    /// The second half: it waits while there is no room, and while the partner is ahead of its rate.
+    /// Waits while that partner's lane to the gateway is full, and while the partner is ahead of its rate.
     pub async fn wait_for_room(&self, taken: TakenIn, way: &WayIn, now: Instant) {
         match taken {
             TakenIn::Over => return,

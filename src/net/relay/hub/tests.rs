@@ -95,6 +95,12 @@ fn from_inside(rules: &Rules, id: &str) -> Addressed {
     from_gateway(element, &proof, rules).unwrap()
 }
 
+/// As a partner's stream hands it on.
+fn arrive(hub: &Hub, stanza: Addressed, way: &mut WayIn, now: Instant) {
+    let taken = hub.take_in(stanza, None, way, now);
+    at_once(hub.wait_for_room(taken, way, now));
+}
+
 fn at_once<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Task::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
@@ -129,7 +135,7 @@ fn a_stanza_takes_no_shared_lock_and_looks_nobody_up() {
     inbox.attach(1);
     let _ = took();
     let stanza = from_outside("in");
-    at_once(hub.from_partner(stanza, None, &mut way, now));
+    arrive(hub, stanza, &mut way, now);
     let stanzas = at_once(inbox.take(1));
     assert_eq!(took(), (0, 0, 1));
     assert_eq!(ids(stanzas), ["in"]);
@@ -162,14 +168,14 @@ fn a_reload_is_seen_by_ways_that_were_there_before() {
     hub.replace(context(vec![strict]));
     let now = Instant::now();
     let stanza = from_outside("late");
-    at_once(hub.from_partner(stanza, None, &mut way, now));
+    arrive(hub, stanza, &mut way, now);
     assert!(inbox.is_empty(), "messages are not allowed any more");
     // What is kept of the partner stays the same.
     assert!(Arc::ptr_eq(&state, &way.standing.state));
     // Nobody's any more: policy says so.
     hub.replace(context(Vec::new()));
     let stanza = from_outside("later");
-    at_once(hub.from_partner(stanza, None, &mut way, now));
+    arrive(hub, stanza, &mut way, now);
     assert!(inbox.is_empty() && way.standing.entry.is_none());
     assert!(hub.ledger.balances());
 }

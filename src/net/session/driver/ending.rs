@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{timeout, timeout_at};
 
-use super::{Driver, Ended, GOODBYE, SHORT_GOODBYE, Side, count_out, now};
+use super::{Driver, Ended, GOODBYE, SHORT_GOODBYE, Side, now};
 use crate::net::io::clock;
 use crate::net::io::transport::{Progress, Wanted};
 use crate::proto::policy::Reason;
@@ -75,7 +75,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             match self.transport.progress(wanted, |_| {}).await? {
                 Progress::Written(count) => {
                     self.send_buffer.written(count);
-                    count_out(self.known.facts.as_deref(), count);
+                    self.noted.wrote(count);
                 }
                 Progress::Flushed => self.send_buffer.flushed(),
                 Progress::Read | Progress::End => {}
@@ -124,7 +124,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     /// was written, and has not left this host, is gone.
     async fn read_on(&mut self) -> std::io::Result<()> {
         let has_carried =
-            (self.known.facts.as_ref()).is_some_and(|it| it.traffic.stanzas_out.get() > 0);
+            (self.noted.facts.as_ref()).is_some_and(|it| it.traffic.stanzas_out.get() > 0);
         if !has_carried && self.side.receipts().is_none() {
             return Ok(());
         }

@@ -1,9 +1,9 @@
 //! How a stream that brings little, very often, is read less often.
 //!
 //! Many servers write each stanza in a TLS record of its own, and each is there alone when the edge looks. To wake
-//! up, to read and to write then cost ten times what the stanza itself does. So a stream that was read 16 times
+//! up, to read and to write then cost several times what the stanza itself does. So a stream that was read 16 times
 //! within a millisecond, little each time, rests for about a millisecond after it has nothing more to read: then
-//! there is a batch to read and to write. Whoever sends less than some 16,000 stanzas a second never waits.
+//! there is a batch to read and to write. It goes on so while half as much comes each time.
 //!
 //! ```text
 //!   at once ── 16 reads in 1 ms ──► gathering: read until little comes ──► rest ──┐

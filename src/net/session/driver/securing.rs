@@ -35,7 +35,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         self.transport = transport;
         // Judging a hostile chain costs as much as a handshake, and is bounded with them.
         let place = self.side.place().await;
-        if let Some(known) = &self.known.facts {
+        if let Some(known) = &self.noted.facts {
             known.secured(TlsSession::of(&facts, self.transport.cipher()));
         }
         self.machine.handle(now(), Input::TlsUp(facts));
