@@ -17,13 +17,14 @@ mod window;
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
@@ -33,7 +34,8 @@ use super::desk::Desk;
 pub use trends::Trends;
 
 /// How many are served at once. Whoever comes when all places are taken takes that of the one that has
-/// waited longest and asked nothing.
+/// been there longest and has asked nothing, or else has been answered and has not read. Where all are
+/// still waiting for an answer of ours, he waits too.
 pub const PLACES: usize = 8;
 /// What one connection takes in memory at most, besides its answer, in bytes.
 pub const CONNECTION_BYTES: usize = 64 << 10;
@@ -57,49 +59,77 @@ pub async fn serve(listener: TcpListener, desk: Arc<Desk>) {
     let mut tasks = JoinSet::new();
     tasks.spawn(window::keep(Arc::clone(&window)));
     let mut places: Vec<Visitor> = Vec::new();
+    let answered = Arc::new(Notify::new());
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        while tasks.try_join_next().is_some() {}
-        places.retain(|place| !place.task.is_finished());
-        if places.len() >= PLACES && !make_room(&mut places) {
-            continue;
+        loop {
+            places.retain(|place| !place.task.is_finished());
+            if places.len() < PLACES || make_room(&mut places) {
+                break;
+            }
+            tokio::select! {
+                _ = tasks.join_next() => {}
+                () = answered.notified() => {}
+            }
         }
-        let has_asked = Arc::<AtomicBool>::default();
-        let task = tasks.spawn(converse(
+        while tasks.try_join_next().is_some() {}
+        let stage = Arc::new(AtomicU8::new(SILENT));
+        let visit = converse(
             stream,
             Arc::clone(&window),
-            Arc::clone(&has_asked),
-        ));
-        places.push(Visitor { task, has_asked });
+            Arc::clone(&stage),
+            Arc::clone(&answered),
+        );
+        let task = tasks.spawn(visit);
+        places.push(Visitor { task, stage });
     }
 }
 
 /// One that is being served.
 struct Visitor {
     task: AbortHandle,
-    has_asked: Arc<AtomicBool>,
+    stage: Arc<AtomicU8>,
 }
 
-/// Ends the connection that has been there longest and has asked nothing; false where all have.
+/// The stages of a visitor: has asked nothing yet; waits for our answer; has only to read it.
+const SILENT: u8 = 0;
+const ASKED: u8 = 1;
+const ANSWERED: u8 = 2;
+
+/// Ends the connection that keeps us waiting longest; false where none does.
 fn make_room(places: &mut Vec<Visitor>) -> bool {
     // The oldest come first.
-    let silent = places.iter().position(|it| !it.has_asked.load(Relaxed));
-    let Some(index) = silent else {
+    let oldest = |stage| {
+        let mut each = places.iter();
+        each.position(|it| it.stage.load(Relaxed) == stage)
+    };
+    let Some(index) = oldest(SILENT).or_else(|| oldest(ANSWERED)) else {
         return false;
     };
     places.remove(index).task.abort();
     true
 }
 
-async fn converse(stream: TcpStream, window: Arc<Window>, has_asked: Arc<AtomicBool>) {
+async fn converse(
+    stream: TcpStream,
+    window: Arc<Window>,
+    stage: Arc<AtomicU8>,
+    answered: Arc<Notify>,
+) {
     let is_loopback = stream.local_addr().is_ok_and(|it| it.ip().is_loopback());
     let service = service_fn(|request| {
-        has_asked.store(true, Relaxed);
-        let window = Arc::clone(&window);
-        async move { Ok::<_, Infallible>(answer::answer(&request, is_loopback, &window).await) }
+        stage.store(ASKED, Relaxed);
+        let (window, stage) = (Arc::clone(&window), Arc::clone(&stage));
+        let answered = Arc::clone(&answered);
+        async move {
+            let response = answer::answer(&request, is_loopback, &window).await;
+            stage.store(ANSWERED, Relaxed);
+            answered.notify_one();
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = http1::Builder::new()
         .keep_alive(false)
