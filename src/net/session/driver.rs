@@ -301,7 +301,8 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     async fn wait(&mut self) {
         let held_until = self.held_until();
         // Nothing is borrowed here that would keep its place in the future.
-        let takes = held_until.is_none() && self.machine.is_open() && self.send_buffer.is_idle();
+        let has_room = self.send_buffer.is_idle() && !self.send_buffer.is_full();
+        let takes = held_until.is_none() && self.machine.is_open() && has_room;
         let queue = if takes { self.side.queue() } else { None };
         let stalled = self.send_buffer.stalled_at(self.stall);
         let receipts = self.side.receipts();

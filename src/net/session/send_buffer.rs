@@ -13,11 +13,14 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::net::io::clock;
-use crate::net::relay::queue::QueuedStanza;
+use crate::net::relay::queue::{PATIENT_LANE_BYTES, QueuedStanza};
 use crate::proto::policy::Reason;
 
 /// The largest chunk, in bytes: so much of what is written may not be freed yet.
 pub const CHUNK: usize = 64 << 10;
+/// How much may have left and wait to be acknowledged on one connection before no more is written, in bytes as it is
+/// held; what is taken at once comes on top. It is a queue like a lane, and has the same bound.
+pub const UNACKNOWLEDGED_BYTES: usize = PATIENT_LANE_BYTES;
 /// The smallest chunk that is made for more than one piece, in bytes.
 const SMALLEST: usize = 4 << 10;
 
@@ -40,6 +43,8 @@ pub struct SendBuffer {
     awaits_acknowledgement: bool,
     /// What has left, and is not acknowledged.
     unacknowledged: VecDeque<QueuedStanza>,
+    /// What that takes in memory, in bytes.
+    owed: usize,
     tail: Tail,
 }
 
@@ -97,6 +102,7 @@ impl SendBuffer {
         for queued in self.unacknowledged.drain(..) {
             queued.delivered(now);
         }
+        self.owed = 0;
     }
 
     /// The other side has acknowledged so many more stanzas.
@@ -105,6 +111,7 @@ impl SendBuffer {
         for _ in 0..count {
             // It may answer before we have seen that the last byte has left.
             if let Some(queued) = self.unacknowledged.pop_front() {
+                self.owed -= queued.cost();
                 queued.delivered(now);
                 continue;
             }
@@ -126,6 +133,12 @@ impl SendBuffer {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.carried.len() + self.unacknowledged.len()
+    }
+
+    /// Whether so much waits to be acknowledged that nothing more is to be written.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.owed >= UNACKNOWLEDGED_BYTES
     }
 
     /// Appends bytes.
@@ -244,6 +257,7 @@ impl SendBuffer {
         let left = self.progress.unwrap_or_else(clock::instant);
         while let Some(carried) = self.carried.pop_front_if(|it| it.end <= written) {
             if carried.is_acknowledged {
+                self.owed += carried.queued.cost();
                 self.unacknowledged.push_back(carried.queued);
             } else {
                 carried.queued.delivered(left);

@@ -31,6 +31,11 @@ rows! {
         "Ask the partner for a certificate that does, or loosen `tls`, `sasl` and `dialback` in its \
          entry.",
         stream: Some("policy-violation"), stanza: Some(NOT_ALLOWED);
+    SHARING_OFF = "sharing-off", Us, Policy, [OwnDecision],
+        "Several pairs of domains share a stream to a partner, and its entry does not let them any more.",
+        "Nothing as a rule: each pair gets a stream of its own; else say `share-streams = true` in the \
+         partner's entry.",
+        stream: Some("policy-violation"), stanza: Some(NOT_ALLOWED);
     BOTH_LOCAL = "both-local", Us, Policy, [],
         "A gateway handed over a stanza from one local domain to another.",
         "Let your servers deliver between local domains themselves; the edge carries only to and \

@@ -130,6 +130,8 @@ pub enum Reason {
     TooManyPending,
     /// As many pairs are proven on the stream, or asked about, as may be.
     TooManyPairs(usize),
+    /// Pairs are to share a stream, or do, whose partner's entry does not let them.
+    SharingOff,
     /// A limit on connections is reached.
     TooManyStreams,
     /// As many streams live with this partner as its `connection-limit` allows.
@@ -306,6 +308,7 @@ impl Reason {
             Self::TooManyAttempts => Code::TOO_MANY_ATTEMPTS,
             Self::TooManyPending => Code::TOO_MANY_PENDING,
             Self::TooManyPairs(_) => Code::TOO_MANY_PAIRS,
+            Self::SharingOff => Code::SHARING_OFF,
             Self::TooManyStreams => Code::TOO_MANY_STREAMS,
             Self::TooManyPartnerStreams(_) => Code::TOO_MANY_PARTNER_STREAMS,
             Self::TooManyLinks(_) => Code::TOO_MANY_LINKS,

@@ -80,6 +80,11 @@ impl Directions {
         inward.iter().chain(outward).chain(shared)
     }
 
+    /// Whether several pairs share a stream of ours.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(&self.outward, Outward::Partner(_, shared) if !shared.is_empty())
+    }
+
     /// Whether any pair was proven by the certificate.
     pub(super) fn by_certificate(&self) -> bool {
         self.pairs()

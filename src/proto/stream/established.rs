@@ -264,7 +264,10 @@ impl Established {
 /// the chain worth.
 fn admitted(view: View<'_>, directions: &Directions) -> Result<Option<Box<Judged>>, Reason> {
     for pair in directions.pairs() {
-        view.allowed(pair, pair.method())?;
+        let partner = view.allowed(pair, pair.method())?;
+        if directions.is_shared() && !partner.share_streams {
+            return Err(Reason::SharingOff);
+        }
     }
     if !directions.by_certificate() {
         return Ok(None);

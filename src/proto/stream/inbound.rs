@@ -153,7 +153,7 @@ impl Negotiation for Receiving {
             .map_err(|reason| Reason::PolicyChanged(Box::new(reason)))
     }
 
-    fn rules_changed(&self, cx: &mut Cx<'_>, state: Option<&mut State>) {
+    fn rules_changed(&mut self, cx: &mut Cx<'_>, state: Option<&mut State>) {
         if let Some(State::ExpectHeader(state)) = state
             && let Some(Before::Pair(_, Some(established))) = &mut state.before
         {

@@ -83,7 +83,7 @@ pub trait Negotiation: Debug + Sized {
     ) -> Result<Option<Box<Judged>>, Reason>;
 
     /// Other rules are in force, and admit what is being negotiated.
-    fn rules_changed(&self, _: &mut Cx<'_>, _: Option<&mut Self::State>) {}
+    fn rules_changed(&mut self, _: &mut Cx<'_>, _: Option<&mut Self::State>) {}
 
     /// Whether other rules admit what may be negotiated further.
     fn judge_further(&self, _: View<'_>, _: &Self::Further) -> Result<(), Reason> {

@@ -37,10 +37,10 @@ use super::lifecycle::Stream;
 use super::negotiation::{Negotiation, Next, Step};
 use super::security::Judged;
 use super::wire::Wire;
-use super::{Context, IdSource, Now, Timing, header};
+use super::{AckChange, Context, IdSource, Now, Output, Timing, header};
 use crate::proto::auth::dialback::{Question, Requested};
 use crate::proto::auth::{Authenticated, Pair};
-use crate::proto::policy::{Method, Reason};
+use crate::proto::policy::{Method, Partner, Reason};
 use crate::proto::xml::{Element, Header, StreamKind};
 
 /// A stream that we open.
@@ -86,8 +86,8 @@ pub struct Initiating {
 /// What is done once something is established.
 #[derive(Debug, Default)]
 struct Later {
-    /// The session of an earlier connection for the same pair, if it is to go on.
-    resumes: Option<Suspended>,
+    /// The session of an earlier connection for the same pair, if it is to go on, and the entry of then.
+    resumes: Option<(Suspended, Option<Arc<Partner>>)>,
     /// To what the keys of further pairs would be bound, where the last features say that such may be proven.
     shares: Option<Box<str>>,
 }
@@ -153,11 +153,13 @@ impl Outbound {
         self
     }
 
-    /// The same, and a session that the pair had on an earlier connection goes on, where the partner still
-    /// has it.
+    /// The same, and a session that the pair had on an earlier connection, under the entry that is in force, goes on,
+    /// where the partner still has it.
     #[must_use]
     pub fn resuming(mut self, session: Option<Suspended>) -> Self {
-        self.negotiation.later.resumes = session;
+        let entry = self.context.rules.partner_of(&self.negotiation.pair.remote);
+        let entry = entry.cloned();
+        self.negotiation.later.resumes = session.map(|session| (session, entry));
         self
     }
 
@@ -264,6 +266,22 @@ impl Negotiation for Initiating {
         match view.allowed(&self.pair, None) {
             Ok(_) => Ok(None),
             Err(reason) => Err(Reason::PolicyChanged(Box::new(reason))),
+        }
+    }
+
+    /// A session goes on under the entry that it began under, or not at all.
+    fn rules_changed(&mut self, cx: &mut Cx<'_>, _: Option<&mut State>) {
+        let Some((_, began)) = &self.later.resumes else {
+            return;
+        };
+        let entry = cx.context.rules.partner_of(&self.pair.remote);
+        if !began
+            .as_ref()
+            .zip(entry)
+            .is_some_and(|(began, entry)| began.is_as(entry))
+        {
+            self.later.resumes = None;
+            cx.wire.push(Output::Acks(AckChange::NotResumed(None)));
         }
     }
 

@@ -46,6 +46,9 @@ class Work:
     # Milliseconds of the load, and what a smoke run has in their place; other options that are less then.
     full: int = 1500
     quick: dict = field(default_factory=dict)
+    # How often a round measures the systems that are compared closely, in turn: more often where the work is short, and
+    # what else the machine does weighs much.
+    passes: int = 1
 
     def arguments(self, quick: bool) -> dict:
         given = {**self.options, "milliseconds": 300 if quick else self.full}
@@ -77,7 +80,7 @@ WORK = [
     ]),
     Work("one record a stanza", "inbound", {"body": 100, "batch": 1}, [
         Figure("in-100-one", f"the same, one TLS record and write a stanza: {STANZAS}", cpu_of_100000, prosody(18), prosody(25)),
-    ]),
+    ], passes=3),
     Work("1 KiB", "inbound", {"body": 1024}, [
         Figure("in-1024", f"inbound, 1 KiB: {STANZAS}", cpu_of_100000, prosody(30), prosody(45)),
     ]),
@@ -89,17 +92,17 @@ WORK = [
     ]),
     Work("round trip", "trips", {"body": 100}, [
         Figure("trip", "round trip of one stanza in flight: p50, µs", lambda it: it["p50"], floor(1.15), floor(1.05)),
-    ]),
+    ], passes=5),
     Work("2,000 a second", "paced", {"body": 100, "rate": 2000}, [
         Figure("delay-p50", "inbound delay at 2,000 a second: p50, µs", lambda it: it["p50"], floor(1.1), floor(1.05)),
         Figure("delay-p99", "… p99, µs", lambda it: it["p99"], floor(1.5)),
         Figure("delay-p999", "… p99.9, µs", lambda it: it["p999"]),
         Figure("delay-cpu", f"… {STANZAS}", cpu_of_100000, floor(1.4), floor(1.2)),
-    ], full=5000),
+    ], full=5000, passes=3),
     Work("negotiations", "negotiations", {"count": 150}, [
         Figure("negotiation-cpu", "complete negotiation, SASL EXTERNAL: CPU, ms", cpu_milliseconds, floor(1.15), floor(1.08)),
         Figure("negotiation", "one negotiation alone: p50, ms", lambda it: it["p50"] / 1e3, floor(1.15), floor(1.05)),
-    ], quick={"count": 20}),
+    ], quick={"count": 20}, passes=5),
     Work("idle streams", "idle", {"streams": 1000}, [
         Figure("idle", "memory of an idle authenticated stream, KiB", lambda it: it["memory"] / it["count"], Goal(16), Goal(10)),
     ], quick={"streams": 200}),

@@ -92,6 +92,8 @@ class System:
     name = ""
     # Whether its curves are measured in the first round alone, for the time that it takes to start.
     grows_once = False
+    # Whether a target compares it so closely that short work is measured several times a round.
+    is_close = False
 
     def __init__(self, home: Path, keys: Path, cores: str, partners: int):
         self.home, self.keys, self.partners = home, keys, partners
@@ -154,6 +156,7 @@ class System:
 
 class Edge(System):
     name = "xmpp-edge"
+    is_close = True
     program = Path()
 
     def prepare(self):
@@ -173,6 +176,7 @@ class Edge(System):
 
 class Floor(System):
     name = "floor"
+    is_close = True
     program = Path()
 
     def prepare(self):

@@ -12,6 +12,7 @@ use crate::net::io::transport::memory::Side;
 use crate::net::lab::fates::messages;
 use crate::net::lab::world::Kind;
 use crate::net::relay::queue::MOST_TIMES;
+use crate::net::session::send_buffer::UNACKNOWLEDGED_BYTES;
 
 /// The gateway among the peers of a stage.
 const GATEWAY: usize = 0;
@@ -82,4 +83,33 @@ fn what_ends_each_stream_that_it_is_written_on_comes_back_after_a_few() {
         assert_eq!(times, [usize::from(MOST_TIMES); 3], "{habit:?}");
         assert!(took < Duration::from_secs(25), "{took:?}");
     }
+}
+
+#[test]
+fn who_takes_nothing_on_holds_no_more_than_a_lane_does() {
+    let _seeded = chance::seed(1);
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().start_paused(true);
+    builder.build().unwrap().block_on(async {
+        let mut stage = Stage::small([true, false], [Duration::ZERO; 2]);
+        let server = Server::new(0, Habit::TakesNothingOn, Duration::ZERO, &stage.board);
+        stage.servers[0] = Some(stage.world.served_by(0, server));
+        stage.connect(GATEWAY);
+        sleep(Duration::from_secs(1)).await;
+        (0..500).for_each(|_| stage.tell(GATEWAY, 8_000));
+        sleep(Duration::from_secs(10)).await;
+        let written = stage.world.around.lines(|lines| {
+            let out = lines.iter().filter(|line| line.kind == Kind::Out(0));
+            out.map(|line| line.wire.record(Side::Edge).written.len())
+                .sum::<usize>()
+        });
+        let most = UNACKNOWLEDGED_BYTES;
+        assert!(
+            (most / 2..most + (64 << 10)).contains(&written),
+            "{written}"
+        );
+        sleep(LONG).await;
+        let (left, _daemon) = stage.left();
+        left.check(false).unwrap_or_else(|fault| panic!("{fault}"));
+    });
 }

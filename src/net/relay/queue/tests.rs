@@ -4,7 +4,7 @@ use std::task::{Context, Poll, Waker};
 use super::*;
 use crate::proto::auth::handshake;
 use crate::proto::policy::{Partner, Rules};
-use crate::proto::stanza::{Remembered, from_gateway, permit};
+use crate::proto::stanza::{Remembered, Written, from_gateway, permit};
 use crate::proto::xml::{Element, Ns, StreamKind};
 
 /// A queued stanza that is known by its id, and costs about twice as much as that.

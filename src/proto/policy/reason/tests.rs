@@ -86,6 +86,7 @@ fn every_reason() -> Vec<Reason> {
         Reason::TooManyAttempts,
         Reason::TooManyPending,
         Reason::TooManyPairs(1),
+        Reason::SharingOff,
         Reason::TooManyStreams,
         Reason::TooManyPartnerStreams(1),
         Reason::TooManyLinks(1),

@@ -106,6 +106,7 @@ impl fmt::Display for Reason {
             }
             Self::Idle => f.write_str("no stanza passed for the inactivity timeout"),
             Self::TooManyAttempts => f.write_str("too many failed attempts to authenticate"),
+            Self::SharingOff => f.write_str("the partner's entry does not let pairs share a stream"),
             Self::TooManyPending => f.write_str("too many dialback requests are waiting"),
             Self::TooManyStrangers(key) => {
                 write!(

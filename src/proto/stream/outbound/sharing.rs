@@ -74,7 +74,10 @@ impl Sharing {
         let (mut carried, mut open) = (established.carried(), self.open.iter());
         let is_same = carried.next().is_some_and(|it| it.remote == pair.remote);
         let is_there = established.carried().any(is_known) || open.any(|it| is_known(&it.pair));
-        if !partner.share_streams || !is_same || is_there {
+        if !partner.share_streams {
+            return Err(Reason::SharingOff);
+        }
+        if !is_same || is_there {
             return Err(Reason::NotAuthorized);
         }
         if established.carried().count() + self.open.len() >= cx.context.pairs_per_stream {
@@ -105,7 +108,11 @@ impl Sharing {
         let Open { pair, method, .. } = self.open.swap_remove(place);
         let proven = match Requested::new(pair.clone(), method).close(&verdict, &claim) {
             // The rules may have changed meanwhile.
-            Ok(proof) => cx.allowed(&pair, Some(method)).map(|_| proof),
+            Ok(proof) => match cx.allowed(&pair, Some(method)) {
+                Ok(partner) if partner.share_streams => Ok(proof),
+                Ok(_) => Err(Reason::SharingOff),
+                Err(reason) => Err(reason),
+            },
             Err(Err(reason)) => Err(reason),
             Err(Ok(_)) => Err(Reason::NotAuthorized),
         };

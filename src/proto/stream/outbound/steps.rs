@@ -105,7 +105,8 @@ impl Initiating {
         let mut established = Established::to_partner(cx, proof)?;
         if offered.acks {
             // The pair is proven anew, by itself: only then is its session asked for.
-            let session = self.later.resumes.take().map(Box::new);
+            let session = self.later.resumes.take();
+            let session = session.map(|(session, _)| Box::new(session));
             established.ask_for_acks(cx, session);
         }
         self.is_done = true;
