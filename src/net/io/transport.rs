@@ -89,7 +89,8 @@ impl Transport {
         poll_fn(|cx| self.poll_progress(cx, wanted, &mut sink)).await
     }
 
-    fn poll_progress(
+    /// The first thing that happens.
+    pub fn poll_progress(
         &mut self,
         cx: &mut Context<'_>,
         wanted: Wanted<'_>,

@@ -10,12 +10,14 @@
 //! `Close` is written first, and what comes out of the queue is counted as delivered only when
 //! the socket has taken the last byte of it.
 
+mod alarm;
 mod ending;
 mod gather;
 mod noted;
 mod securing;
 mod side;
 mod turn;
+mod writing;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -25,8 +27,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::UnixTime;
 use tokio::sync::watch;
-use tokio::time::sleep_until;
 
+use self::alarm::Alarm;
 use self::noted::Noted;
 use self::turn::Turn;
 use crate::net::io::clock;
@@ -57,6 +59,7 @@ pub struct Driver<M, S> {
     /// Taken, and given back before anything of it was written.
     spared: Vec<QueuedStanza>,
     stall: Duration,
+    alarm: Alarm,
     turn: Turn,
     noted: Noted,
     /// Whether it was told to end without a goodbye.
@@ -127,6 +130,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             send_buffer: SendBuffer::default(),
             spared: Vec::new(),
             stall: WRITE_STALL,
+            alarm: Alarm::default(),
             turn: Turn::begin(clock::instant()),
             noted: Noted::begin(clock::instant()),
             is_aborted: false,
@@ -189,8 +193,9 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 
     /// Acts on all outputs; the reason, if the stream is over.
     async fn drain(&mut self) -> Result<Option<Reason>, Reason> {
-        let (mut held, mut begun) = (Duration::ZERO, clock::instant());
-        self.turn.resume(begun);
+        let begin = clock::instant();
+        self.turn.resume(begin);
+        let (mut held, mut begun) = (Duration::ZERO, self.turn.work(begin).await);
         let (mut stanzas, mut since_look) = (0, 0);
         #[expect(
             clippy::while_let_loop,
@@ -231,7 +236,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 }
             }
         }
-        self.turn.work(clock::instant()).await;
+        self.turn.pause(clock::instant());
         if let Some(facts) = self.noted.facts.as_ref().filter(|_| stanzas > 0) {
             facts.traffic.stanzas_in.add(stanzas);
         }
@@ -299,6 +304,9 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 
     /// Waits for the next thing to happen, and tells the machine.
     async fn wait(&mut self) {
+        if let Err(error) = self.write_now().await {
+            return self.broke(&error);
+        }
         let held_until = self.held_until();
         // Nothing is borrowed here that would keep its place in the future.
         let has_room = self.send_buffer.is_idle() && !self.send_buffer.is_full();
@@ -306,7 +314,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         let queue = if takes { self.side.queue() } else { None };
         let stalled = self.send_buffer.stalled_at(self.stall);
         let receipts = self.side.receipts();
-        let deadline = self.due(held_until);
+        let due = self.due(held_until, stalled);
         let wanted = Wanted {
             write: self.send_buffer.unwritten(),
             flush: !self.send_buffer.is_idle(),
@@ -316,6 +324,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         // What comes after a reload is judged by the new rules, whichever of the two is seen first.
         let read = |bytes: &[u8]| {
             let now = now();
+            self.turn.resume(now.monotonic);
             self.noted.read(bytes.len(), now.monotonic);
             if context.has_changed().unwrap_or_default() {
                 let new = Arc::clone(&context.borrow_and_update());
@@ -326,23 +335,9 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         tokio::select! {
             progress = self.transport.progress(wanted, read) => {
                 match progress {
-                    Ok(Progress::Read) => {}
                     Ok(Progress::End) => self.machine.handle(now(), Input::Eof),
-                    Ok(Progress::Written(count)) => {
-                        self.send_buffer.written(count);
-                        self.noted.wrote(count);
-                    }
-                    Ok(Progress::Flushed) => self.send_buffer.flushed(),
-                    Err(error) => {
-                        let fault = TlsFault::of(&error);
-                        let reason = match fault {
-                            TlsFault::Io { .. } | TlsFault::Closed | TlsFault::TimedOut => {
-                                Reason::Transport(words::of_error(&error))
-                            }
-                            fault => Reason::TlsFailed { code: fault.code(), detail: fault.to_string() },
-                        };
-                        self.machine.handle(now(), Input::End(reason));
-                    }
+                    Ok(progress) => self.written(progress),
+                    Err(error) => self.broke(&error),
                 }
             }
             command = self.mailbox.1.next() => match command {
@@ -364,31 +359,40 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 self.end_if_settled();
             }
             stanzas = take(queue, self.send_buffer.in_flight()) => self.deliver(stanzas),
-            () = at(deadline) => self.tick(),
-            () = at(stalled) => {
-                let reason = Reason::Transport("the other side does not read".to_owned());
-                self.machine.handle(now(), Input::End(reason));
-            }
+            () = self.alarm.at(due) => self.time_is_up(stalled),
         }
     }
 
-    /// Tells the machine that its time has come. Where only a rest is over, it has nothing to do, and a trace
-    /// nothing to record.
-    fn tick(&mut self) {
+    /// A time has come. Where only a rest is over, the machine has nothing to do, and a trace nothing to record.
+    fn time_is_up(&mut self, stalled: Option<Instant>) {
         let now = now();
-        if self
-            .machine
-            .deadline()
-            .is_some_and(|due| due <= now.monotonic)
-        {
+        let is_up = |at: Option<Instant>| at.is_some_and(|at| at <= now.monotonic);
+        if is_up(stalled) {
+            let reason = Reason::Transport("the other side does not read".to_owned());
+            self.machine.handle(now, Input::End(reason));
+        } else if is_up(self.machine.deadline()) {
             self.machine.handle(now, Input::Tick);
         }
     }
 
+    /// The connection is broken.
+    fn broke(&mut self, error: &std::io::Error) {
+        let reason = match TlsFault::of(error) {
+            TlsFault::Io { .. } | TlsFault::Closed | TlsFault::TimedOut => {
+                Reason::Transport(words::of_error(error))
+            }
+            fault => Reason::TlsFailed {
+                code: fault.code(),
+                detail: fault.to_string(),
+            },
+        };
+        self.machine.handle(now(), Input::End(reason));
+    }
+
     /// When there is something to do though nothing happens.
-    fn due(&mut self, held_until: Option<Instant>) -> Option<Instant> {
+    fn due(&mut self, held_until: Option<Instant>, stalled: Option<Instant>) -> Option<Instant> {
         let rests_until = self.noted.gather.rests_until(clock::instant);
-        let all = [self.machine.deadline(), held_until, rests_until];
+        let all = [self.machine.deadline(), held_until, rests_until, stalled];
         all.into_iter().flatten().min()
     }
 
@@ -464,13 +468,6 @@ async fn settled(receipts: Option<Arc<Receipts>>) -> u32 {
             receipts.grown().await;
             receipts.handled()
         }
-        None => std::future::pending().await,
-    }
-}
-
-async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline.into()).await,
         None => std::future::pending().await,
     }
 }

@@ -65,25 +65,6 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         }
     }
 
-    pub(super) async fn write_all(&mut self) -> std::io::Result<()> {
-        while !self.send_buffer.is_idle() {
-            let wanted = Wanted {
-                write: self.send_buffer.unwritten(),
-                flush: true,
-                read: false,
-            };
-            match self.transport.progress(wanted, |_| {}).await? {
-                Progress::Written(count) => {
-                    self.send_buffer.written(count);
-                    self.noted.wrote(count);
-                }
-                Progress::Flushed => self.send_buffer.flushed(),
-                Progress::Read | Progress::End => {}
-            }
-        }
-        Ok(())
-    }
-
     /// Writes what is left and closes; a dead connection is not mourned for long.
     pub(super) async fn goodbye(&mut self, reason: &Reason) {
         let mailbox = self.mailbox.0.clone();

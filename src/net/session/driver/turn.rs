@@ -12,36 +12,41 @@ use crate::net::io::clock;
 
 /// So much work at a stretch: some twenty stanzas.
 const TURN: Duration = Duration::from_micros(100);
-/// Whoever did nothing for so long has waited, and begins a new turn.
+/// Whoever had nothing to do for so long has waited, and begins a new turn.
 const PAUSE: Duration = Duration::from_micros(50);
 
 /// A stream's turn on the processor.
 #[derive(Debug)]
 pub(super) struct Turn {
     begun: Instant,
-    /// When it was last seen at work.
-    seen: Instant,
+    /// Since when it has nothing to do.
+    idle_since: Option<Instant>,
 }
 
 impl Turn {
     pub(super) fn begin(now: Instant) -> Self {
         Self {
             begun: now,
-            seen: now,
+            idle_since: None,
         }
     }
 
-    /// It goes on, or begins again if it has waited.
+    /// It has nothing to do.
+    pub(super) fn pause(&mut self, now: Instant) {
+        self.idle_since = Some(now);
+    }
+
+    /// It has something to do again: it goes on, or begins a new turn if it has waited.
     pub(super) fn resume(&mut self, now: Instant) {
-        if now.saturating_duration_since(self.seen) >= PAUSE {
+        if let Some(since) = self.idle_since.take()
+            && now.saturating_duration_since(since) >= PAUSE
+        {
             self.begun = now;
         }
-        self.seen = now;
     }
 
     /// Lets others run if the turn is over; what time it is then.
     pub(super) async fn work(&mut self, now: Instant) -> Instant {
-        self.seen = now;
         if now.saturating_duration_since(self.begun) < TURN {
             return now;
         }
@@ -70,12 +75,15 @@ mod tests {
         let at = |micros: u64| start + Duration::from_micros(micros);
         let mut turn = Turn::begin(start);
         assert!(!is_over(&mut turn, at(60)));
+        turn.pause(at(60));
         turn.resume(at(70));
         assert!(is_over(&mut turn, at(120)));
         let mut turn = Turn::begin(start);
-        assert!(!is_over(&mut turn, at(60)));
+        turn.pause(at(60));
         turn.resume(at(60) + PAUSE);
         assert!(!is_over(&mut turn, at(200)));
+        // Who reads for long has not waited.
+        turn.resume(at(200) + PAUSE);
         assert!(is_over(&mut turn, at(60) + PAUSE + TURN));
     }
 }

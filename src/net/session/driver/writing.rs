@@ -1,0 +1,58 @@
+//! What a driver writes: at once what the socket takes, and the rest when it takes more.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::Poll;
+
+use super::{Driver, Side};
+use crate::net::io::transport::{Progress, Wanted};
+use crate::proto::stream::Machine;
+
+impl<M: Machine + Send, S: Side> Driver<M, S> {
+    /// Writes what the socket takes now. Most of the time that is everything, and to look at all else that may
+    /// happen after each step of it would cost more than the steps.
+    pub(super) async fn write_now(&mut self) -> io::Result<()> {
+        poll_fn(|cx| {
+            while !self.send_buffer.is_idle() {
+                let wanted = Wanted {
+                    write: self.send_buffer.unwritten(),
+                    flush: true,
+                    read: false,
+                };
+                match self.transport.poll_progress(cx, wanted, &mut |_| {}) {
+                    Poll::Ready(Ok(progress)) => self.written(progress),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => break,
+                }
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    /// Writes everything.
+    pub(super) async fn write_all(&mut self) -> io::Result<()> {
+        while !self.send_buffer.is_idle() {
+            let wanted = Wanted {
+                write: self.send_buffer.unwritten(),
+                flush: true,
+                read: false,
+            };
+            let progress = self.transport.progress(wanted, |_| {}).await?;
+            self.written(progress);
+        }
+        Ok(())
+    }
+
+    /// Notes what has left.
+    pub(super) fn written(&mut self, progress: Progress) {
+        match progress {
+            Progress::Written(count) => {
+                self.send_buffer.written(count);
+                self.noted.wrote(count);
+            }
+            Progress::Flushed => self.send_buffer.flushed(),
+            Progress::Read | Progress::End => {}
+        }
+    }
+}
