@@ -193,9 +193,8 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 
     /// Acts on all outputs; the reason, if the stream is over.
     async fn drain(&mut self) -> Result<Option<Reason>, Reason> {
-        let begin = clock::instant();
-        self.turn.resume(begin);
-        let (mut held, mut begun) = (Duration::ZERO, self.turn.work(begin).await);
+        let (mut held, mut begun) = (Duration::ZERO, clock::instant());
+        self.turn.resume(begun);
         let (mut stanzas, mut since_look) = (0, 0);
         #[expect(
             clippy::while_let_loop,
@@ -236,7 +235,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 }
             }
         }
-        self.turn.pause(clock::instant());
+        self.turn.pause(clock::instant()).await;
         if let Some(facts) = self.noted.facts.as_ref().filter(|_| stanzas > 0) {
             facts.traffic.stanzas_in.add(stanzas);
         }
