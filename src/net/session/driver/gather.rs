@@ -14,7 +14,7 @@
 use std::time::{Duration, Instant};
 
 /// A read of fewer bytes has taken all there was: as TLS is read, 4 KiB at a time, there are more in any other.
-const LITTLE: usize = 2 << 10;
+const LITTLE: u32 = 2 << 10;
 /// So many reads within [`WINDOW`] are worth a rest.
 const OFTEN: u32 = 16;
 const WINDOW: Duration = Duration::from_millis(1);
@@ -27,9 +27,9 @@ pub(super) struct Gather {
     /// Since when reads and bytes are counted.
     since: Instant,
     reads: u32,
-    bytes: usize,
+    bytes: u32,
     /// While it gathers: how many bytes make the next rest worth while.
-    enough: Option<usize>,
+    enough: Option<u32>,
     rests_until: Option<Instant>,
 }
 
@@ -59,6 +59,7 @@ impl Gather {
 
     /// So many bytes were read.
     pub(super) fn read(&mut self, bytes: usize, now: Instant) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         if self.enough.is_none() && now.saturating_duration_since(self.since) >= WINDOW {
             *self = Self::begin(now);
         }
@@ -107,7 +108,7 @@ mod tests {
         now += REST;
         assert!(!rests(&mut gather, now));
         // What has come meanwhile is read whole before the next rest.
-        gather.read(LITTLE, now);
+        gather.read(LITTLE as usize, now);
         assert!(!rests(&mut gather, now));
         gather.read(130, now);
         assert!(rests(&mut gather, now));
@@ -136,7 +137,7 @@ mod tests {
         let mut gather = Gather::begin(now);
         for _ in 0..1000 {
             now += 5 * MICRO;
-            gather.read(LITTLE, now);
+            gather.read(LITTLE as usize, now);
             assert!(!rests(&mut gather, now));
         }
     }
