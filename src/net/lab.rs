@@ -7,6 +7,7 @@
 //! chooses by chance; built with `RUSTFLAGS='--cfg tokio_unstable'` it chooses by the seed, too.
 
 mod acked;
+mod dice;
 mod drain;
 mod fates;
 mod gateway;

@@ -3,6 +3,8 @@
 //!
 //! `XMPP_EDGE_ACKED_SCHEDULES` says how many, `XMPP_EDGE_SCHEDULE_SEED` which one alone.
 
+mod hostile;
+mod hurt;
 mod left;
 mod never;
 mod peer;
@@ -20,8 +22,8 @@ pub(in crate::net::lab) use self::server::Server;
 use self::left::Left;
 use self::peer::{Board, Peer, Role};
 use self::server::Habit;
+use super::dice::Dice;
 use super::number;
-use super::schedule::Dice;
 use super::script::{LOCALS, PARTNERS, message, user};
 use super::world::{Kind, World};
 use crate::net::daemon::Daemon;

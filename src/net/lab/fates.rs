@@ -22,7 +22,7 @@ pub(super) struct Seen {
     /// Whether it was on a connection that broke.
     is_on_dead: bool,
     /// In which order the edge wrote, over all connections.
-    number: u64,
+    pub(super) number: u64,
 }
 
 /// One partner's stanzas in one direction.

@@ -32,6 +32,22 @@ pub(super) const GRACE: Duration = Duration::from_secs(30);
 /// A partner's port is this and its number.
 const FIRST_PORT: u16 = 5269;
 
+/// What the partners' entries say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sort {
+    pub(super) shares: bool,
+    pub(super) is_described: bool,
+}
+
+impl Default for Sort {
+    fn default() -> Self {
+        Self {
+            shares: true,
+            is_described: false,
+        }
+    }
+}
+
 /// Which connection it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -83,7 +99,13 @@ impl World {
     pub(super) fn new() -> Self {
         let ledger = Arc::<Ledger>::default();
         let contacts = Contacts::kept_nowhere();
-        let (edge, wanted) = Edge::new(context(), settings(), contacts, ledger, Vec::new());
+        let (edge, wanted) = Edge::new(
+            context(Sort::default()),
+            settings(),
+            contacts,
+            ledger,
+            Vec::new(),
+        );
         let around = Arc::<Around>::default();
         let network = Arc::clone(&around) as Arc<dyn Network>;
         edge.network.set(network).unwrap();
@@ -165,7 +187,12 @@ impl World {
 
     /// Puts the same rules in force anew.
     pub(super) fn reload(&self) {
-        self.edge.replace(context(), settings());
+        self.edge.replace(context(Sort::default()), settings());
+    }
+
+    /// Puts other rules in force.
+    pub(super) fn reload_as(&self, sort: Sort) {
+        self.edge.replace(context(sort), settings());
     }
 }
 
@@ -241,7 +268,7 @@ fn address(partner: usize) -> IpAddr {
     Ipv4Addr::new(192, 0, 2, last).into()
 }
 
-fn context() -> Context {
+fn context(sort: Sort) -> Context {
     let partners = PARTNERS.iter().zip(0..).map(|(name, number)| {
         let mut partner = Partner::new(domain(name));
         partner.tls = Negotiation::NotSupported;
@@ -249,7 +276,10 @@ fn context() -> Context {
         partner.dialback = true;
         partner.keep_alive = false;
         // It means something only where the partner's server offers it.
-        partner.share_streams = true;
+        partner.share_streams = sort.shares;
+        if sort.is_described {
+            partner.description = "described".to_owned();
+        }
         partner.route = vec![HostPort {
             host: address(usize::from(number)).to_string(),
             port: FIRST_PORT + number,

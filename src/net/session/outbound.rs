@@ -177,17 +177,21 @@ async fn carry_once(
         edge.hub.bounce(queued, &why);
     }
     let patience = edge.context().timing.silence();
-    if why.reason.has(Mark::EndsWell) {
-        give_up_old(edge, queue);
-        return Ok(());
-    }
     // RFC 6120 §4.9.3.16: a stream that was open is opened again at once. One that breaks as soon as it
-    // opens is, too, but not the next one, or it would be a loop.
+    // opens is, too, but not the next one, or it would be a loop. So is one that the partner closes in
+    // order as soon as it opens, while something waits.
+    let ends_well = why.reason.has(Mark::EndsWell);
+    let is_in_vain = !ends_well || !(why.reason.has(Mark::OwnDecision) || queue.is_empty());
     let now = clock::instant();
-    if now.saturating_duration_since(since) < TOO_SOON
+    if is_in_vain
+        && now.saturating_duration_since(since) < TOO_SOON
         && edge.hub.backoff.broke_soon(&pair.remote, now)
     {
         return Err(why);
+    }
+    if ends_well {
+        give_up_old(edge, queue);
+        return Ok(());
     }
     // The next stream may break as this one did, and the one after: nothing waits for a partner that
     // takes every stream and reads none.

@@ -157,7 +157,7 @@ fn leaves_unread(wire: &Wire, element: &str) -> bool {
 }
 
 /// Between two users, what comes for the first time comes in order.
-fn in_order<'a>(ids: impl Iterator<Item = &'a String>) -> Result<(), String> {
+pub(super) fn in_order<'a>(ids: impl Iterator<Item = &'a String>) -> Result<(), String> {
     let mut last = BTreeMap::<&str, usize>::new();
     let mut known = BTreeSet::new();
     for id in ids.filter(|id| known.insert(*id)) {

@@ -113,3 +113,32 @@ fn who_takes_nothing_on_holds_no_more_than_a_lane_does() {
         left.check(false).unwrap_or_else(|fault| panic!("{fault}"));
     });
 }
+
+#[test]
+fn who_closes_each_stream_as_soon_as_it_opens_is_not_dialled_without_end() {
+    let _seeded = chance::seed(1);
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().start_paused(true);
+    builder.build().unwrap().block_on(async {
+        let mut stage = Stage::small([true, false], [Duration::ZERO; 2]);
+        let server = Server::new(
+            0,
+            Habit::ClosesAtOnce,
+            Duration::from_millis(1),
+            &stage.board,
+        );
+        stage.servers[0] = Some(stage.world.served_by(0, server));
+        stage.connect(GATEWAY);
+        sleep(Duration::from_secs(1)).await;
+        (0..3).for_each(|_| stage.tell(GATEWAY, 20));
+        // The second of two streams that come to nothing is a failure, and what waits comes back.
+        while stage.world.edge.ledger.total().bounced < 3 {
+            sleep(Duration::from_millis(10)).await;
+            let count = stage.wires(Kind::Out(0)).len();
+            assert!(count <= 2, "{count} streams");
+        }
+        let (left, _daemon) = stage.left();
+        left.check(false).unwrap_or_else(|fault| panic!("{fault}"));
+        assert_eq!(times(&left), [0; 3]);
+    });
+}

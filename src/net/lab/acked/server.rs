@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt as _, WriteHalf, split};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::script::{PARTNERS, Reading, attribute, header};
+use super::hostile::Hostile;
 use super::peer::{Board, SM};
 use crate::net::io::transport::memory::End;
 
@@ -23,6 +24,10 @@ pub(in crate::net::lab) enum Habit {
     Shares(bool),
     /// It acknowledges nothing, though it answers.
     TakesNothingOn,
+    /// It is late, and closes each stream in order as soon as a pair is proven on it.
+    ClosesAtOnce,
+    /// It keeps to nothing.
+    Hostile,
 }
 
 #[derive(Debug)]
@@ -33,6 +38,8 @@ pub(in crate::net::lab) struct Server {
     late: Duration,
     board: Arc<Mutex<Board>>,
     state: Mutex<State>,
+    /// Who takes each stream in its place, where it is hostile.
+    pub(super) hostile: Option<Hostile>,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +76,7 @@ impl Server {
             late,
             board: Arc::clone(board),
             state: Mutex::default(),
+            hostile: None,
         }
     }
 
@@ -97,12 +105,19 @@ impl Server {
 
     /// Takes a stream of the edge's.
     pub(in crate::net::lab) async fn lives(self: Arc<Self>, end: End) {
+        if let Some(hostile) = &self.hostile {
+            hostile.lives(end).await.unwrap_or_default();
+            return;
+        }
         let number = {
             let mut state = self.lock();
             state.connections += 1;
             state.connections
         };
         let mut session = None;
+        if self.habit == Habit::ClosesAtOnce {
+            sleep(self.late).await;
+        }
         self.talk(end, number, &mut session)
             .await
             .unwrap_or_default();
@@ -194,6 +209,11 @@ impl Server {
         }
         if element.starts_with("<db:result") {
             proven.push(to.to_owned());
+            if self.habit == Habit::ClosesAtOnce {
+                return Some(format!(
+                    "<db:result from='{from}' to='{to}' type='valid'/></stream:stream>"
+                ));
+            }
             return Some(format!("<db:result from='{from}' to='{to}' type='valid'/>"));
         }
         if element.starts_with("<db:verify") {
@@ -214,7 +234,11 @@ impl Server {
             *session = Some(id.clone());
             return Some(match self.habit {
                 Habit::Resumes => format!("<enabled {SM} id='{id}' resume='true' max='300'/>"),
-                Habit::Forgets | Habit::Shares(_) | Habit::TakesNothingOn => {
+                Habit::Forgets
+                | Habit::Shares(_)
+                | Habit::TakesNothingOn
+                | Habit::ClosesAtOnce
+                | Habit::Hostile => {
                     format!("<enabled {SM}/>")
                 }
             });
