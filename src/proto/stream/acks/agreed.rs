@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::received::is_before;
 use super::{Due, Nonza, Received, Sent, TooHigh};
 
 /// Both counters of one side of a stream.
@@ -11,6 +12,8 @@ pub struct Agreed {
     received: Received,
     /// So many of the next stanzas are copies of what is in hand already.
     copies: u32,
+    /// How many of those that were received are settled, modulo 2^32.
+    settled: u32,
 }
 
 /// What an element of the other side's, or the time, asks for.
@@ -46,7 +49,8 @@ impl Agreed {
     /// not taken twice.
     #[must_use]
     pub fn resumed(mut self, handled: u32) -> (u32, Self) {
-        self.received.settled(handled);
+        self.settled = handled;
+        self.received.settled(self.may_tell());
         let h = self.received.tell();
         self.copies = self.received.in_hand();
         (h, self)
@@ -60,6 +64,7 @@ impl Agreed {
             sent: Sent::at(written, acknowledged),
             received: Received::at(received),
             copies: 0,
+            settled: received,
         }
     }
 
@@ -97,9 +102,10 @@ impl Agreed {
 
     /// A stanza came.
     #[must_use]
-    pub fn stanza(&mut self) -> Seen {
+    pub fn stanza(&mut self, now: Instant) -> Seen {
         if let Some(copies) = self.copies.checked_sub(1) {
             self.copies = copies;
+            self.received.handled_before(self.may_tell(), now);
             return Seen::Before;
         }
         self.received.received();
@@ -110,6 +116,7 @@ impl Agreed {
     #[must_use]
     pub fn took(&mut self, now: Instant) -> Option<Nonza> {
         let is_due = self.received.took(now);
+        self.settled = self.received.in_all();
         is_due.then(|| Nonza::Ack(self.received.tell()))
     }
 
@@ -131,7 +138,8 @@ impl Agreed {
     /// The first `h` of what was received are settled.
     #[must_use]
     pub fn handled(&mut self, h: u32, now: Instant) -> Option<Nonza> {
-        let is_due = self.received.handled(h, now);
+        self.settled = h;
+        let is_due = self.received.handled(self.may_tell(), now);
         is_due.then(|| Nonza::Ack(self.received.tell()))
     }
 
@@ -193,6 +201,17 @@ impl Agreed {
         self.sent.resumed(h, now).map_err(Broken::TooHigh)
     }
 
+    /// Our `h`. XEP-0198 §5: the other side counts what it sends again from the `h` that it was told, so what is
+    /// settled is acknowledged when it has come again, and not before: that would be more than was sent.
+    fn may_tell(&self) -> u32 {
+        let came = self.received.in_all().wrapping_sub(self.copies);
+        if is_before(came, self.settled) {
+            came
+        } else {
+            self.settled
+        }
+    }
+
     fn request(&mut self, now: Instant) -> Nonza {
         self.sent.requested(now);
         Nonza::Request
@@ -217,7 +236,7 @@ mod tests {
         let mut to_other = Vec::new();
         for _ in 0..100 {
             let request = one.wrote(now);
-            assert_eq!(other.stanza(), Seen::New);
+            assert_eq!(other.stanza(now), Seen::New);
             to_other.extend(request);
         }
         let mut settled = 0;
@@ -244,19 +263,62 @@ mod tests {
         let now = Instant::now();
         let mut receiver = Agreed::default();
         for _ in 0..5 {
-            assert_eq!(receiver.stanza(), Seen::New);
+            assert_eq!(receiver.stanza(now), Seen::New);
         }
         assert_eq!(receiver.handled(2, now), None);
         // The connection is lost; `<resumed h='2'/>` makes the other side send three again.
         let (h, mut receiver) = receiver.resumed(2);
         assert_eq!(h, 2);
-        let seen = [(); 4].map(|()| receiver.stanza());
+        let seen = [(); 4].map(|()| receiver.stanza(now));
         assert_eq!(seen, [Seen::Before, Seen::Before, Seen::Before, Seen::New]);
         assert_eq!(
             receiver.read(&Nonza::Request, now),
             Ok(Some(Step::Send(Nonza::Ack(2))))
         );
         assert_eq!(receiver.handled(6, now), Some(Nonza::Ack(6)));
+    }
+
+    #[test]
+    fn what_is_settled_before_it_has_come_again_is_acknowledged_when_it_has() {
+        let start = Instant::now();
+        let (mut sender, mut receiver) = (Agreed::default(), Agreed::default());
+        for _ in 0..5 {
+            assert_eq!(sender.wrote(start), None);
+            assert_eq!(receiver.stanza(start), Seen::New);
+        }
+        let (h, mut receiver) = receiver.resumed(1);
+        assert_eq!(sender.peer_resumed(h, start), Ok(1));
+        // All are settled, and two have come again by now.
+        assert_eq!(receiver.handled(5, start), None);
+        let mut tells = |sent: u32| {
+            (0..sent).for_each(|_| {
+                assert_eq!(sender.wrote(start), None);
+                assert_eq!(receiver.stanza(start), Seen::Before);
+            });
+            let soon = start + Received::TELL_WITHIN;
+            assert_eq!(receiver.deadline(), Some(soon));
+            let nonza = receiver.due(soon).unwrap().unwrap();
+            sender.read(&nonza, soon).unwrap();
+            nonza
+        };
+        assert_eq!(tells(2), Nonza::Ack(3));
+        assert_eq!(tells(2), Nonza::Ack(5));
+        assert_eq!((sender.unacknowledged(), receiver.deadline()), (0, None));
+    }
+
+    #[test]
+    fn a_second_resumption_tells_no_more_than_has_come_again_on_the_first() {
+        let now = Instant::now();
+        let mut receiver = Agreed::default();
+        for _ in 0..5 {
+            assert_eq!(receiver.stanza(now), Seen::New);
+        }
+        let (_, mut receiver) = receiver.resumed(1);
+        assert_eq!(receiver.stanza(now), Seen::Before);
+        let (h, mut receiver) = receiver.resumed(5);
+        assert_eq!(h, 2);
+        let seen = [(); 4].map(|()| receiver.stanza(now));
+        assert_eq!(seen, [Seen::Before, Seen::Before, Seen::Before, Seen::New]);
     }
 
     #[test]
@@ -275,7 +337,7 @@ mod tests {
     fn before_the_end_the_other_side_is_told_what_it_does_not_know() {
         let now = Instant::now();
         let mut agreed = Agreed::default();
-        assert_eq!(agreed.stanza(), Seen::New);
+        assert_eq!(agreed.stanza(now), Seen::New);
         assert_eq!(agreed.last_word(), None);
         assert_eq!(agreed.handled(1, now), None);
         assert_eq!(agreed.last_word(), Some(Nonza::Ack(1)));

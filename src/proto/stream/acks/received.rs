@@ -61,6 +61,13 @@ impl Received {
         self.is_due(now)
     }
 
+    /// The same for what was settled before: an `<a/>` that is to be sent is due now.
+    pub fn handled_before(&mut self, h: u32, now: Instant) {
+        if self.handled(h, now) {
+            self.tell_at = Some(now);
+        }
+    }
+
     /// A stanza came and is settled at once; nothing else is in hand. Whether an `<a/>` is to be sent now.
     #[must_use]
     pub fn took(&mut self, now: Instant) -> bool {
@@ -116,7 +123,7 @@ impl Received {
 }
 
 /// Whether one counter stands before another, less than half the circle apart.
-fn is_before(one: u32, other: u32) -> bool {
+pub(super) fn is_before(one: u32, other: u32) -> bool {
     one != other && other.wrapping_sub(one) < 1 << 31
 }
 

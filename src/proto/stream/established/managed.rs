@@ -221,11 +221,11 @@ impl Established {
     }
 
     /// A stanza came; whether it is to be acted on.
-    pub(super) fn saw(&mut self) -> Seen {
+    pub(super) fn saw(&mut self, now: Instant) -> Seen {
         match &mut self.acks {
             Acks::Agreed(counted) => {
                 counted.may_ask = true;
-                counted.agreed.stanza()
+                counted.agreed.stanza(now)
             }
             Acks::Offered(_) => {
                 // Whoever sends stanzas has chosen.

@@ -109,7 +109,7 @@ impl Established {
             return Ok(());
         }
         self.watch.stanza(cx.now.monotonic);
-        if self.saw() == Seen::Before {
+        if self.saw(cx.now.monotonic) == Seen::Before {
             cx.wire.push(Output::Pace);
             return Ok(());
         }
@@ -146,7 +146,7 @@ impl Established {
 
     fn read_excess(&mut self, cx: &mut Cx<'_>, excess: Excess, when: When) -> Result<(), Reason> {
         self.watch.stanza(cx.now.monotonic);
-        if self.saw() == Seen::Before {
+        if self.saw(cx.now.monotonic) == Seen::Before {
             cx.wire.push(Output::Pace);
             return Ok(());
         }

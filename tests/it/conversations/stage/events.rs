@@ -115,10 +115,10 @@ impl Stage<'_> {
             panic!("three numbers, not {words}");
         };
         let mut agreed = Agreed::default();
-        for _ in 0..received {
-            assert_eq!(agreed.stanza(), Seen::New);
-        }
         let now = lab::at(self.seconds).monotonic;
+        for _ in 0..received {
+            assert_eq!(agreed.stanza(now), Seen::New);
+        }
         for _ in 0..written {
             drop(agreed.wrote(now));
         }
