@@ -1,6 +1,7 @@
 //! The daemon as a process: what it tells its service manager, how it reloads, what it survives.
 
 mod acknowledged;
+mod cut;
 mod dialled;
 mod edges;
 mod faults;
@@ -11,8 +12,11 @@ mod names;
 mod peers;
 mod pool;
 pub(crate) mod process;
+mod proxy;
 mod restart;
 mod resumed;
+mod shared;
+mod sites;
 mod start;
 mod told;
 

@@ -3,7 +3,7 @@
 mod continuity;
 pub(crate) mod diary;
 mod methods;
-mod partner;
+pub(crate) mod partner;
 mod reload;
 mod sequences;
 pub(crate) mod stage;

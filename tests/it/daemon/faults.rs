@@ -3,17 +3,15 @@
 //!
 //! What is killed of the scripted two are their sockets and what they had not acknowledged.
 
-mod proxy;
-
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use self::proxy::Proxy;
 use super::peers::{Outcome, Peer, ground, outcome};
 use super::process::Daemon;
+use super::proxy::Proxy;
 use crate::lab::Lab;
 use crate::proven::lab;
 
