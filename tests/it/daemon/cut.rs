@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::sites::{OURS, Site, Stage, THEIRS};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Messages a second.
 const RATE: usize = 500;
 /// The partner is proven by its certificate alone.

@@ -117,11 +117,19 @@ fn a_shared_connection_that_is_cut_loses_nothing() {
     let acknowledged = gateways
         .each_ref()
         .map(|it| it.with(|state| state.acknowledged));
-    stage.way.cut();
+    // More is written, and does not get through.
+    stage.way.hole();
     let by_then = gateways.each_ref().map(|it| it.with(|state| state.said));
-    theirs.acknowledges(true);
+    for (gateway, by_then) in gateways.iter().zip(by_then) {
+        gateway.until("more", |state| state.said >= by_then + 50);
+    }
+    stage.way.cut();
     let closed = closed(stage.ours.daemon());
+    let by_then = gateways.each_ref().map(|it| it.with(|state| state.said));
+    // Both are proven again; meanwhile nobody acknowledges what came before.
+    lines(stage.theirs.daemon(), "stream-authenticated", 2);
     theirs.hears_more(100, &OURS);
+    theirs.acknowledges(true);
 
     let said = end(&gateways);
     for (at, domain) in OURS.iter().enumerate() {

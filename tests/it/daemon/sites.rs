@@ -23,7 +23,7 @@ pub(super) const OURS: [&str; 2] = ["contoso.example", "eu.contoso.example"];
 pub(super) const THEIRS: &str = "fabrikam.example";
 const SECRET: &str = "0123456789abcdef";
 const SM: &str = "xmlns='urn:xmpp:sm:3'";
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// A gateway looks so often whether there is something to write.
 const EVERY: Duration = Duration::from_millis(5);
 /// How many pairs of users write to each other.
