@@ -114,6 +114,7 @@ impl Site {
 
 impl Drop for Site {
     /// Whoever looks for what went wrong needs the log.
+    #[expect(clippy::print_stdout, reason = "that of a test which has failed")]
     fn drop(&mut self) {
         if let Some(daemon) = self.daemon.as_ref().filter(|_| std::thread::panicking()) {
             let log = daemon.whole_log();
