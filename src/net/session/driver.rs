@@ -311,9 +311,8 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         let has_room = self.send_buffer.is_idle() && !self.send_buffer.is_full();
         let takes = held_until.is_none() && self.machine.is_open() && has_room;
         let queue = if takes { self.side.queue() } else { None };
-        let stalled = self.send_buffer.stalled_at(self.stall);
         let receipts = self.side.receipts();
-        let due = self.due(held_until, stalled);
+        let due = self.due(held_until);
         let wanted = Wanted {
             write: self.send_buffer.unwritten(),
             flush: !self.send_buffer.is_idle(),
@@ -358,15 +357,15 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 self.end_if_settled();
             }
             stanzas = take(queue, self.send_buffer.in_flight()) => self.deliver(stanzas),
-            () = self.alarm.at(due) => self.time_is_up(stalled),
+            () = self.alarm.at(due) => self.time_is_up(),
         }
     }
 
     /// A time has come. Where only a rest is over, the machine has nothing to do, and a trace nothing to record.
-    fn time_is_up(&mut self, stalled: Option<Instant>) {
+    fn time_is_up(&mut self) {
         let now = now();
         let is_up = |at: Option<Instant>| at.is_some_and(|at| at <= now.monotonic);
-        if is_up(stalled) {
+        if is_up(self.send_buffer.stalled_at(self.stall)) {
             let reason = Reason::Transport("the other side does not read".to_owned());
             self.machine.handle(now, Input::End(reason));
         } else if is_up(self.machine.deadline()) {
@@ -389,7 +388,8 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     }
 
     /// When there is something to do though nothing happens.
-    fn due(&mut self, held_until: Option<Instant>, stalled: Option<Instant>) -> Option<Instant> {
+    fn due(&mut self, held_until: Option<Instant>) -> Option<Instant> {
+        let stalled = self.send_buffer.stalled_at(self.stall);
         let rests_until = self.noted.gather.rests_until(clock::instant);
         let all = [self.machine.deadline(), held_until, rests_until, stalled];
         all.into_iter().flatten().min()

@@ -210,6 +210,8 @@ impl Receiving {
                 // Who comes is there: it may be dialled again at once.
                 self.edge.hub.backoff.succeeded(&pair.remote);
                 let is_first = self.ways.is_empty();
+                // Most streams have one pair, and thousands of streams are idle.
+                self.ways.reserve_exact(1);
                 self.ways.push(self.edge.hub.way_in(&pair));
                 if is_first {
                     let rules = &self.edge.context().rules;
