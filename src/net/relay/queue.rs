@@ -1,7 +1,7 @@
 //! Bounded queues of stanzas: one lane a partner, served by bytes.
 //!
 //! A lane has its own bound in bytes, so a flood from one partner fills its own lane, slows its
-//! own sockets, and delays nobody else. A stanza takes its [`Accepted`] token along, so whatever
+//! own sockets, and delays nobody else. A stanza takes its `Accepted` token along, so whatever
 //! becomes of it is counted. Several links may take from one queue: [`pool`] says which gets what.
 
 pub mod lanes;
