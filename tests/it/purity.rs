@@ -61,13 +61,14 @@ const UNBOUNDED: &[&str] = &[
 
 /// The compiler denies `unsafe`, save where a line says that it is expected.
 #[test]
-fn nothing_is_unsafe_but_the_name_of_the_allocators_settings() {
+fn nothing_is_unsafe_but_the_name_of_the_allocators_settings_and_a_look_at_a_socket() {
     let places: Vec<_> = tree::files("src", "rs")
         .into_iter()
         .filter(|file| code(&file.text).contains("unsafe"))
         .map(|file| (file.path, file.text.matches("unsafe_code").count()))
         .collect();
-    assert_eq!(places, [("src/main.rs".to_owned(), 1)]);
+    let known = ["src/main.rs", "src/net/io/transport/window.rs"];
+    assert_eq!(places, known.map(|path| (path.to_owned(), 1)));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 pub mod memory;
 mod metered;
 mod socket;
+mod window;
 
 use std::future::poll_fn;
 use std::io;
@@ -24,6 +25,7 @@ use crate::proto::auth::chain::TlsFacts;
 
 pub use self::metered::HandshakeTooLong;
 pub use self::socket::Socket;
+pub use self::window::Window;
 
 /// One connection.
 #[derive(Debug)]
@@ -74,6 +76,16 @@ impl Transport {
     pub fn here(&self) -> Option<IpAddr> {
         match self {
             Self::Clear(stream) => Some(stream.tcp().local_addr().ok()?.ip()),
+            _ => None,
+        }
+    }
+
+    /// What the system knows of the way to the other side, where it tells.
+    #[must_use]
+    pub fn window(&self) -> Option<Window> {
+        match self {
+            Self::Clear(stream) => window::look(stream.tcp()),
+            Self::Tls(stream) => window::look(stream.get_ref().0.tcp()),
             _ => None,
         }
     }

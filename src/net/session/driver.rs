@@ -17,6 +17,7 @@ mod noted;
 mod securing;
 mod side;
 mod turn;
+mod unread;
 mod writing;
 
 use std::future::poll_fn;
@@ -46,6 +47,7 @@ use crate::proto::stream::{AckChange, Context, Input, Machine, Now, Output};
 use crate::proto::words;
 
 pub use self::side::Side;
+pub use self::unread::Unread;
 
 /// A connection, its machine, and what is on the way between them.
 #[derive(Debug)]
@@ -308,8 +310,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         }
         let held_until = self.held_until();
         // Nothing is borrowed here that would keep its place in the future.
-        let has_room = self.send_buffer.is_idle() && !self.send_buffer.is_full();
-        let takes = held_until.is_none() && self.machine.is_open() && has_room;
+        let takes = held_until.is_none() && self.has_room();
         let queue = if takes { self.side.queue() } else { None };
         let receipts = self.side.receipts();
         let due = self.due(held_until);
@@ -399,13 +400,17 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     /// what was written to it meanwhile would be lost with the connection.
     fn held_until(&mut self) -> Option<Instant> {
         if !self.side.expects_acks() {
-            return None;
+            return self.reader_held_until();
         }
         let now = clock::instant();
         if !self.machine.is_open() {
             self.held_until.get_or_insert(now + WRITE_STALL);
         }
         self.held_until.filter(|until| *until > now)
+    }
+
+    fn has_room(&self) -> bool {
+        self.machine.is_open() && self.send_buffer.is_idle() && !self.send_buffer.is_full()
     }
 
     /// Says whether the stream would live by other rules, if anybody still waits for that.
@@ -426,6 +431,9 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         let now = now();
         let length = stanzas.iter().map(|it| it.stanza.bytes().len()).sum();
         let mut bytes = Vec::with_capacity(length);
+        if let Some(unread) = self.side.unread() {
+            unread.took(length, now.monotonic);
+        }
         let base = self.send_buffer.end();
         self.send_buffer.reserve(stanzas.len());
         let mut ends = Vec::with_capacity(stanzas.len());

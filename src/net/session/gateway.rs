@@ -19,7 +19,7 @@ use crate::net::live::registry::Kind;
 use crate::net::live::sessions::{Living, Owner, Session};
 use crate::net::relay::queue::{Consumer, Queue, Waited};
 use crate::net::relay::ways::WaysOut;
-use crate::net::session::driver::{Driver, Side, is_left_to_sender, now};
+use crate::net::session::driver::{Driver, Side, Unread, is_left_to_sender, now};
 use crate::net::session::tap::{Made, Tapped};
 use crate::ops::events::{Direction, Event, Line};
 use crate::ops::receipts::Receipts;
@@ -90,6 +90,7 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         receipts: None,
         living: None,
         expects_acks: false,
+        unread: Unread::begin(clock::instant()),
     };
     let driver =
         Driver::new(transport, machine, side, mailbox, context).known_by(registered.facts());
@@ -253,6 +254,7 @@ struct Serving {
     living: Option<Living>,
     /// Whether the domain's gateway has acknowledged before, and this one has not said that it will not.
     expects_acks: bool,
+    unread: Unread,
 }
 
 impl Serving {
@@ -461,6 +463,11 @@ impl Side for Serving {
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
         let (_, queue) = self.taken.as_ref()?;
         Some((Arc::clone(queue), self.id))
+    }
+
+    /// In the queue it is put in a fair order.
+    fn unread(&mut self) -> Option<&mut Unread> {
+        Some(&mut self.unread)
     }
 
     fn spares_who_has_closed(&self) -> bool {

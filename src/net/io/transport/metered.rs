@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 use super::socket::Socket;
 
@@ -27,6 +28,11 @@ impl Metered {
             stream,
             left: Some(limit),
         }
+    }
+
+    /// The connection below.
+    pub(super) fn tcp(&self) -> &TcpStream {
+        self.stream.tcp()
     }
 
     /// The handshake is done: from here on others count.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::SemaphorePermit;
 
+use super::Unread;
 use crate::net::io::tls::TlsFault;
 use crate::net::io::transport::Transport;
 use crate::net::live::mailbox::Mailbox;
@@ -44,6 +45,12 @@ pub trait Side: Send {
 
     /// Where this stream takes stanzas from, once it is open.
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)>;
+
+    /// What is known of what the other side has not read, where what it would not read soon is left in the
+    /// queue.
+    fn unread(&mut self) -> Option<&mut Unread> {
+        None
+    }
 
     /// Acknowledgements are agreed on: what comes from here on is acknowledged when it is settled.
     /// `id` is what the session may be resumed by on another connection, if it may.

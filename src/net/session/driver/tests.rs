@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::net::io::connect::tune;
 use crate::net::io::transport::Socket;
 use crate::net::live::mailbox::mailbox;
 use crate::net::relay::queue::tests::queued;
@@ -56,6 +57,7 @@ impl Machine for Puppet {
 #[derive(Default)]
 struct Stands {
     queue: Option<(Arc<Queue>, Consumer)>,
+    unread: Option<Unread>,
 }
 
 impl Side for Stands {
@@ -80,6 +82,10 @@ impl Side for Stands {
 
     fn queue(&self) -> Option<(Arc<Queue>, Consumer)> {
         self.queue.clone()
+    }
+
+    fn unread(&mut self) -> Option<&mut Unread> {
+        self.unread.as_mut()
     }
 }
 
@@ -107,7 +113,9 @@ async fn driven<S: Side + 'static>(
         pairs_per_stream: 64,
         annotate: false,
     }));
-    let transport = Transport::Clear(Socket::new(ours.unwrap()));
+    let ours = ours.unwrap();
+    tune(&ours, WRITE_STALL).unwrap();
+    let transport = Transport::Clear(Socket::new(ours));
     let driver = Driver::new(
         transport,
         puppet,
@@ -175,6 +183,7 @@ async fn what_is_queued_goes_out_once_the_stream_is_open() {
     };
     let side = Stands {
         queue: Some((Arc::clone(&queue), 7)),
+        ..Stands::default()
     };
     let (driver, mailbox, mut other) = driven(puppet, side).await;
     let mut heard = [0; 2];
@@ -254,4 +263,43 @@ async fn who_is_told_to_go_at_once_says_no_goodbye() {
     mailbox.abort();
     driver.await.unwrap();
     assert!(begun.elapsed() < GOODBYE / 2);
+}
+
+/// How much stands in the system's buffer, in bytes, while a program reads 1 MB a second and more waits: in nine of ten
+/// moments no more than this.
+#[cfg(target_os = "linux")]
+async fn mostly_unread(is_link: bool) -> u64 {
+    let queue = Arc::new(Queue::default());
+    let lane = Domain::parse("partner.example").unwrap();
+    queue.attach(7);
+    let id = "x".repeat(1_000);
+    let puppet = Puppet {
+        open: true,
+        ..Puppet::default()
+    };
+    let side = Stands {
+        queue: Some((Arc::clone(&queue), 7)),
+        unread: is_link.then(|| Unread::begin(clock::instant())),
+    };
+    let (_driver, _mailbox, mut other) = driven(puppet, side).await;
+    let (mut piece, mut unread) = ([0; 2_000], Vec::new());
+    let mut pace = tokio::time::interval(Duration::from_millis(2));
+    for _ in 0..1_000 {
+        while queue.push_now(&lane, queued(&id)).is_ok() {}
+        pace.tick().await;
+        unread.push(rustix::io::ioctl_fionread(&other).unwrap());
+        other.read_exact(&mut piece).await.unwrap();
+    }
+    // The first burst has filled the buffer.
+    let mut usual = unread.split_off(300);
+    usual.sort_unstable();
+    usual[usual.len() * 9 / 10]
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_gateway_that_reads_slowly_finds_little_to_read() {
+    let (link, stream) = tokio::join!(mostly_unread(true), mostly_unread(false));
+    assert!(link < 64 << 10, "{link}");
+    assert!(link < stream * 3 / 4, "{link}, {stream}");
 }
