@@ -13,6 +13,7 @@
 mod alarm;
 mod ending;
 mod gather;
+mod holding;
 mod noted;
 mod securing;
 mod side;
@@ -394,23 +395,6 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         let rests_until = self.noted.gather.rests_until(clock::instant);
         let all = [self.machine.deadline(), held_until, rests_until, stalled];
         all.into_iter().flatten().min()
-    }
-
-    /// A gateway that has acknowledged before may be about to ask for it again, and be held up on its way:
-    /// what was written to it meanwhile would be lost with the connection.
-    fn held_until(&mut self) -> Option<Instant> {
-        if !self.side.expects_acks() {
-            return self.reader_held_until();
-        }
-        let now = clock::instant();
-        if !self.machine.is_open() {
-            self.held_until.get_or_insert(now + WRITE_STALL);
-        }
-        self.held_until.filter(|until| *until > now)
-    }
-
-    fn has_room(&self) -> bool {
-        self.machine.is_open() && self.send_buffer.is_idle() && !self.send_buffer.is_full()
     }
 
     /// Says whether the stream would live by other rules, if anybody still waits for that.

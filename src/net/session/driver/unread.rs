@@ -17,10 +17,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Driver, Side};
-use crate::net::io::clock;
 use crate::net::io::transport::Window;
-use crate::proto::stream::Machine;
 
 /// So much may be unread, in bytes, and what is read in [`SOON`].
 const LITTLE: u64 = 32 << 10;
@@ -145,25 +142,6 @@ impl Unread {
         }
         self.look_at = Some(at.min(now + LOOK_EACH));
         self.look_at
-    }
-}
-
-impl<M: Machine + Send, S: Side> Driver<M, S> {
-    /// Until when nothing is to be taken for a reader that has much to read.
-    pub(super) fn reader_held_until(&mut self) -> Option<Instant> {
-        if !self.machine.is_open() {
-            return None;
-        }
-        let (has_room, is_idle) = (self.has_room(), self.send_buffer.is_idle());
-        let unread = self.side.unread()?;
-        let now = clock::instant();
-        if !is_idle {
-            unread.blocked(now);
-        }
-        if !has_room {
-            return None;
-        }
-        unread.held_until(now, || self.transport.window())
     }
 }
 
