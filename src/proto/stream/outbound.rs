@@ -275,11 +275,8 @@ impl Negotiation for Initiating {
             return;
         };
         let entry = cx.context.rules.partner_of(&self.pair.remote);
-        if !began
-            .as_ref()
-            .zip(entry)
-            .is_some_and(|(began, entry)| began.is_as(entry))
-        {
+        let both = began.as_ref().zip(entry);
+        if both.is_none_or(|(began, entry)| !began.is_as(entry)) {
             self.later.resumes = None;
             cx.wire.push(Output::Acks(AckChange::NotResumed(None)));
         }

@@ -12,13 +12,13 @@ use tokio::time::{Instant, sleep};
 
 use super::super::dice::Dice;
 use super::super::fates::messages;
-use super::super::number;
 use super::super::script::{LOCALS, PARTNERS, message, user};
 use super::super::world::{Kind, Sort, World};
 use super::Stage;
 use super::hostile::{Hostile, MOST_CONNECTIONS};
 use super::left::Left;
 use super::peer::{Board, Peer, Role};
+use super::seeds;
 use super::server::{Habit, Server};
 use crate::net::io::chance;
 use crate::net::io::transport::memory::Side;
@@ -253,10 +253,7 @@ fn run(seed: u64) -> Result<Tally, String> {
 
 #[test]
 fn whatever_a_partner_does_on_the_streams_of_the_edge_it_hurts_nobody_else() {
-    let seeds = match number("XMPP_EDGE_SCHEDULE_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("XMPP_EDGE_ACKED_SCHEDULES").unwrap_or(300) / 5,
-    };
+    let seeds = seeds(5);
     let mut total = Tally::default();
     for seed in seeds.clone() {
         let tally = run(seed).unwrap_or_else(|fault| panic!("{fault}"));

@@ -19,9 +19,8 @@ const GATEWAY: usize = 0;
 /// Longer than any stanza may take.
 const LONG: Duration = Duration::from_secs(400);
 
-/// Three stanzas go to a partner; its stream is cut, again and again, so long after something came. How often each
-/// was written, and how long it took until nothing waited.
-fn play(habit: Habit, late: Duration, cut_after: Option<Duration>) -> (Vec<usize>, Duration) {
+/// Plays with a gateway and a partner of this habit, in virtual time.
+fn on_stage<T>(habit: Habit, late: Duration, play: impl AsyncFnOnce(Stage) -> T) -> T {
     let _seeded = chance::seed(1);
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_time().start_paused(true);
@@ -31,6 +30,14 @@ fn play(habit: Habit, late: Duration, cut_after: Option<Duration>) -> (Vec<usize
         stage.servers[0] = Some(stage.world.served_by(0, server));
         stage.connect(GATEWAY);
         sleep(Duration::from_secs(1)).await;
+        play(stage).await
+    })
+}
+
+/// Three stanzas go to a partner; its stream is cut, again and again, so long after something came. How often each
+/// was written, and how long it took until nothing waited.
+fn play(habit: Habit, late: Duration, cut_after: Option<Duration>) -> (Vec<usize>, Duration) {
+    on_stage(habit, late, async |mut stage| {
         (0..3).for_each(|_| stage.tell(GATEWAY, 20));
         let begun = Instant::now();
         let mut took = None;
@@ -87,15 +94,7 @@ fn what_ends_each_stream_that_it_is_written_on_comes_back_after_a_few() {
 
 #[test]
 fn who_takes_nothing_on_holds_no_more_than_a_lane_does() {
-    let _seeded = chance::seed(1);
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_time().start_paused(true);
-    builder.build().unwrap().block_on(async {
-        let mut stage = Stage::small([true, false], [Duration::ZERO; 2]);
-        let server = Server::new(0, Habit::TakesNothingOn, Duration::ZERO, &stage.board);
-        stage.servers[0] = Some(stage.world.served_by(0, server));
-        stage.connect(GATEWAY);
-        sleep(Duration::from_secs(1)).await;
+    on_stage(Habit::TakesNothingOn, Duration::ZERO, async |mut stage| {
         (0..500).for_each(|_| stage.tell(GATEWAY, 8_000));
         sleep(Duration::from_secs(10)).await;
         let written = stage.world.around.lines(|lines| {
@@ -116,29 +115,20 @@ fn who_takes_nothing_on_holds_no_more_than_a_lane_does() {
 
 #[test]
 fn who_closes_each_stream_as_soon_as_it_opens_is_not_dialled_without_end() {
-    let _seeded = chance::seed(1);
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_time().start_paused(true);
-    builder.build().unwrap().block_on(async {
-        let mut stage = Stage::small([true, false], [Duration::ZERO; 2]);
-        let server = Server::new(
-            0,
-            Habit::ClosesAtOnce,
-            Duration::from_millis(1),
-            &stage.board,
-        );
-        stage.servers[0] = Some(stage.world.served_by(0, server));
-        stage.connect(GATEWAY);
-        sleep(Duration::from_secs(1)).await;
-        (0..3).for_each(|_| stage.tell(GATEWAY, 20));
-        // The second of two streams that come to nothing is a failure, and what waits comes back.
-        while stage.world.edge.ledger.total().bounced < 3 {
-            sleep(Duration::from_millis(10)).await;
-            let count = stage.wires(Kind::Out(0)).len();
-            assert!(count <= 2, "{count} streams");
-        }
-        let (left, _daemon) = stage.left();
-        left.check(false).unwrap_or_else(|fault| panic!("{fault}"));
-        assert_eq!(times(&left), [0; 3]);
-    });
+    on_stage(
+        Habit::ClosesAtOnce,
+        Duration::from_millis(1),
+        async |mut stage| {
+            (0..3).for_each(|_| stage.tell(GATEWAY, 20));
+            // The second of two streams that come to nothing is a failure, and what waits comes back.
+            while stage.world.edge.ledger.total().bounced < 3 {
+                sleep(Duration::from_millis(10)).await;
+                let count = stage.wires(Kind::Out(0)).len();
+                assert!(count <= 2, "{count} streams");
+            }
+            let (left, _daemon) = stage.left();
+            left.check(false).unwrap_or_else(|fault| panic!("{fault}"));
+            assert_eq!(times(&left), [0; 3]);
+        },
+    );
 }
