@@ -24,6 +24,7 @@ mod hostile;
 mod http;
 mod lab;
 mod licences;
+mod lock_files;
 mod partner_sheet;
 mod partners_guide;
 #[path = "../pki/mod.rs"]
