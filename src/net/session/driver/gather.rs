@@ -5,10 +5,15 @@
 //! within a millisecond, little each time, rests for about a millisecond after it has nothing more to read: then
 //! there is a batch to read and to write. It goes on so while half as much comes each time.
 //!
+//! Who waits for an answer before the next stanza may be read as often, and a rest only delays it. The rest shows
+//! that: nearly nothing came. Each rest in vain puts off the next one, twice as long as the last one did, up to a
+//! second.
+//!
 //! ```text
 //!   at once ── 16 reads in 1 ms ──► gathering: read until little comes ──► rest ──┐
 //!      ▲                                ▲                                         │
-//!      └─── less than half came ────────┴─────────────────────────────────────────┘
+//!      └─── less than half came: ───────┴─────────────────────────────────────────┘
+//!           put off for 16 ms to 1 s
 //! ```
 
 use std::time::{Duration, Instant};
@@ -20,17 +25,22 @@ const OFTEN: u32 = 16;
 const WINDOW: Duration = Duration::from_millis(1);
 /// The runtime's clock has steps of 1 ms, so a rest takes from 0.5 to 1.5 ms.
 const REST: Duration = Duration::from_micros(500);
+/// For how long the first rest in vain puts off the next one, and for how long any of them does at most.
+const PUT_OFF: Duration = Duration::from_millis(16);
+const LONGEST: Duration = Duration::from_millis(1024);
 
 /// When a stream is read next.
 #[derive(Debug)]
 pub(super) struct Gather {
-    /// Since when reads and bytes are counted.
+    /// Since when reads and bytes are counted. It may lie ahead.
     since: Instant,
     reads: u32,
     bytes: u32,
     /// While it gathers: how many bytes make the next rest worth while.
     enough: Option<u32>,
     rests_until: Option<Instant>,
+    /// How often in a row a rest was in vain.
+    in_vain: u8,
 }
 
 impl Gather {
@@ -41,6 +51,7 @@ impl Gather {
             bytes: 0,
             enough: None,
             rests_until: None,
+            in_vain: 0,
         }
     }
 
@@ -59,27 +70,48 @@ impl Gather {
 
     /// So many bytes were read.
     pub(super) fn read(&mut self, bytes: usize, now: Instant) {
+        if now < self.since {
+            return;
+        }
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         if self.enough.is_none() && now.saturating_duration_since(self.since) >= WINDOW {
-            *self = Self::begin(now);
+            self.count_from(now);
         }
         self.reads = self.reads.saturating_add(1);
         self.bytes = self.bytes.saturating_add(bytes);
         if bytes >= LITTLE {
             return;
         }
-        let worth = match self.enough {
-            Some(enough) => self.bytes >= enough,
-            None if self.reads < OFTEN => return,
-            None => true,
-        };
-        let enough = self.enough.unwrap_or(self.bytes / 2);
-        *self = Self::begin(now);
-        if worth {
-            self.enough = Some(enough);
-            self.rests_until = Some(now + REST);
+        match self.enough {
+            Some(enough) if self.bytes < enough => {
+                self.enough = None;
+                self.count_from(now + put_off(self.in_vain));
+                self.in_vain = self.in_vain.saturating_add(1);
+            }
+            None if self.reads < OFTEN => {}
+            enough => {
+                // The first rest shows nothing yet; another came because the last one was worth while.
+                if enough.is_some() {
+                    self.in_vain = 0;
+                }
+                self.enough = Some(enough.unwrap_or(self.bytes / 2));
+                self.count_from(now);
+                self.rests_until = Some(now + REST);
+            }
         }
     }
+
+    fn count_from(&mut self, since: Instant) {
+        self.since = since;
+        self.reads = 0;
+        self.bytes = 0;
+    }
+}
+
+/// For how long no other rest is tried after one in vain, of which so many came before it in a row.
+fn put_off(before: u8) -> Duration {
+    let factor = 1u32.checked_shl(before.into()).unwrap_or(u32::MAX);
+    PUT_OFF.saturating_mul(factor).min(LONGEST)
 }
 
 #[cfg(test)]
@@ -120,15 +152,50 @@ mod tests {
         assert!(!rests(&mut gather, now + MICRO));
     }
 
+    /// Until when the next rest is of a stream that brings so much, so long after the last time.
+    fn next_rest(
+        gather: &mut Gather,
+        now: Instant,
+        bytes: usize,
+        pause: Duration,
+    ) -> Option<Instant> {
+        let mut reads = (1..100_000).map(|read| now + read * pause);
+        reads.find_map(|at| {
+            gather.read(bytes, at);
+            gather.rests_until(|| at)
+        })
+    }
+
     #[test]
-    fn who_waits_for_an_answer_each_time_never_rests() {
+    fn who_is_read_less_often_never_rests() {
+        let now = Instant::now();
+        let mut gather = Gather::begin(now);
+        assert_eq!(next_rest(&mut gather, now, 1200, 70 * MICRO), None);
+    }
+
+    #[test]
+    fn each_rest_in_vain_puts_off_the_next_one_for_twice_as_long() {
+        // Who answers within 50 µs, and sends nothing before it was answered.
+        let rest = |gather: &mut Gather, now: &mut Instant| {
+            let until = next_rest(gather, *now, 200, 50 * MICRO).unwrap();
+            until - std::mem::replace(now, until)
+        };
         let mut now = Instant::now();
         let mut gather = Gather::begin(now);
-        for _ in 0..1000 {
-            now += 70 * MICRO;
-            gather.read(1200, now);
-            assert!(!rests(&mut gather, now));
+        rest(&mut gather, &mut now);
+        for milliseconds in [16, 32, 64, 128, 256, 512, 1024, 1024, 1024] {
+            let after = rest(&mut gather, &mut now).as_millis();
+            assert!(
+                (milliseconds..milliseconds + 3).contains(&after),
+                "{after} ms"
+            );
         }
+        // One that is worth while makes up for all of them.
+        gather.read(LITTLE as usize, now);
+        rest(&mut gather, &mut now);
+        let after = rest(&mut gather, &mut now).as_millis();
+        assert!((16..19).contains(&after), "{after} ms");
+        assert_eq!(put_off(u8::MAX), LONGEST);
     }
 
     #[test]
