@@ -7,7 +7,8 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
         for digit in [byte >> 4, byte & 15] {
-            text.extend(char::from_digit(digit.into(), 16));
+            let first = if digit < 10 { b'0' } else { b'a' - 10 };
+            text.push(char::from(first + digit));
         }
     }
     text

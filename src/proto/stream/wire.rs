@@ -27,6 +27,9 @@ pub struct Wire {
     ignored: u8,
 }
 
+/// Room that a write begins with, in bytes: what a negotiation says at once fits, and needs not be moved.
+const WRITE: usize = 512;
+
 /// How much that changes nothing is worth a line in the log, on one stream.
 const MAX_IGNORED: u8 = 16;
 
@@ -141,7 +144,7 @@ impl Wire {
         if let Some(Output::Send(bytes)) = self.outputs.back_mut() {
             write(bytes);
         } else {
-            let mut bytes = Vec::new();
+            let mut bytes = Vec::with_capacity(WRITE);
             write(&mut bytes);
             self.push(Output::Send(bytes));
         }
