@@ -63,6 +63,10 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     for difference in differences {
         super::print(&differs(difference));
     }
+    let has_shown = !arguments.quiet && !trace.lines.is_empty();
+    if has_shown || !replayed.differences.is_empty() {
+        super::print("\n");
+    }
     super::print(&outcome(&trace, &replayed));
     match replayed.differences.is_empty() {
         true => Exit::Success,
@@ -131,7 +135,7 @@ fn differs(difference: &Difference) -> String {
 }
 
 fn outcome(trace: &Trace, replayed: &Replayed) -> String {
-    let mut text = String::from("\n");
+    let mut text = String::new();
     let mut say = |line: &str| text.push_str(&paragraph(line, "", WIDTH));
     let (mut whole, mut outputs) = (0, 0);
     for (stream, fate) in &replayed.streams {

@@ -47,9 +47,11 @@ pub(super) fn json(report: &impl Serialize) -> String {
     text
 }
 
-/// Refuses to go on.
+/// Refuses to go on. Each line of the text is a paragraph: the error, and perhaps a hint.
 pub(super) fn refuse(exit: Exit, text: &str) -> Exit {
-    super::complain(&paragraph(&format!("error: {text}"), "", WIDTH));
+    let text = format!("error: {text}");
+    let paragraphs = text.lines().map(|line| paragraph(line, "", WIDTH));
+    super::complain(&paragraphs.collect::<String>());
     exit
 }
 

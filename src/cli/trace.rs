@@ -120,7 +120,7 @@ fn watch(arguments: &Arguments) -> Result<(), Failure> {
         } else if let Ok(line) = serde_json::from_str::<Line>(&line) {
             super::print(&screen.line(&line));
         } else if let Ok(Tail { end }) = serde_json::from_str(&line) {
-            super::complain(&summary(&end));
+            super::complain(&paragraph(&summary(&end), "", WIDTH));
             return Ok(());
         }
     }
@@ -142,7 +142,7 @@ fn write(file: &mut impl Write, line: &str) -> io::Result<()> {
     file.write_all(b"\n")
 }
 
-/// Why it has ended, and what there is of it.
+/// Why it has ended, and what there is of it, in one line that is not laid out yet.
 pub(super) fn summary(end: &Why) -> String {
     let why = match end.why.as_str() {
         "time" => "The time is over",
@@ -157,11 +157,11 @@ pub(super) fn summary(end: &Why) -> String {
         0 => " No stream was there: let the partner try, or write to one of its users.",
         _ => "",
     };
-    paragraph(
-        &format!("{why}: {} lines; {missed}.{nothing}", end.lines),
-        "",
-        WIDTH,
-    )
+    let lines = match end.lines {
+        1 => "1 line".to_owned(),
+        lines => format!("{lines} lines"),
+    };
+    format!("{why}: {lines}; {missed}.{nothing}")
 }
 
 fn unavailable(error: NoAnswer) -> Failure {

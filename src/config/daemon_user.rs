@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use super::problem::Problem;
 use super::rights::{Obstacle, User};
-use super::state::State;
+use super::state::{State, how_to_make};
 use super::{Examination, Place};
 
 impl Examination {
     /// Adds a warning for each file that was read here and that a user cannot read, and for the
-    /// state directory, where that user cannot write.
+    /// state directory, where that user cannot write or cannot make it.
     pub fn try_as(&mut self, user: &User) {
         let name = user.name();
         let mut warn = |place: &Place, what: String, hint: String| {
@@ -42,17 +42,26 @@ impl Examination {
             let what = format!("{name} cannot read {}: {obstacle}", named(paths));
             warn(place, what, obstacle.remedy(name));
         }
-        if let Some(State { directory, place }) = &self.state
-            && let Err(obstacle) = user.may_write_in(directory)
+        let Some(state) = &self.state else {
+            return;
+        };
+        let State { directory, place } = state;
+        let above = state.to_be_made_in();
+        let (doing, wanted) = match &above {
+            Some(above) => ("make", above),
+            None => ("write to", directory),
+        };
+        if let Err(obstacle) = user.may_write_in(wanted)
             && !kept.iter().any(|it| it.obstacle.path == obstacle.path)
         {
             let shown = directory.display();
-            let what = format!("{name} cannot write to {shown}: {obstacle}");
+            let what = format!("{name} cannot {doing} {shown}: {obstacle}");
             // What is above the directory is not to be given away.
-            let is_above = fs::canonicalize(directory).is_ok_and(|it| it != obstacle.path);
-            let remedy = match is_above {
-                true => obstacle.remedy(name),
-                false => format!("run: chown -R {name} {shown}"),
+            let is_above = fs::canonicalize(wanted).is_ok_and(|it| it != obstacle.path);
+            let remedy = match (is_above, &above) {
+                (true, _) => obstacle.remedy(name),
+                (false, Some(_)) => how_to_make(directory, name),
+                (false, None) => format!("run: chown -R {name} {shown}"),
             };
             warn(place, what, remedy);
         }

@@ -1,9 +1,15 @@
 //! Whether the daemon could keep what it learns: tried by `check`, for a start must not fail on it.
 
+mod unit;
+
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
 use super::problem::{Place, Problem};
+use super::rights::{Obstacle, own_name};
 use super::{Examination, Severity};
 use crate::proto::words;
 
@@ -14,27 +20,55 @@ pub(super) struct State {
     pub(super) place: Place,
 }
 
+impl State {
+    /// The directory that the daemon would have to make it in: where it is absent, and the service
+    /// manager does not make it before the daemon is started.
+    pub(super) fn to_be_made_in(&self) -> Option<PathBuf> {
+        let is_absent = self.directory.try_exists().is_ok_and(|it| !it);
+        if !is_absent || unit::makes(&self.directory) {
+            return None;
+        }
+        above(&self.directory).ok()
+    }
+}
+
 impl Examination {
     /// Writes a file into the state directory and removes it; adds a problem if it cannot. What may
     /// pass, such as a full disk, is a warning.
     ///
-    /// A directory that is not there yet is made when the daemon starts.
+    /// A directory that is not there yet is made when the daemon starts, or by the service manager
+    /// before: it is not made here, but whether this user could make it is asked.
     pub fn try_state_directory(&mut self) {
         let Some(State { directory, place }) = &self.state else {
             return;
         };
-        let Err(error) = try_to_write(directory) else {
+        let (doing, tried) = match directory.try_exists() {
+            Ok(false) if unit::makes(directory) => return,
+            Ok(false) => ("make", try_to_make(directory)),
+            Ok(true) => ("write to", try_to_write(directory)),
+            Err(error) => ("write to", Err(error)),
+        };
+        let Err(error) = tried else {
             return;
         };
-        let message = format!(
-            "cannot write to {}: {}",
-            directory.display(),
-            words::of_error(&error)
-        );
+        let shown = directory.display();
+        let message = format!("cannot {doing} {shown}: {}", words::of_error(&error));
         let code = "state-directory-unwritable";
         let problem = match error.kind() {
             io::ErrorKind::NotADirectory => {
                 let hint = "name a directory, or a path where there is nothing yet";
+                Problem::error(code, place, message, hint)
+            }
+            io::ErrorKind::PermissionDenied if doing == "make" => {
+                let user = own_name();
+                let obstacle = Obstacle::here(directory);
+                let obstacle = obstacle.map(|it| it.to_string());
+                let obstacle = obstacle.unwrap_or_else(|| words::of_error(&error));
+                let message = format!("{user} cannot make {shown}: {obstacle}");
+                let hint = format!(
+                    "{}; if the daemon runs as another user than {user}, run this as that one",
+                    how_to_make(directory, &user)
+                );
                 Problem::error(code, place, message, hint)
             }
             io::ErrorKind::PermissionDenied => {
@@ -55,13 +89,39 @@ impl Examination {
     }
 }
 
+/// What makes a directory that a user cannot make.
+pub(super) fn how_to_make(directory: &Path, user: &str) -> String {
+    format!(
+        "run as root: install -d -m 700 -o {user} {}",
+        directory.display()
+    )
+}
+
+/// Whether this process could make a directory that is not there.
+fn try_to_make(directory: &Path) -> io::Result<()> {
+    let rights = Access::WRITE_OK | Access::EXEC_OK;
+    Ok(accessat(CWD, above(directory)?, rights, AtFlags::EACCESS)?)
+}
+
+/// The first directory above one that is not there.
+fn above(directory: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(directory)?;
+    for above in path.ancestors() {
+        match fs::symlink_metadata(above) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+            // A link that leads nowhere is in the way, too.
+            Ok(_) if above.is_dir() => return Ok(above.to_owned()),
+            Ok(_) => return Err(io::ErrorKind::NotADirectory.into()),
+        }
+    }
+    Err(io::ErrorKind::NotFound.into())
+}
+
 /// More than a file system puts into its own records, so that it needs a block of the disk.
 const BLOCK: [u8; 4096] = [0; 4096];
 
 fn try_to_write(directory: &Path) -> io::Result<()> {
-    if !directory.try_exists()? {
-        return Ok(());
-    }
     let mut file = tempfile::Builder::new()
         .prefix(".check-")
         .tempfile_in(directory)?;

@@ -1,6 +1,6 @@
 //! Accept loops that nothing ends but the edge itself.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub async fn accept(
             _ = stop.wait_for(|stop| *stop) => return,
         };
         match accepted {
-            Ok((stream, address)) => admit(&edge, stream, address, port),
+            Ok((stream, address)) => admit(&edge, stream, as_people_write(address), port),
             Err(error) => {
                 // Whatever it is, the listener outlives it.
                 edge.ledger.count(Code::ACCEPT_ERROR);
@@ -61,6 +61,15 @@ pub async fn accept(
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+}
+
+/// An address of IPv4 as such, which a listener of both families has as `[::ffff:192.0.2.1]`: people search
+/// the log for it, and so does what reads the log for them.
+fn as_people_write(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        IpAddr::V6(_) => address,
     }
 }
 
@@ -119,5 +128,23 @@ fn turn_away(edge: &Edge, address: SocketAddr, reason: Reason) {
             .explained(code)
             .and_more(reason, left_out)
             .log();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_as_people_write_them() {
+        for (came, told) in [
+            ("[::ffff:192.0.2.1]:40000", "192.0.2.1:40000"),
+            ("192.0.2.1:40000", "192.0.2.1:40000"),
+            ("[2001:db8::1]:40000", "[2001:db8::1]:40000"),
+            ("[fe80::1%3]:40000", "[fe80::1%3]:40000"),
+        ] {
+            let came = came.parse().unwrap();
+            assert_eq!(as_people_write(came).to_string(), told);
+        }
     }
 }

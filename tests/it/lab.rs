@@ -143,6 +143,32 @@ impl Lab {
             text(output.stderr),
         )
     }
+
+    /// The same without the right to read and write whatever it likes, which root has. All that it says is
+    /// one text.
+    pub(crate) fn run_with_mere_modes(&self, arguments: &[&str]) -> (i32, String) {
+        let program = env!("CARGO_BIN_EXE_xmpp-edge");
+        let is_root = rustix::process::geteuid().is_root();
+        let mut command = if is_root {
+            let mut command = Command::new("setpriv");
+            command.args(["--bounding-set=-dac_override,-dac_read_search", program]);
+            command
+        } else {
+            Command::new(program)
+        };
+        let output = command
+            .args(arguments)
+            .current_dir(self.0.path())
+            .output()
+            .unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code().unwrap(), text)
+    }
+}
+
+/// The words of a report, however its lines are broken.
+pub(crate) fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Every certificate and key that a test names, made once.

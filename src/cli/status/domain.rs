@@ -162,12 +162,10 @@ fn attempted(paper: &mut Paper, attempt: &Attempt) {
     };
     let text = format!("{when}: {}", failure.reason);
     paper.item(LABEL, (Ink::Red, label), &text);
-    let skipped = attempt.steps.len().saturating_sub(STEPS);
-    for step in attempt.steps.iter().skip(skipped) {
-        // The words of the failure come next.
-        if step.step != "failed" && step.text != failure.text {
-            paper.item(LABEL, (Ink::Plain, ""), &format!("· {}", step.text));
-        }
+    // The words of the failure come after them.
+    let steps: Vec<_> = attempt.untold().collect();
+    for step in steps.iter().skip(steps.len().saturating_sub(STEPS)) {
+        paper.item(LABEL, (Ink::Plain, ""), &format!("· {}", step.text));
     }
     words(
         paper,

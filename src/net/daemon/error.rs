@@ -37,7 +37,7 @@ pub enum StartError {
     #[error(transparent)]
     Resolver(#[from] ResolverSetupError),
     /// The dialback secret cannot be made or read.
-    #[error("the dialback secret: {0}")]
+    #[error(transparent)]
     Secret(#[from] DialbackFileError),
     /// The link's secret goes into a text.
     #[error("the link's secret is not UTF-8 text")]

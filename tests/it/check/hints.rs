@@ -7,7 +7,7 @@ use std::process::Command;
 use xmpp_edge::config::{Problem, Severity};
 use xmpp_edge::ops::logging::TARGETS;
 
-use crate::lab::{EDGE, Lab, PARTNERS};
+use crate::lab::{EDGE, Lab, PARTNERS, flat};
 use crate::pki::{self, Authority};
 use crate::tree;
 
@@ -247,31 +247,6 @@ fn of_a_file_that_a_group_may_read_it_is_said_how_the_daemon_gets_it() {
     }
 }
 
-/// The program without the right to read whatever it likes, which root has.
-fn run_with_mere_modes(lab: &Lab, arguments: &[&str]) -> (i32, String) {
-    let program = env!("CARGO_BIN_EXE_xmpp-edge");
-    let is_root = rustix::process::geteuid().is_root();
-    let mut command = if is_root {
-        let mut command = Command::new("setpriv");
-        command.args(["--bounding-set=-dac_override,-dac_read_search", program]);
-        command
-    } else {
-        Command::new(program)
-    };
-    let output = command
-        .args(arguments)
-        .current_dir(lab.path(""))
-        .output()
-        .unwrap();
-    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    (output.status.code().unwrap(), text)
-}
-
-/// The words of a report, however its lines are broken.
-fn flat(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 #[test]
 fn an_unreadable_secret_names_the_user_and_the_mode() {
     let lab = Lab::new();
@@ -283,7 +258,7 @@ fn an_unreadable_secret_names_the_user_and_the_mode() {
     };
     close("gateway.secret", 0o000);
     for command in ["run", "check"] {
-        let (status, text) = run_with_mere_modes(&lab, &[command, "--config", "edge.toml"]);
+        let (status, text) = lab.run_with_mere_modes(&[command, "--config", "edge.toml"]);
         assert_eq!(status, 78, "{text}");
         let text = flat(&text);
         for part in [
@@ -304,7 +279,7 @@ fn an_unreadable_secret_names_the_user_and_the_mode() {
     let edge = EDGE.replace("edge.key", "keys/edge.key");
     lab.write("edge.toml", &edge, 0o644);
     close("keys", 0o000);
-    let (status, text) = run_with_mere_modes(&lab, &["check", "--config", "edge.toml"]);
+    let (status, text) = lab.run_with_mere_modes(&["check", "--config", "edge.toml"]);
     close("keys", 0o700);
     assert_eq!(status, 78, "{text}");
     let text = flat(&text);
@@ -358,6 +333,16 @@ fn check_for_the_daemons_user_warns_of_what_that_user_must_not_read() {
         "edge.toml:6:15",
         "edge.toml:11:15",
         "edge.toml:2:19",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    // Nor can it make what is not there.
+    fs::remove_dir(lab.path("state")).unwrap();
+    let (status, text) = check();
+    assert_eq!(status, 0, "{text}");
+    for part in [
+        "warning[not-for-the-daemon]: nobody cannot make state: the directory ",
+        "hint: run as root: install -d -m 700 -o nobody state",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }

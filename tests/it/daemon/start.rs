@@ -3,12 +3,12 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::process::{Command, Output, Stdio};
 
 use super::process::Daemon;
 use super::{EDGE, PARTNERS, lab};
-use crate::lab::Lab;
+use crate::lab::{Lab, flat};
 
 const RUN: [&str; 3] = ["run", "--config", "edge.toml"];
 const DOUBTFUL: &str = "[[partner]]\nprimary-domain = \"fabrikam.example\"\ntype = \"federated\"\n\
@@ -283,6 +283,13 @@ fn check_tries_to_write_to_the_state_directory() {
     assert!(report.contains(&format!("error{code}")), "{report}");
 
     fs::remove_file(lab.path("state")).unwrap();
+    symlink("nowhere", lab.path("state")).unwrap();
+    let (status, report, _) = lab.run(&["check", "--config", "edge.toml"]);
+    assert_eq!(status, 78, "{report}");
+    let code = "[state-directory-unwritable]: cannot ";
+    assert!(report.contains(&format!("error{code}make ")), "{report}");
+
+    fs::remove_file(lab.path("state")).unwrap();
     fs::create_dir(lab.path("state")).unwrap();
     let Output { status, stdout, .. } = Command::new("sh")
         .args(["-c", "trap '' XFSZ; exec prlimit --fsize=0 \"$@\"", "sh"])
@@ -294,7 +301,49 @@ fn check_tries_to_write_to_the_state_directory() {
         .unwrap();
     let report = String::from_utf8(stdout).unwrap();
     assert_eq!(status.code(), Some(0), "{report}");
-    assert!(report.contains(&format!("warning{code}")), "{report}");
+    let warning = format!("warning{code}write to ");
+    assert!(report.contains(&warning), "{report}");
+}
+
+/// As itself and as root without root's rights over files, neither makes what it must not.
+#[test]
+fn check_refuses_a_state_directory_that_the_daemon_could_not_make() {
+    let lab = lab();
+    let edge = EDGE.replace("\"state\"", "\"closed/deep/state\"");
+    assert_ne!(edge, *EDGE);
+    lab.write("edge.toml", &edge, 0o644);
+    fs::create_dir(lab.path("closed")).unwrap();
+    let close = |mode| {
+        fs::set_permissions(lab.path("closed"), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let run = |command| lab.run_with_mere_modes(&[command, "--config", "edge.toml"]);
+    let (status, report) = run("check");
+    assert_eq!(status, 0, "{report}");
+    close(0o555);
+    let (status, report) = run("check");
+    assert_eq!(status, 78, "{report}");
+    let report = flat(&report);
+    for part in [
+        "error[state-directory-unwritable]: ",
+        " cannot make closed/deep/state: the directory ",
+        "/closed has mode 0555, owner ",
+        "hint: run as root: install -d -m 700 -o ",
+        " closed/deep/state; if the daemon runs as another user than ",
+    ] {
+        assert!(report.contains(part), "{part}\n{report}");
+    }
+    // So the daemon finds it.
+    let (status, complaint) = run("run");
+    close(0o755);
+    assert_eq!(status, 78, "{complaint}");
+    let secret = "closed/deep/state/dialback.secret";
+    let begin = format!("error: cannot make the dialback secret {secret}: ");
+    assert!(complaint.starts_with(&begin), "{complaint}");
+    // A file in the way is nobody's to make a directory of.
+    fs::remove_dir(lab.path("closed")).unwrap();
+    lab.write("closed", "", 0o600);
+    let (status, report) = run("check");
+    assert_eq!(status, 78, "{report}");
 }
 
 /// The allocator says itself what it was told, where `confirm_conf` is set.

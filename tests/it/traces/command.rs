@@ -132,6 +132,9 @@ fn what_cannot_be_traced_is_said() {
     ] {
         refused(&lab, &arguments, exit, says);
     }
+    let (_, _, errors) = lab.run(&["trace", "a.example", "--config", "edge.toml"]);
+    let hint = "\nhint: is the daemon running (systemctl status xmpp-edge)? `socket` ";
+    assert!(errors.contains(hint), "{errors}");
     // No file is left that would stand in the way of the next try.
     assert!(!lab.path("a.trace").exists());
     let daemon = Daemon::start(&lab);

@@ -74,6 +74,24 @@ fn the_command_shows_each_decision_with_its_clause_and_says_that_it_is_the_same(
     }
 }
 
+#[test]
+fn a_trace_in_which_nothing_came_is_told_in_whole_lines() {
+    let lab = Lab::new();
+    let trace = "{\"xmpp-edge-trace\":1,\"program\":\"0.1.0\",\"domain\":\"fabrikam.example\",\
+                 \"began\":\"2026-11-30T17:44:22Z\",\"seconds\":2}\n\
+                 {\"end\":{\"why\":\"time\",\"lines\":0,\"missed\":0}}\n";
+    lab.write("quiet.trace", trace, 0o600);
+    let want = "The time is over: 0 lines; nothing was left out. No stream was there: let the\n\
+                partner try, or write to one of its users.\n\
+                0 streams were replayed whole, 0 outputs: the same is decided.\n";
+    let (exit, text, _) = lab.run(&["replay", "--quiet", "quiet.trace"]);
+    assert_eq!((exit, text.as_str()), (0, want));
+    let (exit, text, _) = lab.run(&["replay", "quiet.trace"]);
+    assert_eq!(exit, 0, "{text}");
+    assert!(text.ends_with(&format!("\n0.1.0\n\n{want}")), "{text}");
+    assert!(!text.contains("\n\n\n"), "{text}");
+}
+
 /// What stands behind the margin, as one line.
 fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::frame::{Frame, document};
-use super::parts::{number, plural, since, trend};
+use super::parts::{number, plural, since, trend, what_lines_are};
 use super::table;
 use crate::net::admin::http::trends::{KEPT, Trends};
 use crate::net::admin::report::{Attempt, Failure, Live, Partner, Stream};
@@ -104,7 +104,9 @@ fn claims(partner: &Partner) -> Markup {
 }
 
 fn stanzas(partner: &Partner, trends: &Trends) -> Markup {
-    let [inward, outward] = trends.of(&partner.partner);
+    let lately = trends.of(&partner.partner);
+    let are_drawn = table::are_drawn(&lately);
+    let [inward, outward] = lately;
     let rows = [
         ("From the partner", &partner.received, inward),
         ("To the partner", &partner.sent, outward),
@@ -136,6 +138,7 @@ fn stanzas(partner: &Partner, trends: &Trends) -> Markup {
                     }
                 }
             }, "stanzas"))
+            @if are_drawn { (what_lines_are()) }
         }
     }
 }
@@ -238,9 +241,9 @@ fn attempt_of(attempt: &Attempt) -> Markup {
                 "."
             }
             @if let Some(failure) = &attempt.failure { (told(failure)) }
-            @if !attempt.steps.is_empty() {
+            @if attempt.untold().next().is_some() {
                 ol.steps {
-                    @for step in &attempt.steps {
+                    @for step in attempt.untold() {
                         li { div { span.at { (step.at_ms) " ms" } bdi { (step.text) } } }
                     }
                 }

@@ -4,6 +4,8 @@ use std::fmt::{Display, Write as _};
 
 use maud::{Markup, html};
 
+use crate::net::admin::http::trends::{KEPT, STEP};
+
 /// How long something has lasted: the two largest units.
 pub(super) fn since(seconds: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
@@ -76,8 +78,9 @@ pub(super) fn trend(what: &str, steps: &[u64], most: usize) -> Markup {
         let y = 1 + u128::from(HEIGHT) - down;
         write!(points, "{x},{y} ").unwrap_or_default();
     }
+    let step = STEP.as_secs();
     let words = format!(
-        "{what} in steps of 15 seconds: {} at most, {} in the last one",
+        "{what} in steps of {step} seconds: {} at most, {} in the last one",
         number(highest),
         number(*last)
     );
@@ -85,6 +88,19 @@ pub(super) fn trend(what: &str, steps: &[u64], most: usize) -> Markup {
         svg.trend viewBox="0 0 80 20" width="80" height="20" role="img" aria-label=(words) {
             path d="M1 19H79" {}
             polyline points=(points.trim_end()) {}
+        }
+        // Who hears the line has heard it.
+        span.peak aria-hidden="true" { "most: " (number(highest)) " in " (step) " s" }
+    }
+}
+
+/// What the lines are, for who sees them.
+pub(super) fn what_lines_are() -> Markup {
+    let step = STEP.as_secs();
+    html! {
+        p.note {
+            "A line shows how many stanzas were accepted in each " (step) " seconds of the last "
+            (since(step * KEPT as u64)) ". It is drawn to its own most, which stands beside it."
         }
     }
 }
@@ -144,5 +160,16 @@ mod tests {
             assert_eq!(points.last().map(|(x, _)| *x), Some(79));
         }
         assert_eq!(trend("Stanzas", &[7], 40).into_string(), "");
+    }
+
+    #[test]
+    fn a_line_says_what_it_counts_to_who_sees_it() {
+        let line = trend("Stanzas", &[1200, 7], 40).into_string();
+        assert!(line.ends_with(">most: 1,200 in 15 s</span>"), "{line}");
+        let note = what_lines_are().into_string();
+        assert!(
+            note.contains("each 15 seconds of the last 10 min."),
+            "{note}"
+        );
     }
 }

@@ -4,8 +4,8 @@
 use maud::{Markup, html};
 
 use super::PARTNER;
-use super::parts::{number, plural, since, trend};
-use crate::net::admin::http::trends::{KEPT, Trends};
+use super::parts::{number, plural, since, trend, what_lines_are};
+use crate::net::admin::http::trends::{KEPT, Trend, Trends};
 use crate::net::admin::report::{Failure, Partner, Status};
 use crate::proto::jid::Domain;
 
@@ -75,6 +75,7 @@ pub(super) fn partners(status: &Status, trends: &Trends, most: usize) -> Markup 
                 (open(&HEADS, html! {
                     @for partner in status.partners.iter().take(most) { (row(partner, trends)) }
                 }, "partners"))
+                @if status.partners.iter().any(|it| are_drawn(&trends.of(&it.partner))) { (what_lines_are()) }
             }
             @if status.partners.len() > most {
                 p.note {
@@ -84,6 +85,11 @@ pub(super) fn partners(status: &Status, trends: &Trends, most: usize) -> Markup 
             }
         }
     }
+}
+
+/// Whether there is enough to draw lines of.
+pub(super) fn are_drawn([inward, _]: &Trend) -> bool {
+    inward.len() > 1
 }
 
 fn row(partner: &Partner, trends: &Trends) -> Markup {

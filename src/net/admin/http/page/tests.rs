@@ -286,9 +286,47 @@ fn who_does_not_see_hears_states_and_lines_in_words() {
         "data-state=\"failing\">failing<",
         "href=\"/partner/fabrikam.example\"",
         "aria-label=\"Stanzas from fabrikam.example in steps of 15 seconds: 7 at most, 2 in the last one\"",
+        ">most: 7 in 15 s<",
+        "A line shows how many stanzas were accepted in each 15 seconds of the last 10 min.",
         "expired",
         "THE SUM IS WRONG",
     ] {
         assert!(html.contains(part), "{part}\n{html}");
     }
+}
+
+#[test]
+fn what_an_attempt_came_to_stands_on_its_page_once() {
+    let why = "the certificate expired";
+    let mut live = live();
+    live.partner = None;
+    let mut attempt = live.attempts.pop().unwrap();
+    let step = |step: &str, text: &str| Step {
+        at_ms: 1,
+        step: step.to_owned(),
+        text: text.to_owned(),
+    };
+    attempt.failure.as_mut().unwrap().text = why.to_owned();
+    attempt.steps = vec![
+        step("tls", "TLS 1.3"),
+        step("certificate", why),
+        step("failed", "the first place says more"),
+        step("failed", why),
+    ];
+    let mut page = |attempt: &Attempt| {
+        live.attempts = vec![attempt.clone()];
+        partner(&live, &Trends::default())
+    };
+    let html = page(&attempt);
+    for part in [why, "TLS 1.3", "the first place says more"] {
+        assert_eq!(html.matches(part).count(), 1, "{part}\n{html}");
+    }
+    // Where nothing more was met there is no list.
+    attempt.steps = vec![step("failed", why)];
+    let html = page(&attempt);
+    assert_eq!(html.matches(why).count(), 1, "{html}");
+    assert!(!html.contains("class=\"steps\""), "{html}");
+    // One that went well has all its steps.
+    attempt.failure = None;
+    assert!(page(&attempt).contains(why));
 }
