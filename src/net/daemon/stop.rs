@@ -75,16 +75,24 @@ impl Daemon {
                 && hub.is_idle_inward()
                 && hub.is_empty_outward()
         });
-        if timeout_at(begin + SETTLED_BY, settled).await.is_err() {
+        let is_late = timeout_at(begin + SETTLED_BY, settled).await.is_err();
+        if is_late {
             registry.end_all(Kind::Inbound, &Reason::Shutdown);
             hub.give_up_all();
-            let told = until(|| hub.is_idle_inward());
+            let told = until(|| {
+                // A stream that waited for room goes on with what it has read, and only then hears that it ends.
+                hub.give_up_late();
+                hub.is_idle_inward()
+            });
             timeout(TOLD_WITHIN, told).await.unwrap_or_default();
         }
         let said = until(|| {
             registry.end_all(Kind::Inbound, &Reason::Shutdown);
             registry.end_all(Kind::Link, &Reason::Shutdown);
             hub.give_up_absent();
+            if is_late {
+                hub.give_up_late();
+            }
             registry.count(&[Kind::Inbound, Kind::Link]) == 0
         });
         timeout(GOODBYES, said).await.unwrap_or_default();

@@ -123,3 +123,28 @@ async fn who_reads_nothing_holds_the_stop_up_for_its_time_and_no_longer() {
     let total = edge.ledger.total();
     assert!(edge.ledger.balances() && total.queued == 0, "{total:?}");
 }
+
+/// The stream waits for room when the edge is told to stop, with more in hand than finds room at once.
+#[tokio::test(start_paused = true)]
+async fn whoever_waited_for_room_is_told_of_all_that_it_had_sent() {
+    let world = World::new();
+    // Room for a small part of it.
+    world.edge.hub.set_queue_bytes(1_000_000);
+    (0..LOCALS.len()).for_each(|local| world.link(local));
+    world.enter(0, 0);
+    sleep(Duration::from_secs(1)).await;
+    world.around.lines(|lines| {
+        for line in lines.iter().filter(|line| line.kind == Kind::Link(0)) {
+            line.wire.stall(true);
+        }
+    });
+    say(&world, Kind::In(0, 0), PARTNERS[0], LOCALS[0], 4_000);
+    sleep(Duration::from_secs(1)).await;
+    let World { edge, daemon, .. } = world;
+    let before = edge.ledger.total().accepted;
+    daemon.drain().await;
+    let total = edge.ledger.total();
+    assert!(total.accepted > before, "{total:?}");
+    // But for the batch that the link has in its hands: the gateway may have that.
+    assert!(total.dropped < 30 && total.queued == 0, "{total:?}");
+}

@@ -59,10 +59,23 @@ impl Hub {
         self.give_up(&queues, &Reason::Shutdown);
     }
 
-    /// Whoever keeps a stanza until it is acknowledged sends it again elsewhere; all others are told.
+    /// The same of what has come for gateways since, but not of what gateways are told.
+    pub fn give_up_late(&self) {
+        let inboxes = self.inboxes();
+        let late = inboxes.iter().flat_map(|queue| {
+            let is_meant = |queued: &QueuedStanza| queued.accepted.is_some();
+            queue.take_out(is_meant)
+        });
+        self.give_back(late.collect(), &Reason::Shutdown);
+    }
+
     fn give_up(&self, queues: &[Arc<Queue>], why: &Reason) {
         // What is told goes into the same queues, so they are empty before.
-        let waiting: Vec<_> = queues.iter().flat_map(|queue| queue.drain()).collect();
+        self.give_back(queues.iter().flat_map(|queue| queue.drain()).collect(), why);
+    }
+
+    /// Whoever keeps a stanza until it is acknowledged sends it again elsewhere; all others are told.
+    fn give_back(&self, waiting: Vec<QueuedStanza>, why: &Reason) {
         for mut queued in waiting {
             match queued.accepted.take_if(|accepted| accepted.is_owed()) {
                 Some(accepted) => accepted.abandoned(Reason::Shutdown.code()),
