@@ -31,7 +31,7 @@ pub const LANE_BYTES: usize = 4 << 20;
 pub const PATIENT_LANE_BYTES: usize = 2 << 20;
 /// How much is taken at once, as it is written, but for the last stanza: large enough for a record of TLS,
 /// small enough to take turns. So much of others' may stand before a stanza that comes first.
-const BATCH_BYTES: usize = 16 << 10;
+pub const BATCH_BYTES: usize = 16 << 10;
 
 /// A stanza that was not taken in; it comes back, so that its sender can be told.
 #[derive(Debug)]
@@ -200,17 +200,22 @@ impl Queue {
     /// Takes up to a batch of a link's stanzas, each time from the lane that was given least; waits until
     /// there are some. Whoever comes for more has written what it took before.
     pub async fn take(&self, consumer: Consumer) -> Vec<QueuedStanza> {
-        self.take_besides(0, consumer).await
+        self.take_besides(0, consumer, BATCH_BYTES).await
     }
 
     /// The same for a link that has the last `unfinished` of what it took in its hands: written, and not
-    /// acknowledged.
-    pub async fn take_besides(&self, unfinished: usize, consumer: Consumer) -> Vec<QueuedStanza> {
+    /// acknowledged. It takes less than `most` bytes before the last stanza.
+    pub async fn take_besides(
+        &self,
+        unfinished: usize,
+        consumer: Consumer,
+        most: usize,
+    ) -> Vec<QueuedStanza> {
         loop {
             let bell = {
                 let mut state = self.lock();
                 let (batch, has_moved) =
-                    (state.pool).take(consumer, unfinished, BATCH_BYTES, || self.room_of_lane());
+                    (state.pool).take(consumer, unfinished, most, || self.room_of_lane());
                 if has_moved {
                     state.ring_all();
                 }

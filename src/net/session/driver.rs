@@ -38,7 +38,7 @@ use crate::net::io::tls::TlsFault;
 use crate::net::io::transport::{Progress, Transport, Wanted};
 use crate::net::live::facts::StreamFacts;
 use crate::net::live::mailbox::{Command, Incoming, Mailbox, Trial};
-use crate::net::relay::queue::{Consumer, Queue, QueuedStanza};
+use crate::net::relay::queue::{BATCH_BYTES, Consumer, Queue, QueuedStanza};
 use crate::net::session::send_buffer::{Leftovers, SendBuffer};
 use crate::ops::receipts::Receipts;
 use crate::proto::jid::Domain;
@@ -313,6 +313,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         // Nothing is borrowed here that would keep its place in the future.
         let takes = held_until.is_none() && self.has_room();
         let queue = if takes { self.side.queue() } else { None };
+        let most = self.side.unread().map_or(BATCH_BYTES, |it| it.batch());
         let receipts = self.side.receipts();
         let due = self.due(held_until);
         let wanted = Wanted {
@@ -358,7 +359,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                 self.machine.handle(now(), Input::Settled(h));
                 self.end_if_settled();
             }
-            stanzas = take(queue, self.send_buffer.in_flight()) => self.deliver(stanzas),
+            stanzas = take(queue, self.send_buffer.in_flight(), most) => self.deliver(stanzas),
             () = self.alarm.at(due) => self.time_is_up(),
         }
     }
@@ -446,9 +447,13 @@ pub fn is_left_to_sender(output: &Output, receipts: Option<&Receipts>) -> bool {
     has_come && receipts.is_some_and(Receipts::is_closed)
 }
 
-async fn take(queue: Option<(Arc<Queue>, Consumer)>, unfinished: usize) -> Vec<QueuedStanza> {
+async fn take(
+    queue: Option<(Arc<Queue>, Consumer)>,
+    unfinished: usize,
+    most: usize,
+) -> Vec<QueuedStanza> {
     match queue {
-        Some((queue, consumer)) => queue.take_besides(unfinished, consumer).await,
+        Some((queue, consumer)) => queue.take_besides(unfinished, consumer, most).await,
         None => std::future::pending().await,
     }
 }

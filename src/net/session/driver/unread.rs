@@ -13,11 +13,14 @@
 //!
 //! A window tells less than it seems to. Systems widen it late: Linux says nothing as long as half of it is
 //! open, and counts a piece as unread until the last byte of it is read. It may also never be as wide again. So whatever it
-//! says, something is taken from time to time, and the widest window is forgotten when that has not helped.
+//! says, something is taken from time to time, and the widest window is forgotten when it has not become wider for 2 s.
+//! What is taken at once is no more than may be unread, or than is read in 25 ms: a whole batch would fill the buffer of a
+//! very slow gateway again.
 
 use std::time::{Duration, Instant};
 
 use crate::net::io::transport::Window;
+use crate::net::relay::queue::BATCH_BYTES;
 
 /// So much may be unread, in bytes, and what is read in [`SOON`].
 const LITTLE: u64 = 32 << 10;
@@ -32,7 +35,7 @@ const SPAN_MICROS: u64 = 400_000;
 const WATCHED: Duration = Duration::from_secs(1);
 /// Between two looks at a window.
 const LOOK_EACH: Duration = Duration::from_millis(3);
-/// After so long with much unread, the widest window is no longer believed.
+/// After so long with much unread, and no window wider than before, the widest one is no longer believed.
 const BELIEVED: Duration = Duration::from_secs(2);
 /// The longest that nothing is taken.
 const LONGEST: Duration = Duration::from_millis(200);
@@ -46,11 +49,13 @@ pub struct Unread {
     watched_until: Option<Instant>,
     /// How much may be taken before the next look, in bytes.
     credit: u64,
+    /// How much may be taken at once, in bytes.
+    batch: u64,
     /// When the next look is due.
     look_at: Option<Instant>,
     widest: u64,
-    /// Since when much is unread.
-    much_since: Option<Instant>,
+    /// While much is unread: the widest window of that time, and since when it is no wider.
+    much: Option<(u64, Instant)>,
     /// The last batch: when it was taken, and its bytes.
     last: (Instant, u64),
     lately: Lately,
@@ -63,9 +68,10 @@ impl Unread {
         Self {
             watched_until: None,
             credit: 0,
+            batch: BATCH_BYTES as u64,
             look_at: None,
             widest: 0,
-            much_since: None,
+            much: None,
             last: (now, 0),
             lately: Lately::begin(now),
         }
@@ -87,6 +93,11 @@ impl Unread {
         self.lately.add(bytes, now);
     }
 
+    /// How much may be taken at once, in bytes, but for the last stanza.
+    pub(super) fn batch(&self) -> usize {
+        usize::try_from(self.batch).unwrap_or(BATCH_BYTES)
+    }
+
     /// Until when nothing is to be taken, if not now.
     pub(super) fn held_until(
         &mut self,
@@ -95,8 +106,9 @@ impl Unread {
     ) -> Option<Instant> {
         if self.watched_until.is_none_or(|until| until <= now) {
             self.watched_until = None;
-            self.much_since = None;
+            self.much = None;
             self.credit = 0;
+            self.batch = BATCH_BYTES as u64;
             // How wide the window is while little is unread has to be seen before much is.
             if self.look_at.is_none_or(|at| at <= now) {
                 self.look_at = Some(now + WATCHED);
@@ -121,20 +133,26 @@ impl Unread {
                 0
             };
         let lately = self.lately.bytes(now);
+        // A whole one may be more than a very slow reader reads within the longest pause.
+        let batch = (lately / SOON).clamp(1, BATCH_BYTES as u64);
         let left = LITTLE
             .max(lately / SOON)
             .saturating_sub(unread + on_its_way);
         if left > 0 || self.widest < NARROW {
             self.credit = left.max(1);
-            self.much_since = None;
+            self.batch = batch.max(left).min(BATCH_BYTES as u64);
+            self.much = None;
             return None;
         }
         self.watched_until = Some(now + WATCHED);
-        let much_since = *self.much_since.get_or_insert(now);
-        if now.saturating_duration_since(much_since) >= BELIEVED {
-            self.much_since = None;
+        let (room, since) = self.much.get_or_insert((window.room, now));
+        if window.room > *room {
+            (*room, *since) = (window.room, now);
+        } else if now.saturating_duration_since(*since) >= BELIEVED {
+            self.much = None;
             self.widest = window.room;
         }
+        self.batch = batch;
         let at = self.last.0 + slower(self.last.1, lately);
         if at <= now {
             self.credit = 1;

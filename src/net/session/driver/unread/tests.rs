@@ -2,6 +2,7 @@ use super::*;
 
 const MILLI: Duration = Duration::from_millis(1);
 const BATCH: usize = 16 << 10;
+const STANZA: usize = 200;
 
 /// A gateway that reads so many bytes a millisecond, and has this buffer.
 struct Reader {
@@ -14,12 +15,12 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(rate: u64) -> Self {
+    fn new(rate: u64, buffer: u64) -> Self {
         Self {
             rate,
-            buffer: 96 << 10,
+            buffer,
             unread: 0,
-            told: 96 << 10,
+            told: buffer,
             read: 0,
         }
     }
@@ -61,8 +62,9 @@ fn flood(reader: &mut Reader, unread: &mut Unread, (begin, millis): (Instant, u3
             if unread.held_until(now, || Some(reader.window())).is_some() {
                 break;
             }
-            unread.took(BATCH, now);
-            reader.gets(BATCH);
+            let batch = unread.batch().max(STANZA);
+            unread.took(batch, now);
+            reader.gets(batch);
         }
         if reader.room() < BATCH as u64 {
             unread.blocked(now);
@@ -94,7 +96,7 @@ fn a_link_whose_socket_takes_all_asks_once_a_second() {
 fn a_slow_reader_has_little_to_read_and_is_never_without() {
     for rate in [500, 1_000, 2_000] {
         let begin = Instant::now();
-        let (mut reader, mut unread) = (Reader::new(rate), Unread::begin(begin));
+        let (mut reader, mut unread) = (Reader::new(rate, 96 << 10), Unread::begin(begin));
         // The first burst fills its buffer.
         flood(&mut reader, &mut unread, (begin, 1_000));
         let before = reader.read;
@@ -104,6 +106,31 @@ fn a_slow_reader_has_little_to_read_and_is_never_without() {
         let usual = waiting[waiting.len() / 2];
         assert!(share > 0.97, "{rate}: {share}");
         assert!(usual < LITTLE + BATCH as u64, "{rate}: {usual}");
+    }
+}
+
+/// A window that widens is believed for as long as that takes.
+#[test]
+fn a_very_slow_reader_has_little_to_read_in_the_end_however_much_it_had() {
+    for (rate, buffer) in [
+        (200, 96 << 10),
+        (200, 512 << 10),
+        (50, 96 << 10),
+        (20, 256 << 10),
+    ] {
+        let begin = Instant::now();
+        let (mut reader, mut unread) = (Reader::new(rate, buffer), Unread::begin(begin));
+        // At 3/4 of its rate, it has read all of it but little after so long.
+        let millis = u32::try_from(5 * buffer / rate).unwrap();
+        flood(&mut reader, &mut unread, (begin, millis));
+        let later = begin + millis * MILLI;
+        let before = reader.read;
+        let mut waiting = flood(&mut reader, &mut unread, (later, 20_000));
+        let share = (reader.read - before) as f64 / (rate * 20_000) as f64;
+        waiting.sort_unstable();
+        let usual = waiting[waiting.len() / 2];
+        assert!(share > 0.97, "{rate}, {buffer}: {share}");
+        assert!(usual < LITTLE + BATCH as u64, "{rate}, {buffer}: {usual}");
     }
 }
 
