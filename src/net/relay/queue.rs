@@ -204,7 +204,7 @@ impl Queue {
     }
 
     /// The same for a link that has the last `unfinished` of what it took in its hands: written, and not
-    /// acknowledged. It takes less than `most` bytes before the last stanza.
+    /// acknowledged. It takes less than `most` bytes, 1 at least, before the last stanza.
     pub async fn take_besides(
         &self,
         unfinished: usize,

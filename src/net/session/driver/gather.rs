@@ -25,9 +25,9 @@ const OFTEN: u32 = 16;
 const WINDOW: Duration = Duration::from_millis(1);
 /// The runtime's clock has steps of 1 ms, so a rest takes from 0.5 to 1.5 ms.
 const REST: Duration = Duration::from_micros(500);
-/// For how long the first rest in vain puts off the next one, and for how long any of them does at most.
+/// For how long the first rest in vain puts off the next one, and how often that is doubled at most: to 1,024 ms.
 const PUT_OFF: Duration = Duration::from_millis(16);
-const LONGEST: Duration = Duration::from_millis(1024);
+const DOUBLED: u8 = 6;
 
 /// When a stream is read next.
 #[derive(Debug)]
@@ -110,8 +110,7 @@ impl Gather {
 
 /// For how long no other rest is tried after one in vain, of which so many came before it in a row.
 fn put_off(before: u8) -> Duration {
-    let factor = 1u32.checked_shl(before.into()).unwrap_or(u32::MAX);
-    PUT_OFF.saturating_mul(factor).min(LONGEST)
+    PUT_OFF * (1 << before.min(DOUBLED))
 }
 
 #[cfg(test)]
@@ -195,7 +194,7 @@ mod tests {
         rest(&mut gather, &mut now);
         let after = rest(&mut gather, &mut now).as_millis();
         assert!((16..19).contains(&after), "{after} ms");
-        assert_eq!(put_off(u8::MAX), LONGEST);
+        assert_eq!(put_off(u8::MAX), Duration::from_millis(1024));
     }
 
     #[test]

@@ -13,9 +13,9 @@
 //!
 //! A window tells less than it seems to. Systems widen it late: Linux says nothing as long as half of it is
 //! open, and counts a piece as unread until the last byte of it is read. It may also never be as wide again. So whatever it
-//! says, something is taken from time to time, and the widest window is forgotten when it has not become wider for 2 s.
-//! What is taken at once is no more than may be unread, or than is read in 25 ms: a whole batch would fill the buffer of a
-//! very slow gateway again.
+//! says, something is taken from time to time, and the widest window is forgotten when it has not become much wider for 2 s.
+//! What is taken at once is no more than may be unread, or than is read in 25 ms, or than [`FEW`]: a whole batch would fill
+//! the buffer of a very slow gateway again.
 
 use std::time::{Duration, Instant};
 
@@ -35,10 +35,14 @@ const SPAN_MICROS: u64 = 400_000;
 const WATCHED: Duration = Duration::from_secs(1);
 /// Between two looks at a window.
 const LOOK_EACH: Duration = Duration::from_millis(3);
-/// After so long with much unread, and no window wider than before, the widest one is no longer believed.
+/// After so long with much unread, and no window much wider than before, the widest one is no longer believed.
 const BELIEVED: Duration = Duration::from_secs(2);
 /// The longest that nothing is taken.
 const LONGEST: Duration = Duration::from_millis(200);
+/// A window is much wider that gained such a part of what was missing.
+const STEP: u64 = 32;
+/// So much may always be taken at once, in bytes: who can read no more than that in [`LONGEST`] hardly reads.
+const FEW: u64 = 2 << 10;
 /// From there on much is in flight because of the distance.
 const FAR: Duration = Duration::from_millis(3);
 
@@ -133,8 +137,7 @@ impl Unread {
                 0
             };
         let lately = self.lately.bytes(now);
-        // A whole one may be more than a very slow reader reads within the longest pause.
-        let batch = (lately / SOON).clamp(1, BATCH_BYTES as u64);
+        let batch = (lately / SOON).clamp(FEW, BATCH_BYTES as u64);
         let left = LITTLE
             .max(lately / SOON)
             .saturating_sub(unread + on_its_way);
@@ -146,7 +149,7 @@ impl Unread {
         }
         self.watched_until = Some(now + WATCHED);
         let (room, since) = self.much.get_or_insert((window.room, now));
-        if window.room > *room {
+        if window.room > *room + (self.widest - *room) / STEP {
             (*room, *since) = (window.room, now);
         } else if now.saturating_duration_since(*since) >= BELIEVED {
             self.much = None;

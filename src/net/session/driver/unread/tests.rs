@@ -116,7 +116,7 @@ fn a_very_slow_reader_has_little_to_read_in_the_end_however_much_it_had() {
         (200, 96 << 10),
         (200, 512 << 10),
         (50, 96 << 10),
-        (20, 256 << 10),
+        (30, 256 << 10),
     ] {
         let begin = Instant::now();
         let (mut reader, mut unread) = (Reader::new(rate, buffer), Unread::begin(begin));
@@ -178,6 +178,32 @@ fn a_window_that_stays_narrow_is_believed_in_the_end() {
     // It took in each millisecond, and does so again.
     let again = took.iter().rev().take_while(|milli| **milli > 5_000);
     assert_eq!(again.count(), 4_999);
+}
+
+/// A system that has once had no memory for more widens its window again by little, with each piece that comes.
+#[test]
+fn who_has_read_all_is_soon_free_though_its_window_creeps() {
+    let begin = Instant::now();
+    let mut unread = Unread::begin(begin);
+    unread.blocked(begin);
+    let mut room = 400 << 10;
+    let mut took = 0;
+    for milli in 0..5_000 {
+        let now = begin + milli * MILLI;
+        if milli == 100 {
+            room = 64 << 10;
+        }
+        let window = Window {
+            room,
+            ..Window::default()
+        };
+        if unread.held_until(now, || Some(window)).is_none() {
+            unread.took(unread.batch(), now);
+            room = (room + (1 << 10)).min(400 << 10);
+            took += usize::from(milli >= 4_000);
+        }
+    }
+    assert_eq!(took, 1_000);
 }
 
 #[test]
