@@ -69,7 +69,8 @@ impl Examination {
                     "{}; if the daemon runs as another user than {user}, run this as that one",
                     how_to_make(directory, &user)
                 );
-                Problem::error(code, place, message, hint)
+                // The daemon may well be another user's, on another host.
+                Problem::warning(code, place, message, hint)
             }
             io::ErrorKind::PermissionDenied => {
                 let hint = "give it to the user that the daemon runs as (chown), with mode 0700, \
@@ -92,7 +93,7 @@ impl Examination {
 /// What makes a directory that a user cannot make.
 pub(super) fn how_to_make(directory: &Path, user: &str) -> String {
     format!(
-        "run as root: install -d -m 700 -o {user} {}",
+        "run as root: install -d -m 700 -o {user} {}; a unit that runs the daemon has to name it, too",
         directory.display()
     )
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Where units stand, the ones that count first.
 const ROOTS: [&str; 5] = [
@@ -16,13 +16,16 @@ const UNIT: &str = "xmpp-edge.service";
 /// What `StateDirectory=` is relative to.
 const STATE: &str = "/var/lib";
 
-/// Whether the unit on this host has this directory made, or one above it.
+/// Whether the unit on this host has this directory made, or one above it, or may have: what its specifiers stand for
+/// is not known here.
 pub(super) fn makes(directory: &Path) -> bool {
     let Ok(directory) = std::path::absolute(directory) else {
         return false;
     };
+    let is_plain = !directory.components().any(|it| it == Component::ParentDir);
     let made = made(&ROOTS.map(Path::new));
-    made.iter().any(|it| directory.starts_with(it))
+    let has_it = |made: &PathBuf| directory.starts_with(made) || has_specifier(made);
+    is_plain && made.iter().any(has_it)
 }
 
 fn made(roots: &[&Path]) -> Vec<PathBuf> {
@@ -45,9 +48,12 @@ fn made(roots: &[&Path]) -> Vec<PathBuf> {
         }
     }
     // Behind a colon stands the name of a link to it.
-    let name = |it: &String| it.split(':').next().unwrap_or_default().to_owned();
-    let names = names.iter().map(name);
+    let names = names.iter().flat_map(|it| it.split(':'));
     names.map(|it| Path::new(STATE).join(it)).collect()
+}
+
+fn has_specifier(path: &Path) -> bool {
+    path.to_str().is_some_and(|it| it.contains('%'))
 }
 
 /// What changes the unit, in the order of the names; of those that are alike the first counts.
@@ -96,9 +102,9 @@ mod tests {
             "StateDirectory = more:link\n",
         );
         write(0, "xmpp-edge.service.d/notes", "StateDirectory=none\n");
-        assert_eq!(made(&roots), all(&["xmpp-edge", "more"]));
+        assert_eq!(made(&roots), all(&["xmpp-edge", "more", "link"]));
         write(0, "xmpp-edge.service.d/a.conf", "StateDirectory=\n");
-        assert_eq!(made(&roots), all(&["more"]));
+        assert_eq!(made(&roots), all(&["more", "link"]));
         write(0, "xmpp-edge.service.d/b.conf", "#StateDirectory=more\n");
         assert_eq!(made(&roots), all(&[]));
     }

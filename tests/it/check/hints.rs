@@ -342,7 +342,7 @@ fn check_for_the_daemons_user_warns_of_what_that_user_must_not_read() {
     assert_eq!(status, 0, "{text}");
     for part in [
         "warning[not-for-the-daemon]: nobody cannot make state: the directory ",
-        "hint: run as root: install -d -m 700 -o nobody state",
+        "hint: run as root: install -d -m 700 -o nobody state; a unit that runs the daemon has to name it, too",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }

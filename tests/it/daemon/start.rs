@@ -307,7 +307,7 @@ fn check_tries_to_write_to_the_state_directory() {
 
 /// As itself and as root without root's rights over files, neither makes what it must not.
 #[test]
-fn check_refuses_a_state_directory_that_the_daemon_could_not_make() {
+fn check_warns_of_a_state_directory_that_the_daemon_could_not_make() {
     let lab = lab();
     let edge = EDGE.replace("\"state\"", "\"closed/deep/state\"");
     assert_ne!(edge, *EDGE);
@@ -321,14 +321,15 @@ fn check_refuses_a_state_directory_that_the_daemon_could_not_make() {
     assert_eq!(status, 0, "{report}");
     close(0o555);
     let (status, report) = run("check");
-    assert_eq!(status, 78, "{report}");
+    // Another user's daemon may make it.
+    assert_eq!(status, 0, "{report}");
     let report = flat(&report);
     for part in [
-        "error[state-directory-unwritable]: ",
+        "warning[state-directory-unwritable]: ",
         " cannot make closed/deep/state: the directory ",
         "/closed has mode 0555, owner ",
         "hint: run as root: install -d -m 700 -o ",
-        " closed/deep/state; if the daemon runs as another user than ",
+        " closed/deep/state; a unit that runs the daemon has to name it, too; if the daemon runs as another user than ",
     ] {
         assert!(report.contains(part), "{part}\n{report}");
     }
