@@ -2,7 +2,7 @@
 //! Times are texts in UTC, ages are whole seconds, names of domains are A-labels.
 
 mod preview;
-mod whose;
+pub(super) mod whose;
 
 use std::collections::BTreeMap;
 

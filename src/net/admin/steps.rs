@@ -4,9 +4,6 @@ use super::report;
 use crate::net::live::trail::{Fact, Step};
 use crate::proto::auth::certificate::utc;
 
-/// How long a text is at most, in characters.
-const LONGEST: usize = 300;
-
 /// The steps that say something.
 pub(super) fn of(steps: &[Step]) -> Vec<report::Step> {
     let told = steps.iter().filter_map(|step| {
@@ -14,7 +11,7 @@ pub(super) fn of(steps: &[Step]) -> Vec<report::Step> {
         Some(report::Step {
             at_ms: u64::try_from(step.at.as_millis()).unwrap_or(u64::MAX),
             step: name.to_owned(),
-            text: text.chars().take(LONGEST).collect(),
+            text: text.chars().take(report::whose::LONGEST_STEP).collect(),
         })
     });
     told.collect()

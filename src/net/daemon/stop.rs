@@ -28,6 +28,8 @@ const TOLD_WITHIN: Duration = Duration::from_secs(1);
 const GOODBYES: Duration = Duration::from_secs(6);
 /// How long after the signal partners are waited for to take what gateways have sent.
 const CARRIED_BY: Duration = Duration::from_secs(15);
+/// The least time for that: what a gateway has left is bounced when its link has ended, and has to leave.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long the connections may take to give back what they hold, when there is no more time.
 const ABANDON: Duration = Duration::from_secs(1);
 /// How often it is looked whether there is something left to wait for.
@@ -101,7 +103,8 @@ impl Daemon {
             hub.give_up_absent();
             hub.is_idle()
         });
-        let by = begin + CARRIED_BY;
+        // What a gateway that ended late was never given has only now been bounced.
+        let by = (begin + CARRIED_BY).max(Instant::now() + LAST_WORDS);
         timeout_at(by, carried).await.unwrap_or_default();
         registry.end_all(Kind::Outbound, &Reason::Shutdown);
         registry.none_left(Kind::Outbound).await;

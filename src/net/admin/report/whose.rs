@@ -2,6 +2,9 @@
 
 use super::{Attempt, Failure, Step};
 
+/// The most characters of [`Step::text`].
+pub(crate) const LONGEST_STEP: usize = 300;
+
 impl Failure {
     /// Whose fault it is, for people.
     #[must_use]
@@ -19,8 +22,10 @@ impl Attempt {
     /// The steps that say something that the failure does not say in the same words.
     pub fn untold(&self) -> impl Iterator<Item = &Step> {
         let told = self.failure.as_ref().map(|it| it.text.as_str());
-        // The text of a step may be cut.
-        let is_told = move |text: &str| told.is_some_and(|told| told.starts_with(text));
-        self.steps.iter().filter(move |it| !is_told(&it.text))
+        let cut = |told: &str| told.chars().take(LONGEST_STEP).collect::<String>();
+        let told = told.map(cut);
+        self.steps
+            .iter()
+            .filter(move |it| told.as_ref() != Some(&it.text))
     }
 }
