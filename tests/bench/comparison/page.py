@@ -41,7 +41,7 @@ METHOD = """## How it was measured
   stanzas go to a gateway by XEP-0114, in the clear. No rate is limited, nothing is written to the log for a stanza. Each
   measurement starts its system anew. All is in a network of its own, on loopback.
 - **The edge and the floor** are built as the package is, with `--profile dist`: all crates are optimised as one. What
-  `--release` builds in half the time needs up to a fifth more CPU for a stanza.
+  `--release` builds in half the time needs up to a quarter more CPU for a stanza.
 - **The driver** (`tests/bench/drive`) is the partners, their servers and the gateway at once. It checks that each
   message arrives once, in the order of its stream, with the same addresses, type, id and body; else the run fails.
 - **Cores**: the system has {system_core} to itself, the driver {driver_cores}. With two cores the system shares one
