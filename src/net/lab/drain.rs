@@ -23,6 +23,20 @@ fn say(world: &World, kind: Kind, from: &str, to: &str, count: usize) {
     });
 }
 
+/// A partner says so many things to a gateway that has just ceased to read.
+async fn say_to_who_reads_nothing(world: &World, count: usize) {
+    (0..LOCALS.len()).for_each(|local| world.link(local));
+    world.enter(0, 0);
+    sleep(Duration::from_secs(1)).await;
+    world.around.lines(|lines| {
+        for line in lines.iter().filter(|line| line.kind == Kind::Link(0)) {
+            line.wire.stall(true);
+        }
+    });
+    say(world, Kind::In(0, 0), PARTNERS[0], LOCALS[0], count);
+    sleep(Duration::from_secs(1)).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn streams_close_in_the_order_in_which_stanzas_flow_and_leave_nothing() {
     let world = World::new();
@@ -102,16 +116,7 @@ async fn streams_close_in_the_order_in_which_stanzas_flow_and_leave_nothing() {
 #[tokio::test(start_paused = true)]
 async fn who_reads_nothing_holds_the_stop_up_for_its_time_and_no_longer() {
     let world = World::new();
-    (0..LOCALS.len()).for_each(|local| world.link(local));
-    world.enter(0, 0);
-    sleep(Duration::from_secs(1)).await;
-    world.around.lines(|lines| {
-        for line in lines.iter().filter(|line| line.kind == Kind::Link(0)) {
-            line.wire.stall(true);
-        }
-    });
-    say(&world, Kind::In(0, 0), PARTNERS[0], LOCALS[0], 500);
-    sleep(Duration::from_secs(1)).await;
+    say_to_who_reads_nothing(&world, 500).await;
     let begun = Instant::now();
     let World { edge, daemon, .. } = world;
     daemon.drain().await;
@@ -130,16 +135,7 @@ async fn whoever_waited_for_room_is_told_of_all_that_it_had_sent() {
     let world = World::new();
     // Room for a small part of it.
     world.edge.hub.set_queue_bytes(1_000_000);
-    (0..LOCALS.len()).for_each(|local| world.link(local));
-    world.enter(0, 0);
-    sleep(Duration::from_secs(1)).await;
-    world.around.lines(|lines| {
-        for line in lines.iter().filter(|line| line.kind == Kind::Link(0)) {
-            line.wire.stall(true);
-        }
-    });
-    say(&world, Kind::In(0, 0), PARTNERS[0], LOCALS[0], 4_000);
-    sleep(Duration::from_secs(1)).await;
+    say_to_who_reads_nothing(&world, 4_000).await;
     let World { edge, daemon, .. } = world;
     let before = edge.ledger.total().accepted;
     daemon.drain().await;
