@@ -5,7 +5,7 @@ mod expat;
 mod oracle;
 mod tree;
 
-pub use tree::Tree;
+pub use tree::Trees;
 
 use xmpp_edge::proto::xml::{
     Attribute, Element, Event, Fault, Limits, Node, Ns, Reader, StreamKind, writer,

@@ -3,10 +3,17 @@
 use arbitrary::{Arbitrary, Result, Unstructured};
 use xmpp_edge::proto::xml::{Element, Ns};
 
-/// An element as it might stand at the top of a stream.
+/// What the same bytes make for two places, whose rules of content differ.
 #[derive(Debug)]
-pub struct Tree(pub Element);
+pub struct Trees {
+    /// An element as it might stand at the top of a stream.
+    pub top: Element,
+    /// An element as it might stand inside a stanza.
+    pub inside: Element,
+}
 
+/// The level of a stanza, and the deepest one.
+const TOP: usize = 1;
 const LEVELS: usize = 6;
 const NAMES: [&str; 10] = [
     "message", "body", "a", "b", "_", "x.y-1", "ns0", "ä", "xml", "xmlns",
@@ -23,13 +30,18 @@ const NAMESPACES: [&str; 9] = [
     "'\"<&>\t\n\r ",
 ];
 
-impl<'a> Arbitrary<'a> for Tree {
+impl<'a> Arbitrary<'a> for Trees {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        element(u, 1, true).map(Self)
+        let bytes = u.bytes(u.len())?;
+        let at = |level| element(&mut Unstructured::new(bytes), level, true);
+        Ok(Self {
+            top: at(TOP)?,
+            inside: at(TOP + 1)?,
+        })
     }
 }
 
-/// RFC 6120 §4.8.3: content only in content, and there by no other name.
+/// RFC 6120 §4.8.3: content only in content and in what stands at the top, and there by no other name.
 fn element(u: &mut Unstructured<'_>, level: usize, in_content: bool) -> Result<Element> {
     let is_content = in_content && u.arbitrary()?;
     let mut ns = Ns::CONTENT;
@@ -57,7 +69,7 @@ fn element(u: &mut Unstructured<'_>, level: usize, in_content: bool) -> Result<E
         if u.arbitrary()? {
             element.push_text(&text(u)?);
         } else {
-            element.push(self::element(u, level + 1, is_content || level == 1)?);
+            element.push(self::element(u, level + 1, is_content || level == TOP)?);
         }
     }
     Ok(element)
