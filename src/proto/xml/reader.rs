@@ -46,6 +46,8 @@ pub struct Reader {
     scratch: Option<Box<Scratch>>,
     /// Up to where the buffer was looked at for a span in vain.
     tried: usize,
+    /// How long the last span was when it was read.
+    usual: u32,
     framer: Framer,
     buffer: Vec<u8>,
     /// Where the frame that was last begun begins in the buffer.
@@ -83,6 +85,7 @@ impl Reader {
             is_lenient: false,
             scratch: None,
             tried: 0,
+            usual: 0,
             framer: Framer::new(limits),
             buffer: Vec::new(),
             frame: 0,
@@ -259,6 +262,7 @@ impl Reader {
             if let Some((span, used)) = self.whole_span() {
                 self.start += used;
                 self.seen = self.start;
+                self.usual = u32::try_from(used).unwrap_or(u32::MAX);
                 self.framer.pass();
                 return Ok(Some(Event::Stanza(span)));
             }
@@ -322,8 +326,13 @@ impl Reader {
         if self.scratch.is_none() || !self.framer.is_between_elements() {
             return None;
         }
+        // The beginning of one as long as the last one: to look for its end is in vain.
+        let unseen = self.buffer.get(self.start..).unwrap_or_default();
+        if unseen.len() < self.usual as usize && !unseen.ends_with(b">") {
+            return None;
+        }
         self.tried = self.buffer.len();
-        self.span(self.buffer.len())
+        self.span(self.buffer.len(), Scratch::read)
     }
 
     /// The frame as a span, where it is whole only now.
@@ -331,11 +340,16 @@ impl Reader {
         if self.seen <= self.tried {
             return None;
         }
-        let (span, used) = self.span(self.seen)?;
+        let (span, used) = self.span(self.seen, Scratch::read_checked)?;
+        self.usual = u32::try_from(used).unwrap_or(u32::MAX);
         (used == self.seen - self.start).then_some(span)
     }
 
-    fn span(&mut self, end: usize) -> Option<(Box<Span>, usize)> {
+    fn span(
+        &mut self,
+        end: usize,
+        read: impl FnOnce(&mut Scratch, &[u8], Inherited<'_>) -> Option<(Box<Span>, usize)>,
+    ) -> Option<(Box<Span>, usize)> {
         let bytes = self.buffer.get(self.start..end)?;
         let inherited = Inherited {
             stream_kind: self.stream_kind,
@@ -343,7 +357,7 @@ impl Reader {
             scope: &self.header.scope,
             lang: self.header.lang.as_deref(),
         };
-        self.scratch.as_mut()?.read(bytes, inherited)
+        read(self.scratch.as_mut()?, bytes, inherited)
     }
 }
 

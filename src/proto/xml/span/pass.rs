@@ -7,7 +7,7 @@ mod class;
 mod cursor;
 mod parts;
 
-use memchr::memchr3;
+use memchr::{memchr, memchr3};
 
 use self::cursor::Cursor;
 pub(in crate::proto::xml) use self::parts::Inherited;
@@ -52,6 +52,29 @@ impl Scratch {
         bytes: &[u8],
         inherited: Inherited<'_>,
     ) -> Option<(Box<Span>, usize)> {
+        self.span(bytes, inherited, false)
+    }
+
+    /// The same of a whole frame, whose characters were checked when they came.
+    pub(in crate::proto::xml) fn read_checked(
+        &mut self,
+        frame: &[u8],
+        inherited: Inherited<'_>,
+    ) -> Option<(Box<Span>, usize)> {
+        /// What is written may be a little longer than what was read.
+        const MORE: usize = 128;
+        self.out.clear();
+        // Found at once, and not piece by piece.
+        self.out.reserve_exact(frame.len() + MORE);
+        self.span(frame, inherited, true)
+    }
+
+    fn span(
+        &mut self,
+        bytes: &[u8],
+        inherited: Inherited<'_>,
+        are_checked: bool,
+    ) -> Option<(Box<Span>, usize)> {
         self.out.clear();
         self.open.clear();
         let mut pass = Pass {
@@ -76,7 +99,7 @@ impl Scratch {
         let (values, children) = (pass.values, pass.children);
         let (has_error, has_status) = (pass.has_error, pass.has_status);
         let span = Span {
-            text: self.text()?,
+            text: self.text(are_checked)?,
             name,
             values,
             children,
@@ -88,23 +111,26 @@ impl Scratch {
 
     /// What was written, if it is UTF-8 and XML admits each character, and none of them is a carriage
     /// return, which would be read as another. What was read and is not written is ASCII, or is the same
-    /// as something that is.
-    fn text(&mut self) -> Option<String> {
+    /// as something that is. Where the characters were checked before, references are known to be good, too.
+    fn text(&mut self, are_checked: bool) -> Option<String> {
         /// Beyond this it is not worth copying.
         const SHORT: usize = 2048;
-        let text = simdutf8::basic::from_utf8(&self.out).ok()?;
-        if !strict::is_plain(&self.out) {
-            let is_clean = strict::characters(text).is_ok() && !text.contains('\r');
-            is_clean.then_some(())?;
+        let mut text = match self.out.len() < SHORT {
+            true => simdutf8::basic::from_utf8(&self.out).ok()?.to_owned(),
+            false => String::from_utf8(std::mem::take(&mut self.out)).ok()?,
+        };
+        let is_clean = match are_checked {
+            true => memchr(b'\r', text.as_bytes()).is_none(),
+            false => {
+                strict::is_plain(text.as_bytes())
+                    || strict::characters(&text).is_ok() && !text.contains('\r')
+            }
+        };
+        is_clean.then_some(())?;
+        if text.capacity() > text.len() + text.len() / 8 {
+            text.shrink_to_fit();
         }
-        if self.out.len() < SHORT {
-            return Some(text.to_owned());
-        }
-        let mut bytes = std::mem::take(&mut self.out);
-        if bytes.capacity() > bytes.len() + bytes.len() / 8 {
-            bytes.shrink_to_fit();
-        }
-        String::from_utf8(bytes).ok()
+        Some(text)
     }
 
     /// Gives memory back that a usual stanza does not need.
