@@ -223,6 +223,7 @@ impl Edge {
         self.settings.store(Arc::new(settings));
         self.hub.replace(Arc::clone(&context));
         self.context.send_replace(Arc::clone(&context));
+        self.registry.renew_all();
         self.registry.enforce(&context.rules);
         self.hub.backoff.clear();
         let rules = &context.rules;

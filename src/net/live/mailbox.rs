@@ -2,9 +2,15 @@
 //!
 //! A slot cannot overflow, so nothing that a peer does makes a mailbox grow, and the word to end
 //! is never lost.
+//!
+//! A stream looks into its mailbox each time it waits, thousands of times for each word that it is told. So the one
+//! task that reads leaves its waker here and finds it again, where several readers would have to enter themselves
+//! in a list each time.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{self, Poll, Waker};
 
 use tokio::sync::{Notify, oneshot};
 
@@ -24,6 +30,8 @@ pub enum Command {
     Probe,
     /// Another pair wants to share the stream.
     Share(Box<Pair>),
+    /// There are new rules.
+    Renew,
     /// Say whether it would live by other rules; nothing changes.
     Try(Trial),
     /// The edge is stopping: take nothing more on, and come to an account.
@@ -54,8 +62,6 @@ pub struct Incoming(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     slots: Mutex<Slots>,
-    /// Something was told.
-    told: Notify,
     /// The stream is gone, or is to go at once.
     gone: Notify,
 }
@@ -69,6 +75,7 @@ struct Slots {
     ping: Option<Box<str>>,
     pong: Option<Box<str>>,
     probe: bool,
+    renew: bool,
     /// Pairs that want to share the stream, each once.
     shares: VecDeque<Box<Pair>>,
     /// The last one that was asked for.
@@ -80,6 +87,8 @@ struct Slots {
     /// For good.
     abort: bool,
     is_closed: bool,
+    /// Who waits for something to be told.
+    waiting: Option<Waker>,
 }
 
 /// An empty mailbox.
@@ -92,60 +101,63 @@ pub fn mailbox() -> (Mailbox, Incoming) {
 impl Mailbox {
     /// Tells the stream to end. The first reason that it has not heard yet stands.
     pub fn end(&self, reason: Reason) {
-        self.0.lock().end.get_or_insert_with(|| Box::new(reason));
-        self.0.told.notify_one();
+        self.tell(|slots| {
+            slots.end.get_or_insert_with(|| Box::new(reason));
+        });
     }
 
     /// Tells the stream the answer to one of its questions.
     pub fn answer(&self, answer: Answer) {
-        let mut slots = self.0.lock();
-        // More answers than questions can be open answer nothing.
-        if slots.answers.len() < MAX_OPEN && !slots.is_closed {
-            slots.answers.push_back(Box::new(answer));
-        }
-        drop(slots);
-        self.0.told.notify_one();
+        self.tell(|slots| {
+            // More answers than questions can be open answer nothing.
+            if slots.answers.len() < MAX_OPEN && !slots.is_closed {
+                slots.answers.push_back(Box::new(answer));
+            }
+        });
     }
 
     /// Tells the stream that its ping was answered. False, and nothing happens, where no ping with
     /// this id is awaited.
     #[must_use]
     pub fn pong(&self, id: &str) -> bool {
-        let mut slots = self.0.lock();
-        if slots.is_closed || slots.ping.as_deref() != Some(id) {
+        let is_awaited = |slots: &Slots| !slots.is_closed && slots.ping.as_deref() == Some(id);
+        if !is_awaited(&self.0.lock()) {
             return false;
         }
-        slots.pong = slots.ping.take();
-        drop(slots);
-        self.0.told.notify_one();
-        true
+        self.tell(|slots| {
+            let is_awaited = is_awaited(slots);
+            if is_awaited {
+                slots.pong = slots.ping.take();
+            }
+            is_awaited
+        })
     }
 
     /// Tells the stream to find out whether the other side lives.
     pub fn probe(&self) {
-        self.0.lock().probe = true;
-        self.0.told.notify_one();
+        self.tell(|slots| slots.probe = true);
+    }
+
+    /// Tells the stream that there are new rules.
+    pub fn renew(&self) {
+        self.tell(|slots| slots.renew = true);
     }
 
     /// Tells the stream that another pair wants to share it.
     pub fn share(&self, pair: Pair) {
-        let mut slots = self.0.lock();
-        if !slots.is_closed && !slots.shares.iter().any(|known| **known == pair) {
-            slots.shares.push_back(Box::new(pair));
-        }
-        drop(slots);
-        self.0.told.notify_one();
+        self.tell(|slots| {
+            if !slots.is_closed && !slots.shares.iter().any(|known| **known == pair) {
+                slots.shares.push_back(Box::new(pair));
+            }
+        });
     }
 
     /// Tells the stream, once, that the edge is stopping.
     pub fn settle(&self) {
-        let mut slots = self.0.lock();
-        if slots.is_settling {
-            return;
-        }
-        (slots.settle, slots.is_settling) = (true, true);
-        drop(slots);
-        self.0.told.notify_one();
+        self.tell(|slots| {
+            slots.settle |= !slots.is_settling;
+            slots.is_settling = true;
+        });
     }
 
     /// Whether the stream has come to an account, or is gone.
@@ -158,18 +170,16 @@ impl Mailbox {
     /// Asks the stream whether it would live by other rules. A stream that is gone says nothing: its
     /// sender is dropped.
     pub fn try_by(&self, trial: Trial) {
-        let mut slots = self.0.lock();
-        if !slots.is_closed {
-            slots.trial = Some(Box::new(trial));
-        }
-        drop(slots);
-        self.0.told.notify_one();
+        self.tell(|slots| {
+            if !slots.is_closed {
+                slots.trial = Some(Box::new(trial));
+            }
+        });
     }
 
     /// Tells the stream to end without a goodbye. Nothing else counts from here on.
     pub fn abort(&self) {
-        self.0.lock().abort = true;
-        self.0.told.notify_one();
+        self.tell(|slots| slots.abort = true);
         self.0.gone.notify_waiters();
     }
 
@@ -181,6 +191,19 @@ impl Mailbox {
     /// Resolves when the stream is told to end without a goodbye.
     pub async fn aborted(&self) {
         self.wait(|slots| slots.abort).await;
+    }
+
+    /// Fills a slot, and wakes the stream.
+    fn tell<T>(&self, fill: impl FnOnce(&mut Slots) -> T) -> T {
+        let mut slots = self.0.lock();
+        let filled = fill(&mut slots);
+        let waiting = slots.waiting.take();
+        // Whoever is woken looks into the slots.
+        drop(slots);
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
+        filled
     }
 
     async fn wait(&self, is_so: impl Fn(&Slots) -> bool) {
@@ -205,35 +228,42 @@ impl Incoming {
         self.0.lock().is_settled = true;
     }
 
-    /// The next thing that the stream is told. May be dropped and called again without losing one.
-    pub async fn next(&mut self) -> Command {
-        loop {
-            if let Some(command) = self.0.lock().next() {
-                return command;
-            }
-            self.0.told.notified().await;
-        }
+    /// The next thing that the stream is told. Nothing is lost between two calls.
+    pub fn poll_next(&mut self, cx: &mut task::Context<'_>) -> Poll<Command> {
+        self.poll(cx, Slots::next)
     }
 
     /// Waits for the word that the stream is to end; nothing else means anything yet.
     pub async fn end(&mut self) -> Reason {
-        loop {
-            if let Some(reason) = self.0.lock().end() {
-                return reason;
-            }
-            self.0.told.notified().await;
+        poll_fn(|cx| self.poll(cx, Slots::end)).await
+    }
+
+    fn poll<T>(
+        &self,
+        cx: &task::Context<'_>,
+        next: impl FnOnce(&mut Slots) -> Option<T>,
+    ) -> Poll<T> {
+        let mut slots = self.0.lock();
+        if let Some(told) = next(&mut slots) {
+            return Poll::Ready(told);
         }
+        let is_known = |it: &Waker| it.will_wake(cx.waker());
+        if !slots.waiting.as_ref().is_some_and(is_known) {
+            slots.waiting = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 }
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        let mut slots = self.0.lock();
-        *slots = Slots {
+        let closed = Slots {
             is_closed: true,
             ..Slots::default()
         };
-        drop(slots);
+        // What was told, and whoever waited, goes when the lock is free again.
+        let told = std::mem::replace(&mut *self.0.lock(), closed);
+        drop(told);
         self.0.gone.notify_waiters();
     }
 }
@@ -257,6 +287,9 @@ impl Slots {
         if self.abort {
             return Some(Command::Abort);
         }
+        if std::mem::take(&mut self.renew) {
+            return Some(Command::Renew);
+        }
         let answer = self.answers.pop_front().map(Command::Answer);
         answer
             .or_else(|| self.pong.take().map(Command::Pong))
@@ -271,7 +304,8 @@ impl Slots {
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake};
 
     use super::*;
     use crate::proto::auth::Pair;
@@ -283,6 +317,10 @@ mod tests {
             Poll::Ready(value) => Some(value),
             Poll::Pending => None,
         }
+    }
+
+    fn next(incoming: &mut Incoming) -> Option<Command> {
+        now(poll_fn(|cx| incoming.poll_next(cx)))
     }
 
     fn answer(number: usize) -> Answer {
@@ -307,16 +345,16 @@ mod tests {
         }
         mailbox.end(Reason::Idle);
         for number in 0..MAX_OPEN {
-            let Some(Command::Answer(said)) = now(incoming.next()) else {
+            let Some(Command::Answer(said)) = next(&mut incoming) else {
                 panic!("no answer {number}");
             };
             assert_eq!(said.question().stream_id, number.to_string());
         }
-        let Some(Command::End(reason)) = now(incoming.next()) else {
+        let Some(Command::End(reason)) = next(&mut incoming) else {
             panic!("no end");
         };
         assert_eq!(*reason, Reason::Shutdown);
-        assert!(now(incoming.next()).is_none());
+        assert!(next(&mut incoming).is_none());
     }
 
     #[test]
@@ -328,9 +366,9 @@ mod tests {
         assert!(!mailbox.pong("one"));
         assert!(mailbox.pong("two"));
         assert!(!mailbox.pong("two"));
-        let told = now(incoming.next());
+        let told = next(&mut incoming);
         assert!(matches!(told, Some(Command::Pong(id)) if &*id == "two"));
-        assert!(now(incoming.next()).is_none());
+        assert!(next(&mut incoming).is_none());
         incoming.await_pong("three".to_owned());
         drop(incoming);
         assert!(!mailbox.pong("three"));
@@ -341,8 +379,8 @@ mod tests {
         let (mailbox, mut incoming) = mailbox();
         mailbox.probe();
         mailbox.probe();
-        assert!(matches!(now(incoming.next()), Some(Command::Probe)));
-        assert!(now(incoming.next()).is_none());
+        assert!(matches!(next(&mut incoming), Some(Command::Probe)));
+        assert!(next(&mut incoming).is_none());
         let watching = mailbox.clone();
         let watching = tokio::spawn(async move { watching.aborted().await });
         tokio::task::yield_now().await;
@@ -350,7 +388,7 @@ mod tests {
         mailbox.abort();
         watching.await.unwrap();
         for _ in 0..2 {
-            assert!(matches!(now(incoming.next()), Some(Command::Abort)));
+            assert!(matches!(next(&mut incoming), Some(Command::Abort)));
         }
         assert_eq!(now(incoming.end()), Some(Reason::Shutdown));
     }
@@ -366,12 +404,12 @@ mod tests {
         };
         let (mut first, mut second) = (ask(), ask());
         assert_eq!(first.try_recv(), Err(oneshot::error::TryRecvError::Closed));
-        let Some(Command::Try(trial)) = now(incoming.next()) else {
+        let Some(Command::Try(trial)) = next(&mut incoming) else {
             panic!("not asked");
         };
         trial.word.send(Ok(())).unwrap();
         assert_eq!(second.try_recv(), Ok(Ok(())));
-        assert!(now(incoming.next()).is_none());
+        assert!(next(&mut incoming).is_none());
         let mut late = ask();
         drop(incoming);
         assert_eq!(late.try_recv(), Err(oneshot::error::TryRecvError::Closed));
@@ -384,14 +422,54 @@ mod tests {
         mailbox.settle();
         mailbox.settle();
         assert_eq!(now(incoming.end()), Some(Reason::Shutdown));
-        assert!(matches!(now(incoming.next()), Some(Command::Settle)));
+        assert!(matches!(next(&mut incoming), Some(Command::Settle)));
         mailbox.settle();
-        assert!(now(incoming.next()).is_none() && !mailbox.is_settled());
+        assert!(next(&mut incoming).is_none() && !mailbox.is_settled());
         incoming.settled();
         assert!(mailbox.is_settled());
         let (mailbox, incoming) = super::mailbox();
         drop(incoming);
         assert!(mailbox.is_settled());
+    }
+
+    /// How often it was woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn each_word_wakes_who_looked_last_once_until_it_looks_again() {
+        let (mailbox, mut incoming) = mailbox();
+        let (first, last) = (Arc::<Woken>::default(), Arc::<Woken>::default());
+        let mut look = |woken: &Arc<Woken>| {
+            let waker = Waker::from(Arc::clone(woken));
+            incoming.poll_next(&mut Context::from_waker(&waker))
+        };
+        let count = |woken: &Woken| woken.0.load(Ordering::Relaxed);
+        assert!(look(&first).is_pending());
+        assert!(look(&last).is_pending());
+        mailbox.renew();
+        mailbox.probe();
+        assert_eq!((count(&first), count(&last)), (0, 1));
+        assert!(matches!(look(&last), Poll::Ready(Command::Renew)));
+        assert!(matches!(look(&last), Poll::Ready(Command::Probe)));
+        assert!(look(&last).is_pending());
+        assert!(!mailbox.pong("not awaited"));
+        assert_eq!(count(&last), 1);
+        mailbox.end(Reason::Idle);
+        assert_eq!((count(&first), count(&last)), (0, 2));
+        drop(incoming);
+        mailbox.probe();
+        // Nobody is kept by a mailbox that is closed.
+        assert_eq!(
+            (Arc::strong_count(&first), Arc::strong_count(&last)),
+            (1, 1)
+        );
     }
 
     #[tokio::test]

@@ -203,6 +203,13 @@ impl Registry {
         }
     }
 
+    /// Tells all connections that there are new rules.
+    pub fn renew_all(&self) {
+        for live in self.lock().live.values() {
+            live.mailbox.renew();
+        }
+    }
+
     /// Tells all connections that others have opened that the edge is stopping. Who is told again hears
     /// nothing new.
     pub fn settle_all(&self) {

@@ -19,6 +19,7 @@ mod securing;
 mod side;
 mod turn;
 mod unread;
+mod waiting;
 mod writing;
 
 use std::future::poll_fn;
@@ -37,8 +38,8 @@ use crate::net::io::clock;
 use crate::net::io::tls::TlsFault;
 use crate::net::io::transport::{Progress, Transport, Wanted};
 use crate::net::live::facts::StreamFacts;
-use crate::net::live::mailbox::{Command, Incoming, Mailbox, Trial};
-use crate::net::relay::queue::{BATCH_BYTES, Consumer, Queue, QueuedStanza};
+use crate::net::live::mailbox::{Incoming, Mailbox, Trial};
+use crate::net::relay::queue::QueuedStanza;
 use crate::net::session::send_buffer::{Leftovers, SendBuffer};
 use crate::ops::receipts::Receipts;
 use crate::proto::jid::Domain;
@@ -71,6 +72,8 @@ pub struct Driver<M, S> {
     is_settling: bool,
     /// Until when nothing is taken to be written, because it would not be acknowledged.
     held_until: Option<Instant>,
+    /// Whether the queue is looked at before the socket: by turns, so that neither keeps the other waiting.
+    takes_first: bool,
 }
 
 /// How a stream ended.
@@ -139,6 +142,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             is_aborted: false,
             is_settling: false,
             held_until: None,
+            takes_first: false,
         }
     }
 
@@ -304,66 +308,6 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         }
     }
 
-    /// Waits for the next thing to happen, and tells the machine.
-    async fn wait(&mut self) {
-        if let Err(error) = self.write_now().await {
-            return self.broke(&error);
-        }
-        let held_until = self.held_until();
-        // Nothing is borrowed here that would keep its place in the future.
-        let takes = held_until.is_none() && self.has_room();
-        let queue = if takes { self.side.queue() } else { None };
-        let most = self.side.unread().map_or(BATCH_BYTES, |it| it.batch());
-        let receipts = self.side.receipts();
-        let due = self.due(held_until);
-        let wanted = Wanted {
-            write: self.send_buffer.unwritten(),
-            flush: !self.send_buffer.is_idle(),
-            read: self.send_buffer.len() < OUT_BYTES && !self.noted.gather.is_resting(),
-        };
-        let mut context = self.context.clone();
-        // What comes after a reload is judged by the new rules, whichever of the two is seen first.
-        let read = |bytes: &[u8]| {
-            let now = now();
-            self.turn.resume(now.monotonic);
-            self.noted.read(bytes.len(), now.monotonic);
-            if context.has_changed().unwrap_or_default() {
-                let new = Arc::clone(&context.borrow_and_update());
-                self.machine.handle(now, Input::Context(new));
-            }
-            self.machine.handle(now, Input::Bytes(bytes));
-        };
-        tokio::select! {
-            progress = self.transport.progress(wanted, read) => {
-                match progress {
-                    Ok(Progress::End) => self.machine.handle(now(), Input::Eof),
-                    Ok(progress) => self.written(progress),
-                    Err(error) => self.broke(&error),
-                }
-            }
-            command = self.mailbox.1.next() => match command {
-                Command::Answer(answer) => self.machine.handle(now(), Input::Answer(*answer)),
-                Command::Pong(id) => self.machine.handle(now(), Input::Pong(&id)),
-                Command::Probe => self.machine.handle(now(), Input::Probe),
-                Command::Share(pair) => self.machine.handle(now(), Input::Share(*pair)),
-                Command::Try(trial) => self.judge(trial),
-                Command::Abort => self.is_aborted = true,
-                Command::Settle => self.settle(),
-                Command::End(reason) => self.end(*reason),
-            },
-            Ok(()) = self.context.changed() => {
-                let context = Arc::clone(&self.context.borrow_and_update());
-                self.machine.handle(now(), Input::Context(context));
-            }
-            h = settled(receipts) => {
-                self.machine.handle(now(), Input::Settled(h));
-                self.end_if_settled();
-            }
-            stanzas = take(queue, self.send_buffer.in_flight(), most) => self.deliver(stanzas),
-            () = self.alarm.at(due) => self.time_is_up(),
-        }
-    }
-
     /// A time has come. Where only a rest is over, the machine has nothing to do, and a trace nothing to record.
     fn time_is_up(&mut self) {
         let now = now();
@@ -445,27 +389,6 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
 pub fn is_left_to_sender(output: &Output, receipts: Option<&Receipts>) -> bool {
     let has_come = matches!(output, Output::Stanza(_) | Output::Refused { .. });
     has_come && receipts.is_some_and(Receipts::is_closed)
-}
-
-async fn take(
-    queue: Option<(Arc<Queue>, Consumer)>,
-    unfinished: usize,
-    most: usize,
-) -> Vec<QueuedStanza> {
-    match queue {
-        Some((queue, consumer)) => queue.take_besides(unfinished, consumer, most).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn settled(receipts: Option<Arc<Receipts>>) -> u32 {
-    match receipts {
-        Some(receipts) => {
-            receipts.grown().await;
-            receipts.handled()
-        }
-        None => std::future::pending().await,
-    }
 }
 
 #[cfg(test)]

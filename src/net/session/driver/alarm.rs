@@ -4,7 +4,6 @@
 //! along would be taken out of the runtime's table and put in again each time. So it is left where it is as long as it
 //! rings early enough: when it rings, it is set to what is due then.
 
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -20,15 +19,8 @@ pub(super) struct Alarm {
 }
 
 impl Alarm {
-    /// Resolves when `due` has come; never, where nothing is due.
-    pub(super) async fn at(&mut self, due: Option<Instant>) {
-        match due {
-            Some(due) => poll_fn(|cx| self.poll(cx, due)).await,
-            None => std::future::pending().await,
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
+    /// Ready when `due` has come.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
         let sleep = (self.sleep).get_or_insert_with(|| Box::pin(sleep_until(due.into())));
         if self.set_to.is_none_or(|set_to| set_to > due) {
             sleep.as_mut().reset(due.into());
@@ -47,7 +39,7 @@ impl Alarm {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
+    use std::future::poll_fn;
     use std::time::Duration;
 
     use tokio::time::{Instant, advance, timeout};
@@ -57,9 +49,12 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn begun(alarm: &mut Alarm, due: Instant) -> bool {
-        let poll = pin!(alarm.at(Some(due.into_std())));
-        let poll = poll.poll(&mut Context::from_waker(std::task::Waker::noop()));
-        poll.is_ready()
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        alarm.poll(&mut cx, due.into_std()).is_ready()
+    }
+
+    async fn at(alarm: &mut Alarm, due: Instant) {
+        poll_fn(|cx| alarm.poll(cx, due.into_std())).await;
     }
 
     #[tokio::test(start_paused = true)]
@@ -70,17 +65,18 @@ mod tests {
         for seconds in [60, 61, 90, 70, 3] {
             assert!(!begun(&mut alarm, start + seconds * SECOND));
         }
-        alarm.at(Some((start + 5 * SECOND).into_std())).await;
+        at(&mut alarm, start + 5 * SECOND).await;
         assert_eq!(start.elapsed(), 5 * SECOND);
         // Once it has rung, it rings again.
         for seconds in [7, 9] {
-            alarm.at(Some((start + seconds * SECOND).into_std())).await;
+            at(&mut alarm, start + seconds * SECOND).await;
             assert_eq!(start.elapsed(), seconds * SECOND);
         }
         // What is late rings at once.
-        alarm.at(Some(start.into_std())).await;
+        at(&mut alarm, start).await;
         assert_eq!(start.elapsed(), 9 * SECOND);
-        assert!(timeout(900 * SECOND, alarm.at(None)).await.is_err());
+        let late = start + 1000 * SECOND;
+        assert!(timeout(900 * SECOND, at(&mut alarm, late)).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]

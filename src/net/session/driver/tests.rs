@@ -8,6 +8,7 @@ use crate::net::io::connect::tune;
 use crate::net::io::transport::Socket;
 use crate::net::live::mailbox::mailbox;
 use crate::net::relay::queue::tests::queued;
+use crate::net::relay::queue::{Consumer, Queue};
 use crate::proto::auth::chain::TlsFacts;
 
 /// A machine that does what it is told, and notes what it is told of.
@@ -18,6 +19,7 @@ struct Puppet {
     on: Vec<(&'static [u8], Vec<Output>)>,
     read: Vec<u8>,
     open: bool,
+    deadline: Option<Instant>,
 }
 
 impl Machine for Puppet {
@@ -30,6 +32,11 @@ impl Machine for Puppet {
             }
             Input::Eof => self.outputs.push_back(Output::Close(Reason::PeerClosed)),
             Input::End(reason) => self.outputs.push_back(Output::Close(reason)),
+            Input::Context(_) => self.outputs.push_back(Output::Send(b"rules".to_vec())),
+            Input::Tick => {
+                self.deadline = None;
+                self.outputs.push_back(Output::Send(b"late".to_vec()));
+            }
             _ => {}
         }
         if let Some((_, outputs)) = self.on.pop_if(|(bytes, _)| self.read.ends_with(bytes)) {
@@ -42,7 +49,7 @@ impl Machine for Puppet {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        None
+        self.deadline
     }
 
     fn would_admit(&self, _: &Context, _: Now) -> Result<(), Reason> {
@@ -89,16 +96,8 @@ impl Side for Stands {
     }
 }
 
-/// A driver that runs, its mailbox, and the other end of its connection.
-async fn driven<S: Side + 'static>(
-    puppet: Puppet,
-    side: S,
-) -> (tokio::task::JoinHandle<Ended<S>>, Mailbox, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let (mailbox, receiver) = mailbox();
-    let (_, context) = watch::channel(Arc::new(Context {
+fn context() -> Arc<Context> {
+    Arc::new(Context {
         rules: crate::proto::policy::Rules::default(),
         anchors: Arc::default(),
         dialback: crate::proto::auth::dialback_key::DialbackSecret::new(&[0; 32]).unwrap(),
@@ -112,7 +111,27 @@ async fn driven<S: Side + 'static>(
         max_stanza_depth: 64,
         pairs_per_stream: 64,
         annotate: false,
-    }));
+    })
+}
+
+/// A driver that runs, its mailbox, and the other end of its connection.
+async fn driven<S: Side + 'static>(
+    puppet: Puppet,
+    side: S,
+) -> (tokio::task::JoinHandle<Ended<S>>, Mailbox, TcpStream) {
+    driven_by(puppet, side, watch::channel(context()).1).await
+}
+
+/// The same, by rules that may change.
+async fn driven_by<S: Side + 'static>(
+    puppet: Puppet,
+    side: S,
+    context: watch::Receiver<Arc<Context>>,
+) -> (tokio::task::JoinHandle<Ended<S>>, Mailbox, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let (mailbox, receiver) = mailbox();
     let ours = ours.unwrap();
     tune(&ours, WRITE_STALL).unwrap();
     let transport = Transport::Clear(Socket::new(ours));
@@ -196,6 +215,63 @@ async fn what_is_queued_goes_out_once_the_stream_is_open() {
     let ended = driver.await.unwrap();
     assert_eq!(ended.reason, Reason::Shutdown);
     assert!(ended.left.uncertain.is_empty() && ended.left.untouched.is_empty());
+}
+
+#[tokio::test]
+async fn who_always_has_something_to_read_still_hears_and_says_all_else() {
+    let queue = Arc::new(Queue::default());
+    let lane = Domain::parse("partner.example").unwrap();
+    queue.attach(7);
+    let (rules, context_of) = watch::channel(context());
+    let puppet = Puppet {
+        open: true,
+        ..Puppet::default()
+    };
+    let side = Stands {
+        queue: Some((Arc::clone(&queue), 7)),
+        ..Stands::default()
+    };
+    let (driver, mailbox, other) = driven_by(puppet, side, context_of).await;
+    let (mut reading, mut writing) = other.into_split();
+    let flood = tokio::spawn(async move {
+        let piece = [b'x'; 16 << 10];
+        while writing.write_all(&piece).await.is_ok() {}
+    });
+    let mut say = async |word: &[u8]| {
+        let mut heard = vec![0; word.len()];
+        reading.read_exact(&mut heard).await.unwrap();
+        assert_eq!(heard, word);
+    };
+    for _ in 0..100 {
+        assert!(queue.try_push(&lane, queued("m1")).is_ok());
+        say(b"m1").await;
+        rules.send_replace(context());
+        mailbox.renew();
+        say(b"rules").await;
+    }
+    mailbox.end(Reason::Shutdown);
+    assert_eq!(driver.await.unwrap().reason, Reason::Shutdown);
+    flood.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_time_that_has_come_is_told_though_there_is_something_to_read() {
+    let puppet = Puppet {
+        deadline: Some(clock::instant() + NOTICEABLE),
+        ..Puppet::default()
+    };
+    let (driver, mailbox, other) = driven(puppet, Stands::default()).await;
+    let (mut reading, mut writing) = other.into_split();
+    let flood = tokio::spawn(async move {
+        let piece = [b'x'; 16 << 10];
+        while writing.write_all(&piece).await.is_ok() {}
+    });
+    let mut heard = [0; 4];
+    reading.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"late");
+    mailbox.end(Reason::Shutdown);
+    driver.await.unwrap();
+    flood.await.unwrap();
 }
 
 /// A side that keeps its stream waiting.
