@@ -27,19 +27,31 @@ pub(crate) fn write_clean(to: &mut dyn Write, text: &str, limit: usize) -> fmt::
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let (shown, rest) = text.split_at(end);
-    for character in shown.chars() {
-        match character {
-            '\\' => to.write_str("\\\\")?,
-            unclean if is_unclean(unclean) => write!(to, "{}", unclean.escape_unicode())?,
-            plain => to.write_char(plain)?,
+    let (mut shown, rest) = text.split_at(end);
+    while !shown.is_empty() {
+        // Nearly all is plain ASCII, and is written at once.
+        let plain = shown.bytes().take_while(|byte| is_plain(*byte)).count();
+        let (plain, odd) = shown.split_at(plain);
+        to.write_str(plain)?;
+        let mut odd = odd.chars();
+        match odd.next() {
+            None => {}
+            Some('\\') => to.write_str("\\\\")?,
+            Some(unclean) if is_unclean(unclean) => write!(to, "{}", unclean.escape_unicode())?,
+            Some(clean) => to.write_char(clean)?,
         }
+        shown = odd.as_str();
     }
     if rest.is_empty() {
         Ok(())
     } else {
         to.write_char('…')
     }
+}
+
+/// Whether a byte is printable ASCII that is written as itself.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'\\'
 }
 
 /// Whether a character may not stand in a log as itself.

@@ -144,7 +144,7 @@ fn judge(body: usize, count: usize) {
     let context = context();
     let stanza = addressed(body, &context.rules, true);
     let stanzas: Vec<_> = std::iter::repeat_n(stanza, count).collect();
-    // What is found has its room before: how an allocator finds some is another matter.
+    // The room for the results is allocated before, so it is not counted.
     let mut permitted = Vec::with_capacity(count);
     measured(|| {
         let permit = |stanza| permit(stanza, Remembered::default(), &context.rules, false);

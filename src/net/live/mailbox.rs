@@ -198,7 +198,7 @@ impl Mailbox {
         let mut slots = self.0.lock();
         let filled = fill(&mut slots);
         let waiting = slots.waiting.take();
-        // Whoever is woken looks into the slots.
+        // The woken task needs the lock, so it is freed first.
         drop(slots);
         if let Some(waiting) = waiting {
             waiting.wake();
@@ -261,7 +261,7 @@ impl Drop for Incoming {
             is_closed: true,
             ..Slots::default()
         };
-        // What was told, and whoever waited, goes when the lock is free again.
+        // The old contents are dropped after the lock is freed.
         let told = std::mem::replace(&mut *self.0.lock(), closed);
         drop(told);
         self.0.gone.notify_waiters();

@@ -34,6 +34,7 @@ use tokio::sync::watch;
 use self::alarm::Alarm;
 use self::noted::Noted;
 use self::turn::Turn;
+use self::waiting::Turns;
 use crate::net::io::clock;
 use crate::net::io::tls::TlsFault;
 use crate::net::io::transport::{Progress, Transport, Wanted};
@@ -72,8 +73,8 @@ pub struct Driver<M, S> {
     is_settling: bool,
     /// Until when nothing is taken to be written, because it would not be acknowledged.
     held_until: Option<Instant>,
-    /// Whether the queue is looked at before the socket: by turns, so that neither keeps the other waiting.
-    takes_first: bool,
+    /// Whose turn it is.
+    turns: Turns,
 }
 
 /// How a stream ended.
@@ -142,7 +143,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             is_aborted: false,
             is_settling: false,
             held_until: None,
-            takes_first: false,
+            turns: Turns::default(),
         }
     }
 

@@ -64,6 +64,8 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         }
     };
     let secret = Arc::clone(&edge.settings.load().link.secret);
+    // Before the rules are looked at: what changes from here on is seen.
+    let updates = edge.context.subscribe();
     let (began, context) = (now(), edge.context());
     let machine = Component::new(
         Arc::clone(&context),
@@ -78,7 +80,6 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         now: began,
     };
     let machine = Tapped::new(machine, &edge, registered.facts(), made);
-    let context = edge.context.subscribe();
     let side = Serving {
         edge: Arc::clone(&edge),
         id: registered.id(),
@@ -93,7 +94,7 @@ pub async fn serve(edge: Arc<Edge>, stream: Transport, address: SocketAddr, admi
         unread: Unread::begin(clock::instant()),
     };
     let driver =
-        Driver::new(transport, machine, side, mailbox, context).known_by(registered.facts());
+        Driver::new(transport, machine, side, mailbox, updates).known_by(registered.facts());
     let ended = Box::pin(driver.run()).await;
     let reason = ended.reason;
     edge.ledger.count(reason.code());

@@ -70,6 +70,8 @@ fn drive(
     let ledger = Arc::clone(&edge.ledger);
     let log_limiter = Arc::clone(&edge.log_limiter);
     let stream_log = StreamLog::inbound(ledger, log_limiter, Arc::clone(registered.facts()));
+    // Before the rules are looked at: what changes from here on is seen.
+    let updates = edge.context.subscribe();
     let (began, context) = (now(), edge.context());
     let machine = Inbound::new(Arc::clone(&context), ids.clone(), began);
     let facts = Arc::clone(registered.facts());
@@ -80,7 +82,6 @@ fn drive(
         now: began,
     };
     let machine = Tapped::new(machine, &edge, &facts, made);
-    let context = edge.context.subscribe();
     let side = Receiving {
         edge,
         stream_log,
@@ -92,7 +93,7 @@ fn drive(
         living: None,
     };
     let stall = side.edge.context().timing.establishment;
-    let driver = Driver::new(stream, machine, side, mailbox, context).with_stall(stall);
+    let driver = Driver::new(stream, machine, side, mailbox, updates).with_stall(stall);
     Some(driver.known_by(&facts).run())
 }
 

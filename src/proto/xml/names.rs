@@ -7,9 +7,15 @@ pub(super) struct Names {
     starts: Vec<usize>,
 }
 
+/// What the names of a usual frame take, so that the room for them is found at once.
+const USUAL_BYTES: usize = 64;
+
 impl Names {
     /// A name begins.
     pub(super) fn begin(&mut self) {
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(USUAL_BYTES);
+        }
         self.starts.push(self.bytes.len());
     }
 

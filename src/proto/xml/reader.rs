@@ -326,9 +326,10 @@ impl Reader {
         if self.scratch.is_none() || !self.framer.is_between_elements() {
             return None;
         }
-        // The beginning of one as long as the last one: to look for its end is in vain.
+        // So few bytes are probably only the beginning of a stanza. Its end is not looked for yet.
         let unseen = self.buffer.get(self.start..).unwrap_or_default();
         if unseen.len() < self.usual as usize && !unseen.ends_with(b">") {
+            self.tried = 0;
             return None;
         }
         self.tried = self.buffer.len();

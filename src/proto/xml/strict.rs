@@ -77,25 +77,28 @@ pub(super) fn qname(name: &str, limit: usize) -> Result<(Option<&str>, &str), Fa
     if name.len() > limit {
         return Err(Fault::NameTooLong(limit));
     }
-    if !is_qname(name) {
-        return Err(Fault::BadName(name.into()));
-    }
+    let (prefix, local) = parts(name).ok_or_else(|| Fault::BadName(name.into()))?;
     if !is_portable(name) {
         return Err(Fault::UnportableName(name.into()));
     }
-    Ok(match name.split_once(':') {
-        Some((prefix, local)) => (Some(prefix), local),
-        None => (None, name),
-    })
+    Ok((prefix, local))
 }
 
 /// Whether a text is a `QName`: at most one colon, and a name on each side of it.
 #[must_use]
 pub(super) fn is_qname(name: &str) -> bool {
-    match name.split_once(':') {
-        Some((prefix, local)) => is_ncname(prefix) && is_ncname(local),
-        None => is_ncname(name),
-    }
+    parts(name).is_some()
+}
+
+/// The prefix, if any, and the local part of a `QName`.
+fn parts(name: &str) -> Option<(Option<&str>, &str)> {
+    // Names are short: to set up a search would take longer than to look at each byte.
+    let colon = name.bytes().position(|byte| byte == b':');
+    let (prefix, local) = match colon {
+        Some(at) => (Some(name.get(..at)?), name.get(at + 1..)?),
+        None => (None, name),
+    };
+    (prefix.is_none_or(is_ncname) && is_ncname(local)).then_some((prefix, local))
 }
 
 #[cfg(test)]

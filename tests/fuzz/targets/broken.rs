@@ -1,4 +1,4 @@
-//! Breaks its promise with every input: a run of it must fail, or no run could.
+//! This target fails with every input. It shows that a run can fail.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

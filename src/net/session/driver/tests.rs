@@ -20,12 +20,17 @@ struct Puppet {
     read: Vec<u8>,
     open: bool,
     deadline: Option<Instant>,
+    /// Whether there is something to act on for each read.
+    paces: bool,
 }
 
 impl Machine for Puppet {
     fn handle(&mut self, _now: Now, input: Input<'_>) {
         match input {
-            Input::Bytes(bytes) => self.read.extend_from_slice(bytes),
+            Input::Bytes(bytes) => {
+                self.read.extend_from_slice(bytes);
+                self.outputs.extend(self.paces.then_some(Output::Pace));
+            }
             Input::Deliver(stanza) => {
                 let text = stanza.id().unwrap().as_bytes();
                 self.outputs.push_back(Output::Send(text.to_vec()));
@@ -65,6 +70,8 @@ impl Machine for Puppet {
 struct Stands {
     queue: Option<(Arc<Queue>, Consumer)>,
     unread: Option<Unread>,
+    /// Where each output that is acted on is a stanza that ends at once.
+    receipts: Option<Arc<Receipts>>,
 }
 
 impl Side for Stands {
@@ -84,6 +91,7 @@ impl Side for Stands {
         _mailbox: &Mailbox,
         _now: Instant,
     ) -> Result<(), Reason> {
+        drop(self.receipts.as_ref().map(Receipts::received));
         Ok(())
     }
 
@@ -93,6 +101,10 @@ impl Side for Stands {
 
     fn unread(&mut self) -> Option<&mut Unread> {
         self.unread.as_mut()
+    }
+
+    fn receipts(&self) -> Option<Arc<Receipts>> {
+        self.receipts.clone()
     }
 }
 
@@ -217,18 +229,29 @@ async fn what_is_queued_goes_out_once_the_stream_is_open() {
     assert!(ended.left.uncertain.is_empty() && ended.left.untouched.is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_always_has_something_to_read_still_hears_and_says_all_else() {
+    hears_and_says_all_else(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_it_is_where_each_read_settles_something() {
+    hears_and_says_all_else(Some(Arc::default())).await;
+}
+
+async fn hears_and_says_all_else(receipts: Option<Arc<Receipts>>) {
     let queue = Arc::new(Queue::default());
     let lane = Domain::parse("partner.example").unwrap();
     queue.attach(7);
     let (rules, context_of) = watch::channel(context());
     let puppet = Puppet {
         open: true,
+        paces: true,
         ..Puppet::default()
     };
     let side = Stands {
         queue: Some((Arc::clone(&queue), 7)),
+        receipts,
         ..Stands::default()
     };
     let (driver, mailbox, other) = driven_by(puppet, side, context_of).await;
@@ -254,7 +277,7 @@ async fn who_always_has_something_to_read_still_hears_and_says_all_else() {
     flood.await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_time_that_has_come_is_told_though_there_is_something_to_read() {
     let puppet = Puppet {
         deadline: Some(clock::instant() + NOTICEABLE),
@@ -356,6 +379,7 @@ async fn mostly_unread(is_link: bool) -> u64 {
     let side = Stands {
         queue: Some((Arc::clone(&queue), 7)),
         unread: is_link.then(|| Unread::begin(clock::instant())),
+        ..Stands::default()
     };
     let (_driver, _mailbox, mut other) = driven(puppet, side).await;
     let (mut piece, mut unread) = ([0; 2_000], Vec::new());

@@ -1,12 +1,13 @@
 //! What a driver waits for.
 //!
 //! ```text
-//!   told? ─► settled? ─► late? ─► queue or socket, by turns ─► asleep
-//!     └───────────┴─────────┴──────────────┴─► the machine hears of it
+//!   told? ─► settled? ─► queue or socket, by turns ─► late? ─► asleep
+//!     └───────────┴──────────────┴──────────────────────┴─► the machine hears of it
 //! ```
 //!
 //! What is rare comes first: it costs next to nothing to see that there is none of it, and a stream that always has
-//! something to read or to write still hears of it at once.
+//! something to read or to write still hears of it at once. A time that has come lets one thing pass: what was there
+//! before it, because a process that was stopped for long must not end a stream whose answer has come.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -19,6 +20,27 @@ use crate::net::live::mailbox::Command;
 use crate::net::relay::queue::{BATCH_BYTES, Consumer, Queue, QueuedStanza};
 use crate::ops::receipts::Receipts;
 use crate::proto::stream::{Input, Machine};
+
+/// Whose turn it is.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    /// Whether the queue is looked at before the socket: after something was read or written, until something was taken.
+    takes_first: bool,
+    /// Whether something has passed before a time that had come.
+    has_passed: bool,
+}
+
+impl Turns {
+    /// Whose turn it is next. A word, or a stanza that is settled, takes nobody's turn: each read may settle some.
+    fn note(&mut self, happened: &Happened) {
+        match happened {
+            Happened::Taken(_) => self.takes_first = false,
+            Happened::Progress(_) => self.takes_first = true,
+            Happened::Late => self.has_passed = false,
+            Happened::Told(_) | Happened::Settled(_) => {}
+        }
+    }
+}
 
 /// What has happened.
 enum Happened {
@@ -36,7 +58,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         if let Err(error) = self.write_now().await {
             return self.broke(&error);
         }
-        // They may have come before the mailbox was known to whoever tells of them.
+        // New rules may have come before this stream was registered. Then no word tells of them.
         if self.renew() {
             return;
         }
@@ -62,8 +84,10 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         let most = self.side.unread().map_or(BATCH_BYTES, |it| it.batch());
         let receipts = self.side.receipts();
         let due = self.due(held_until);
-        self.takes_first = !self.takes_first;
-        let takes_first = self.takes_first;
+        let Turns {
+            takes_first,
+            has_passed,
+        } = self.turns;
         let wanted = Wanted {
             write: self.send_buffer.unwritten(),
             flush: !self.send_buffer.is_idle(),
@@ -82,14 +106,16 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         };
         let mut settled = pin!(settled(receipts));
         let mut taken = pin!(take(queue, self.send_buffer.in_flight(), most));
-        poll_fn(|cx| {
+        let happened = poll_fn(|cx| {
             if let Poll::Ready(command) = self.mailbox.1.poll_next(cx) {
                 return Poll::Ready(Happened::Told(command));
             }
             if let Poll::Ready(h) = settled.as_mut().poll(cx) {
                 return Poll::Ready(Happened::Settled(h));
             }
-            if due.is_some_and(|due| self.alarm.poll(cx, due).is_ready()) {
+            let is_late = due.is_some_and(|due| self.alarm.poll(cx, due).is_ready());
+            self.turns.has_passed = is_late;
+            if is_late && has_passed {
                 return Poll::Ready(Happened::Late);
             }
             if takes_first && let Poll::Ready(stanzas) = taken.as_mut().poll(cx) {
@@ -101,9 +127,14 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             if !takes_first && let Poll::Ready(stanzas) = taken.as_mut().poll(cx) {
                 return Poll::Ready(Happened::Taken(stanzas));
             }
-            Poll::Pending
+            match is_late {
+                true => Poll::Ready(Happened::Late),
+                false => Poll::Pending,
+            }
         })
-        .await
+        .await;
+        self.turns.note(&happened);
+        happened
     }
 
     fn told(&mut self, command: Command) {
@@ -149,5 +180,33 @@ async fn settled(receipts: Option<Arc<Receipts>>) -> u32 {
             receipts.handled()
         }
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queue_is_first_after_the_socket_and_the_socket_after_the_queue() {
+        let mut turns = Turns::default();
+        let mut first = |happened: &Happened| {
+            turns.note(happened);
+            turns.takes_first
+        };
+        let read = Happened::Progress(Ok(Progress::Read));
+        for _ in 0..2 {
+            assert!(first(&read));
+            for other in [
+                Happened::Settled(1),
+                Happened::Told(Command::Renew),
+                Happened::Late,
+            ] {
+                assert!(first(&other));
+            }
+            assert!(first(&read));
+            assert!(!first(&Happened::Taken(Vec::new())));
+            assert!(!first(&Happened::Settled(2)));
+        }
     }
 }

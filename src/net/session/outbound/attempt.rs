@@ -75,6 +75,8 @@ impl Attempt<'_> {
             Arc::clone(registered.facts()),
             (self.charged, self.pair.clone(), self.known.clone()),
         );
+        // Before the rules are looked at: what changes from here on is seen.
+        let updates = edge.context.subscribe();
         let (began, context) = (now(), edge.context());
         let (say, word) = oneshot::channel();
         let mut side = Dialling {
@@ -113,7 +115,7 @@ impl Attempt<'_> {
         };
         let machine = Tapped::new(machine, edge, registered.facts(), made);
         let its_mailbox = mailbox.0.clone();
-        let driver = Driver::new(transport, machine, side, mailbox, edge.context.subscribe())
+        let driver = Driver::new(transport, machine, side, mailbox, updates)
             .with_stall(edge.context().timing.establishment)
             .known_by(registered.facts());
         let mut running = JoinSet::new();

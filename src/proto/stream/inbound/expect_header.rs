@@ -227,7 +227,8 @@ impl Claimed {
             .filter(|local| rules.is_local(local))
             .or_else(|| rules.local().first())
             .map_or("", Domain::written);
-        let mut attributes = vec![("from", from)];
+        let mut attributes = Vec::with_capacity(5);
+        attributes.push(("from", from));
         // RFC 6120 §4.7.2: in answer to a `from`, a `to`.
         attributes.extend(self.remote.as_ref().map(|to| ("to", to.written())));
         // RFC 6120 §4.7.5: the lower of the two versions, which is ours.

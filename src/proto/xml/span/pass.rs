@@ -64,7 +64,7 @@ impl Scratch {
         /// What is written may be a little longer than what was read.
         const MORE: usize = 128;
         self.out.clear();
-        // Found at once, and not piece by piece.
+        // All the room is allocated at once.
         self.out.reserve_exact(frame.len() + MORE);
         self.span(frame, inherited, true)
     }

@@ -119,6 +119,30 @@ fn the_usual_stanza_is_a_span() {
 }
 
 #[test]
+fn a_whole_stanza_is_a_span_however_long_the_one_before_it_was() {
+    let long = format!(
+        "<message id='a'><body>{}</body></message>",
+        "x".repeat(2_000)
+    );
+    let short = "<presence id='b'/>".repeat(12);
+    let bytes = [
+        &header(StreamKind::Server, "de"),
+        &*long,
+        &short,
+        &long,
+        &short,
+    ]
+    .concat();
+    for size in (1..bytes.len()).step_by(31).chain([bytes.len()]) {
+        assert_eq!(
+            compare(StreamKind::Server, bytes.as_bytes(), size),
+            26,
+            "{size}"
+        );
+    }
+}
+
+#[test]
 fn limits_hold_for_spans() {
     let many = |piece: &str, count: usize| format!("<iq id='a'>{}</iq>", piece.repeat(count));
     let nested = |count: usize| {

@@ -41,7 +41,8 @@ impl<'a> Arbitrary<'a> for Trees {
     }
 }
 
-/// RFC 6120 §4.8.3: content only in content and in what stands at the top, and there by no other name.
+/// RFC 6120 §4.8.3: content elements stand only at the top, directly below it, or inside content elements, and there
+/// by no other name.
 fn element(u: &mut Unstructured<'_>, level: usize, in_content: bool) -> Result<Element> {
     let is_content = in_content && u.arbitrary()?;
     let mut ns = Ns::CONTENT;
