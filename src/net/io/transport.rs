@@ -69,7 +69,7 @@ pub struct Wanted<'a> {
 pub const READ_BYTES: usize = 16 << 10;
 /// How much is written at once: what the system is asked to take over comes on top of what it has. A batch whose last
 /// stanza is no longer than 4 KiB leaves in one piece, and so does a stanza of 16 KiB.
-pub(in crate::net::io) const WRITE_BYTES: usize = 20 << 10;
+const WRITE_BYTES: usize = 20 << 10;
 
 impl Transport {
     /// The address of ours that it is from, where it is a connection in the clear.
