@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use crate::config::{Config, DialbackFileError, Transport};
 use crate::net::edge::{LinkSettings, Settings};
+use crate::net::guard::signatures::KnownSignatures;
 use crate::net::guard::verifications::Verifications;
 use crate::net::io::resolve::{DnsResolver, ResolverSetupError};
 use crate::net::io::tls::{Credential, LinkTls, TlsConfigs, TlsSetupError};
 use crate::net::session::driver::now;
+use crate::proto::auth::chain::Checker;
 use crate::proto::auth::handshake::LinkSecret;
 use crate::proto::jid::Domain;
 use crate::proto::policy::Changes;
@@ -132,6 +134,7 @@ pub fn prepare(config: Config) -> Result<(Context, Settings), Unready> {
     let context = Context {
         rules: config.rules,
         anchors: config.tls.anchors,
+        checker: Checker::new(KnownSignatures::default()),
         dialback: config.dialback.open()?,
         timing: Timing {
             establishment: config.s2s.establishment_timeout,

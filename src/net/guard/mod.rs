@@ -4,4 +4,5 @@
 pub mod admission;
 pub mod handshakes;
 pub mod places;
+pub mod signatures;
 pub mod verifications;

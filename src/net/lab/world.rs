@@ -18,6 +18,7 @@ use crate::net::io::transport::Transport;
 use crate::net::io::transport::memory::{Clock, End, Network, Wire, connection};
 use crate::net::session::outbound;
 use crate::ops::counters::Ledger;
+use crate::proto::auth::chain::Checker;
 use crate::proto::auth::dialback_key::DialbackSecret;
 use crate::proto::auth::handshake::LinkSecret;
 use crate::proto::auth::pki::Leaf;
@@ -290,6 +291,7 @@ fn context(sort: Sort) -> Context {
     Context {
         rules: Rules::new(locals, partners.collect()).unwrap(),
         anchors: Arc::default(),
+        checker: Checker::default(),
         dialback: DialbackSecret::new(&[1; 32]).unwrap(),
         timing: Timing {
             establishment: Duration::from_secs(20),

@@ -10,23 +10,24 @@ mod faults;
 mod path;
 mod select;
 mod sent;
+mod signatures;
 
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
 pub use super::certificate::{MOST_CANDIDATES, MOST_SENT};
 pub use anchors::Anchors;
 pub use sent::Chain;
+pub use signatures::{CheckSignature, Checker, Signature};
 
 use super::cert_fault::CertFault;
 use super::certificate::CertFacts;
 use super::continuity::Shown;
 use super::pin::{PathCert, Pins};
 use crate::proto::jid::Domain;
-use algorithms::BELIEVED;
 use faults::{chain_fault, malformed, own_faults};
 use select::{Candidate, MOST_ON_PATH, candidates, paths};
 
@@ -65,6 +66,17 @@ impl fmt::Display for TlsVersion {
     }
 }
 
+/// By what a chain is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Trust<'t> {
+    /// Who may vouch.
+    pub anchors: &'t Anchors,
+    /// Keys that must be on the way.
+    pub pins: &'t Pins,
+    /// Who checks the signatures.
+    pub checker: &'t Checker,
+}
+
 /// The outcome of [`judge`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertReport {
@@ -100,26 +112,29 @@ pub fn judge(
     now: UnixTime,
 ) -> CertReport {
     let certificate = chain.first().and_then(CertFacts::of).map(Arc::new);
-    judge_read((chain, certificate), domain, anchors, pins, now)
+    let trust = Trust {
+        anchors,
+        pins,
+        checker: &Checker::default(),
+    };
+    judge_read((chain, certificate), domain, &trust, now)
 }
 
 /// The same, where the first certificate of the chain was read before.
 fn judge_read(
     (chain, certificate): (&[CertificateDer<'_>], Option<Arc<CertFacts>>),
     domain: &Domain,
-    anchors: &Anchors,
-    pins: &Pins,
+    trust: &Trust<'_>,
     now: UnixTime,
 ) -> CertReport {
     let mut unpinned = None;
-    let verified =
-        verify(chain, certificate.as_deref(), domain, anchors, now).and_then(|verified| {
-            match pins.check(&verified.path) {
-                Err(fault) if pins.enforced => return Err(fault),
-                checked => unpinned = checked.err(),
-            }
-            Ok(verified)
-        });
+    let verified = verify(chain, certificate.as_deref(), domain, trust, now).and_then(|verified| {
+        match trust.pins.check(&verified.path) {
+            Err(fault) if trust.pins.enforced => return Err(fault),
+            checked => unpinned = checked.err(),
+        }
+        Ok(verified)
+    });
     let shown = match (&verified, &certificate) {
         (Ok(verified), Some(leaf)) => Some(Shown::of(leaf, &verified.path)),
         _ => None,
@@ -139,7 +154,7 @@ fn verify(
     chain: &[CertificateDer<'_>],
     facts: Option<&CertFacts>,
     domain: &Domain,
-    anchors: &Anchors,
+    trust: &Trust<'_>,
     now: UnixTime,
 ) -> Result<Verified, CertFault> {
     let (leaf, above) = chain.split_first().ok_or(CertFault::Absent)?;
@@ -150,12 +165,12 @@ fn verify(
     let facts = facts.ok_or_else(|| CertFault::Malformed {
         detail: "not in distinguished encoding".to_owned(),
     })?;
-    let verified = if anchors.holds(leaf) {
+    let verified = if trust.anchors.holds(leaf) {
         own_faults(facts, now)?;
         Verified::alone(facts)
     } else {
         let candidates = candidates(facts, above)?;
-        best_path(&parsed, facts, &candidates, anchors, now)?
+        best_path(&parsed, facts, &candidates, trust, now)?
     };
     // RFC 5280 §4.2.1.3: with this key the other side has signed the handshake.
     if !facts.signs.handshakes {
@@ -183,12 +198,12 @@ fn best_path(
     leaf: &EndEntityCert<'_>,
     facts: &CertFacts,
     candidates: &[Candidate<'_>],
-    anchors: &Anchors,
+    trust: &Trust<'_>,
     now: UnixTime,
 ) -> Result<Verified, CertFault> {
     let mut fault = None;
     for path in paths(facts, candidates) {
-        match along(leaf, facts, &path, anchors, now) {
+        match along(leaf, facts, &path, trust, now) {
             Ok(verified) => return Ok(verified),
             Err(found) => {
                 let says_more = !matches!(found, CertFault::UnknownIssuer { .. });
@@ -206,17 +221,19 @@ fn along(
     leaf: &EndEntityCert<'_>,
     facts: &CertFacts,
     path: &[&Candidate<'_>],
-    anchors: &Anchors,
+    trust: &Trust<'_>,
     now: UnixTime,
 ) -> Result<Verified, CertFault> {
     if path.len() > MOST_ON_PATH {
         return Err(CertFault::TooDeep);
     }
     let above: Vec<_> = path.iter().map(|one| one.certificate.clone()).collect();
+    let asked = trust.checker.asked();
+    let algorithms = (asked.each_ref()).map(|it| it as &dyn SignatureVerificationAlgorithm);
     let verified = leaf
         .verify_for_usage(
-            BELIEVED,
-            anchors.roots(),
+            &algorithms,
+            trust.anchors.roots(),
             &above,
             now,
             // A server's certificate in both directions: see the head of this file.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use rustls::pki_types::UnixTime;
 
 use super::timing::Timing;
-use crate::proto::auth::chain::Anchors;
+use crate::proto::auth::chain::{Anchors, Checker};
 use crate::proto::auth::dialback_key::DialbackSecret;
 use crate::proto::policy::Rules;
 use crate::proto::xml::Limits;
@@ -27,6 +27,8 @@ pub struct Context {
     pub rules: Rules,
     /// The authorities that vouch for partners without their own.
     pub anchors: Arc<Anchors>,
+    /// Who checks the signatures of certificates.
+    pub checker: Checker,
     /// What our dialback keys are derived from.
     pub dialback: DialbackSecret,
     /// How long things may take.

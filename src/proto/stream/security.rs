@@ -7,7 +7,7 @@ use super::context::{Context, Now};
 use super::expiry::Expiry;
 use crate::proto::auth::Pair;
 use crate::proto::auth::cert_fault::CertFault;
-use crate::proto::auth::chain::{CertReport, Chain, TlsFacts, TlsVersion};
+use crate::proto::auth::chain::{CertReport, Chain, TlsFacts, TlsVersion, Trust};
 use crate::proto::policy::{Method, Partner};
 
 /// What protects a stream.
@@ -96,9 +96,12 @@ impl Judged {
         pair: Pair,
         mut facts: TlsFacts,
     ) -> Self {
-        let anchors = partner.anchors.as_ref().unwrap_or(&context.anchors);
-        let chain = &facts.chain;
-        let mut report = chain.judge(&pair.remote, anchors, &partner.pins, now.wall);
+        let trust = Trust {
+            anchors: partner.anchors.as_ref().unwrap_or(&context.anchors),
+            pins: &partner.pins,
+            checker: &context.checker,
+        };
+        let mut report = facts.chain.judge(&pair.remote, &trust, now.wall);
         if report.verdict.is_err() {
             // What proves nothing is not kept: a stranger may send much of it.
             facts.chain = Chain::default();

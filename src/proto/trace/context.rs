@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::proto::auth::chain::{Anchors, TlsVersion};
+use crate::proto::auth::chain::{Anchors, Checker, TlsVersion};
 use crate::proto::auth::dialback_key::DialbackSecret;
 use crate::proto::auth::pin::{Pin, Pins};
 use crate::proto::jid::Domain;
@@ -260,6 +260,7 @@ impl ContextFact {
         Some(Arc::new(Context {
             rules: rules.with_default_partner(fallback),
             anchors: Arc::clone(anchors),
+            checker: Checker::default(),
             dialback: no_secret()?,
             timing: Timing {
                 establishment: time(self.establishment_ms),

@@ -5,6 +5,7 @@ use std::time::Instant;
 use rustls::pki_types::UnixTime;
 
 use super::context::no_secret;
+use crate::proto::auth::chain::Checker;
 use crate::proto::auth::dialback::{Answer, Question};
 use crate::proto::auth::handshake;
 use crate::proto::auth::{Authenticated, Pair};
@@ -92,6 +93,7 @@ pub(super) fn answer(question: &Question, verdict: &str, begin: Instant) -> Opti
     let context = Context {
         rules: Rules::new(vec![local.clone()], vec![partner]).ok()?,
         anchors: std::sync::Arc::default(),
+        checker: Checker::default(),
         dialback: no_secret()?,
         timing: Timing {
             establishment: time,

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::{CertificateDer, UnixTime};
-use xmpp_edge::proto::auth::chain::{Anchors, CertReport, TlsFacts, TlsVersion};
+use xmpp_edge::proto::auth::chain::{Anchors, CertReport, Checker, TlsFacts, TlsVersion};
 use xmpp_edge::proto::auth::dialback::{Answer, Question};
 use xmpp_edge::proto::auth::dialback_key::DialbackSecret;
 use xmpp_edge::proto::auth::handshake::LinkSecret;
@@ -192,6 +192,7 @@ fn context(anchors: &Arc<Anchors>, partners: &[Settings]) -> Arc<Context> {
         rules: Rules::new(vec![domain(LOCAL), domain("two.example")], partners)
             .expect("rules without contradiction"),
         anchors: Arc::clone(anchors),
+        checker: Checker::default(),
         dialback: DialbackSecret::new(SECRET.as_bytes()).expect("a long secret"),
         timing: Timing {
             establishment: Duration::from_secs(60),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use xmpp_edge::proto::auth::certificate::CertFacts;
-use xmpp_edge::proto::auth::chain::{Anchors, TlsFacts, TlsVersion};
+use xmpp_edge::proto::auth::chain::{Anchors, Checker, TlsFacts, TlsVersion};
 use xmpp_edge::proto::auth::dialback::{Answer, Question};
 use xmpp_edge::proto::auth::dialback_key::DialbackSecret;
 use xmpp_edge::proto::auth::pin::Pin;
@@ -127,6 +127,7 @@ pub(crate) fn context(local: &str, partners: Vec<Partner>) -> Arc<Context> {
     Arc::new(Context {
         rules: Rules::new(local, partners).expect("rules that stand together"),
         anchors: Arc::clone(&pki().anchors),
+        checker: Checker::default(),
         dialback: DialbackSecret::new(DIALBACK_SECRET.as_bytes()).unwrap(),
         timing: Timing {
             establishment: Duration::from_secs(60),

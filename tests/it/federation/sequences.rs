@@ -10,7 +10,7 @@ use xmpp_edge::net::relay::partners::Partners;
 use xmpp_edge::net::relay::queue::QueuedStanza;
 use xmpp_edge::net::relay::stanza_policy::StanzaPolicy;
 use xmpp_edge::ops::counters::Ledger;
-use xmpp_edge::proto::auth::chain::{Anchors, CertReport};
+use xmpp_edge::proto::auth::chain::{Anchors, CertReport, Checker};
 use xmpp_edge::proto::auth::dialback_key::DialbackSecret;
 use xmpp_edge::proto::auth::{Pair, external, handshake};
 use xmpp_edge::proto::jid::{BareJid, Domain, Jid};
@@ -131,6 +131,7 @@ fn context(policy: &Policy) -> Context {
             .unwrap()
             .with_access(Access::new(true, denied)),
         anchors: Arc::new(Anchors::default()),
+        checker: Checker::default(),
         dialback: DialbackSecret::new(b"0123456789abcdef").unwrap(),
         timing: Timing {
             establishment: minute,

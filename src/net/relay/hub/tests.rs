@@ -5,7 +5,7 @@ use std::task::{Context as Task, Poll, Waker};
 
 use super::*;
 use crate::ops::counted;
-use crate::proto::auth::chain::CertReport;
+use crate::proto::auth::chain::{CertReport, Checker};
 use crate::proto::auth::{external, handshake};
 use crate::proto::policy::{Partner, Rules, counted as policy};
 use crate::proto::stanza::{from_gateway, from_partner};
@@ -34,6 +34,7 @@ fn context(partners: Vec<Partner>) -> Arc<Context> {
     Arc::new(Context {
         rules: Rules::new(vec![domain("contoso.example")], partners).unwrap(),
         anchors: Arc::default(),
+        checker: Checker::default(),
         dialback: crate::proto::auth::dialback_key::DialbackSecret::new(&[1; 32]).unwrap(),
         timing: Timing {
             establishment: Duration::from_secs(60),

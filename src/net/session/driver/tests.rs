@@ -9,7 +9,7 @@ use crate::net::io::transport::Socket;
 use crate::net::live::mailbox::mailbox;
 use crate::net::relay::queue::tests::queued;
 use crate::net::relay::queue::{Consumer, Queue};
-use crate::proto::auth::chain::TlsFacts;
+use crate::proto::auth::chain::{Checker, TlsFacts};
 
 /// A machine that does what it is told, and notes what it is told of.
 #[derive(Default)]
@@ -112,6 +112,7 @@ fn context() -> Arc<Context> {
     Arc::new(Context {
         rules: crate::proto::policy::Rules::default(),
         anchors: Arc::default(),
+        checker: Checker::default(),
         dialback: crate::proto::auth::dialback_key::DialbackSecret::new(&[0; 32]).unwrap(),
         timing: crate::proto::stream::Timing {
             establishment: WRITE_STALL,

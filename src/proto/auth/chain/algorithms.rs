@@ -7,7 +7,7 @@ use webpki::aws_lc_rs as algorithms;
 ///
 /// P-521 is left out: no public authority may use it (Mozilla Root Store Policy, §5.1), and a
 /// path of such signatures would cost the edge twice as much as any other.
-pub(super) const BELIEVED: &[&dyn SignatureVerificationAlgorithm] = &[
+pub(super) const BELIEVED: [&dyn SignatureVerificationAlgorithm; 13] = [
     algorithms::ECDSA_P256_SHA256,
     algorithms::ECDSA_P256_SHA384,
     algorithms::ECDSA_P256_SHA512,

@@ -5,9 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 
-use super::{Anchors, CertReport, judge_read};
+use super::{CertReport, Trust, judge_read};
 use crate::proto::auth::certificate::CertFacts;
-use crate::proto::auth::pin::Pins;
 use crate::proto::jid::Domain;
 
 /// The certificates the other side sent, its own first; empty when it sent none.
@@ -31,15 +30,9 @@ impl Chain {
 
     /// Judges it: see [`super::judge`].
     #[must_use]
-    pub fn judge(
-        &self,
-        domain: &Domain,
-        anchors: &Anchors,
-        pins: &Pins,
-        now: UnixTime,
-    ) -> CertReport {
+    pub fn judge(&self, domain: &Domain, trust: &Trust<'_>, now: UnixTime) -> CertReport {
         let leaf = self.leaf().cloned();
-        judge_read((self, leaf), domain, anchors, pins, now)
+        judge_read((self, leaf), domain, trust, now)
     }
 }
 
@@ -74,6 +67,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::proto::auth::chain::{Anchors, Checker};
+    use crate::proto::auth::pin::Pins;
     use crate::proto::auth::pki::{Authority, Leaf, NOW};
 
     #[test]
@@ -83,7 +78,12 @@ mod tests {
         let chain = Chain::from(root.issue(Leaf::new(&["fabrikam.example"])).chain);
         let domain = Domain::parse("fabrikam.example").unwrap();
         let now = UnixTime::since_unix_epoch(Duration::from_secs(NOW));
-        let report = chain.judge(&domain, &anchors, &Pins::default(), now);
+        let trust = Trust {
+            anchors: &anchors,
+            pins: &Pins::default(),
+            checker: &Checker::default(),
+        };
+        let report = chain.judge(&domain, &trust, now);
         assert_eq!(report.verdict, Ok(()));
         let judged = report.certificate.unwrap();
         assert!(Arc::ptr_eq(&judged, chain.leaf().unwrap()));

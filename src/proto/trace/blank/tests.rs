@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::proto::auth::chain::Checker;
 use crate::proto::auth::handshake;
 use crate::proto::policy::Rules;
 use crate::proto::stream::{Timing, Unproven};
@@ -11,6 +12,7 @@ fn context() -> Arc<Context> {
     Arc::new(Context {
         rules: Rules::default(),
         anchors: Arc::default(),
+        checker: Checker::default(),
         dialback: crate::proto::auth::dialback_key::DialbackSecret::new(&[7; 32]).unwrap(),
         timing: Timing {
             establishment: time,
