@@ -7,7 +7,7 @@ mod socket;
 mod window;
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Write as _};
 use std::mem::MaybeUninit;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -166,6 +166,18 @@ impl Transport {
             #[cfg(test)]
             Self::Memory(end) => Pin::new(end).poll_flush(cx),
             Self::Gone => Poll::Ready(gone()),
+        }
+    }
+
+    /// Takes over the last bytes as far as they fit, so that they leave in one piece with what [`Transport::shutdown`]
+    /// says under TLS; returns how many. In the clear there is nothing to wait for, and it takes none.
+    pub fn take_last(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tls(stream) => match &mut **stream {
+                TlsStream::Server(stream) => stream.get_mut().1.writer().write(bytes),
+                TlsStream::Client(stream) => stream.get_mut().1.writer().write(bytes),
+            },
+            _ => Ok(0),
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::net::io::clock;
 use crate::net::io::connect::{AttemptFault, Family, Looked, Watch};
@@ -36,8 +36,8 @@ pub struct Trail {
     most: usize,
     steps: Mutex<Vec<Step>>,
     is_closed: AtomicBool,
-    /// How many steps there are.
-    count: watch::Sender<usize>,
+    /// Wakes whoever waits for more steps. Most trails are watched by nobody.
+    more: Notify,
 }
 
 /// One step of an attempt.
@@ -178,7 +178,7 @@ impl Default for Trail {
             most: MOST_STEPS,
             steps: Mutex::default(),
             is_closed: AtomicBool::new(false),
-            count: watch::Sender::new(0),
+            more: Notify::new(),
         }
     }
 }
@@ -203,9 +203,8 @@ impl Trail {
         if steps.len() < self.most {
             steps.push(Step { at, fact });
         }
-        let count = steps.len();
         drop(steps);
-        self.count.send_replace(count);
+        self.more.notify_waiters();
     }
 
     /// Gives the steps away: the way has been gone, and what comes is no part of it.
@@ -272,12 +271,14 @@ impl Trail {
 
     /// Waits until there are more steps than these.
     pub async fn more_than(&self, count: usize) {
-        let mut seen = self.count.subscribe();
-        // It lives as long as this does.
-        seen.wait_for(|now| *now > count)
-            .await
-            .map(drop)
-            .unwrap_or_default();
+        loop {
+            // What is noted from here on wakes it, whether it is waited for by then or not.
+            let more = self.more.notified();
+            if self.lock().len() > count {
+                return;
+            }
+            more.await;
+        }
     }
 
     /// Waits until something like this has been noted.

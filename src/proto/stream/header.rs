@@ -51,6 +51,19 @@ pub(super) fn domain(header: &Header, name: &'static str) -> Result<Option<Domai
         .transpose()
 }
 
+/// The same, where the header before this one has most likely named the same domain, which need not be read again: its
+/// normal form is that form, however often it is read.
+pub(super) fn domain_again(
+    header: &Header,
+    name: &'static str,
+    before: Option<&Domain>,
+) -> Result<Option<Domain>, Reason> {
+    match before {
+        Some(before) if header.attribute(name) == Some(before.as_str()) => Ok(Some(before.clone())),
+        _ => domain(header, name),
+    }
+}
+
 /// Writes our header.
 pub(super) fn send(wire: &mut Wire, attributes: &[(&str, &str)]) {
     let stream_kind = wire.stream_kind();

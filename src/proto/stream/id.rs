@@ -49,10 +49,8 @@ impl IdSource {
         let mut mac = self.mac.clone();
         mac.update(&self.count.to_be_bytes());
         let digest = mac.finalize().into_bytes();
-        let mut id = hex::text(&digest);
-        // Two digits for each byte.
-        id.truncate(2 * 16);
-        id
+        let (half, _) = digest.split_at(16);
+        hex::text(half)
     }
 }
 

@@ -452,3 +452,38 @@ fn the_librarys_names_of_variants_become_words() {
         assert!(fault.to_string().contains(want), "{fault}");
     }
 }
+
+#[tokio::test]
+async fn the_last_word_waits_for_the_end_of_tls_and_leaves_with_it() {
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_rustls::TlsConnector;
+
+    use crate::net::io::transport::{Socket, Transport};
+
+    let world = world(TlsVersion::Tls12);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (theirs, ours) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let ours = Transport::Clear(Socket::new(ours.unwrap().0));
+    let config = world.ours.server(&domain("local.example"), None);
+    let partner = partner_as_client(&world.root, TlsVersion::Tls13, None);
+    let partner = TlsConnector::from(Arc::new(partner));
+    let name = ServerName::try_from("local.example").unwrap();
+    let (ours, theirs) = tokio::join!(
+        ours.accept_tls(config, 64 << 10),
+        partner.connect(name, theirs.unwrap())
+    );
+    let (mut ours, (below, mut theirs)) = (ours.unwrap().0, theirs.unwrap().into_inner());
+
+    assert_eq!(ours.take_last(b"the last word").unwrap(), 13);
+    let mut wire = [0; 4096];
+    let early = below.try_read(&mut wire).unwrap_err();
+    assert_eq!(early.kind(), io::ErrorKind::WouldBlock);
+    ours.shutdown().await.unwrap();
+    below.readable().await.unwrap();
+    let read = below.try_read(&mut wire).unwrap();
+    theirs.read_tls(&mut &wire[..read]).unwrap();
+    let state = theirs.process_new_packets().unwrap();
+    assert_eq!(state.plaintext_bytes_to_read(), 13);
+    assert!(state.peer_has_closed());
+}

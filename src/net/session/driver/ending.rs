@@ -53,11 +53,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             .deadline()
             .unwrap_or_else(clock::instant)
             .into();
-        let last = async {
-            self.write_all().await?;
-            self.transport.shutdown().await
-        };
-        if let Ok(Err(error)) | Err(error) = timeout_at(deadline, last)
+        if let Ok(Err(error)) | Err(error) = timeout_at(deadline, self.write_last())
             .await
             .map_err(std::io::Error::from)
         {
@@ -77,8 +73,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             if matches!(reason, Reason::Transport(_)) {
                 return Err(std::io::ErrorKind::NotConnected.into());
             }
-            self.write_all().await?;
-            self.transport.shutdown().await?;
+            self.write_last().await?;
             self.read_on().await
         };
         let farewell = async {
@@ -140,7 +135,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     /// Whoever reads too slowly for a goodbye still gets what the socket has taken: that is delivered,
     /// and only the rest is not.
     pub(super) async fn note_what_has_left(&mut self, reason: &Reason) {
-        if matches!(reason, Reason::Transport(_)) {
+        if self.send_buffer.is_idle() || matches!(reason, Reason::Transport(_)) {
             return;
         }
         let flush = Wanted {

@@ -8,6 +8,9 @@ use super::{Driver, Side};
 use crate::net::io::transport::{Progress, Wanted};
 use crate::proto::stream::Machine;
 
+/// So little may wait for the goodbye of TLS, in bytes: an error with its words, and the end of the stream.
+const LAST: usize = 4 << 10;
+
 impl<M: Machine + Send, S: Side> Driver<M, S> {
     /// Writes what the socket takes now. Most of the time that is everything, and to look at all else that may
     /// happen after each step of it would cost more than the steps.
@@ -41,6 +44,21 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             let progress = self.transport.progress(wanted, |_| {}).await?;
             self.written(progress);
         }
+        Ok(())
+    }
+
+    /// Writes what is left, and says under TLS that nothing comes after it: both in one piece, where that is little.
+    pub(super) async fn write_last(&mut self) -> io::Result<()> {
+        let left = self.send_buffer.unwritten();
+        if (1..=LAST).contains(&left.len()) && left.len() == self.send_buffer.len() {
+            let taken = self.transport.take_last(left)?;
+            self.written(Progress::Written(taken));
+        }
+        if !self.send_buffer.is_empty() {
+            self.write_all().await?;
+        }
+        self.transport.shutdown().await?;
+        self.written(Progress::Flushed);
         Ok(())
     }
 

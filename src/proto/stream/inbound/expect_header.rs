@@ -78,7 +78,7 @@ impl ExpectHeader {
         claimed: &mut Claimed,
         header: &Header,
     ) -> Step<Receiving> {
-        claimed.note(header);
+        let (to, from) = claimed.note(header);
         if self.before.is_none() {
             cx.wire.record(Record::Claimed {
                 local: claimed.local.clone(),
@@ -88,8 +88,8 @@ impl ExpectHeader {
         header::check(header, StreamKind::Server)?;
         header::check_version(header)?;
         // RFC 6120 §4.7.1, §4.7.2: between servers both addresses are required.
-        let local = header::domain(header, "to")?.ok_or(Reason::HeaderAddress("to"))?;
-        let Some(remote) = header::domain(header, "from")? else {
+        let local = to?.ok_or(Reason::HeaderAddress("to"))?;
+        let Some(remote) = from? else {
             return nameless(cx, claimed, local);
         };
         let pair = Pair { local, remote };
@@ -203,6 +203,9 @@ impl Nameless {
     }
 }
 
+/// An address of a header: a domain, none, or something that is none.
+type Named = Result<Option<Domain>, Reason>;
+
 /// The addresses of a header, as far as they are any.
 #[derive(Debug, Default)]
 pub(super) struct Claimed {
@@ -211,11 +214,16 @@ pub(super) struct Claimed {
 }
 
 impl Claimed {
-    /// Takes what a header says; what it does not say stays as it was.
-    fn note(&mut self, header: &Header) {
-        let address = |name| header::domain(header, name).ok().flatten();
-        self.local = address("to").or_else(|| self.local.take());
-        self.remote = address("from").or_else(|| self.remote.take());
+    /// Takes what a header says in `to` and `from`, and returns it; what it does not say stays as it was.
+    fn note(&mut self, header: &Header) -> (Named, Named) {
+        let to = header::domain_again(header, "to", self.local.as_ref());
+        let from = header::domain_again(header, "from", self.remote.as_ref());
+        for (named, known) in [(&to, &mut self.local), (&from, &mut self.remote)] {
+            if let Ok(Some(domain)) = named {
+                *known = Some(domain.clone());
+            }
+        }
+        (to, from)
     }
 
     /// Sends our header in answer.
