@@ -7,6 +7,7 @@
 use crate::config::Config;
 use crate::net::admin::http::{self, Trends};
 use crate::net::edge::GOODBYES;
+use crate::net::guard::signatures::KnownSignatures;
 use crate::net::guard::verifications::MOST_SLOW;
 use crate::net::io::resolve::CACHE_BYTES;
 use crate::net::io::transport::READ_BYTES;
@@ -119,6 +120,11 @@ pub fn rows(config: &Config, processors: usize) -> Vec<Row> {
             Admission::BYTES,
         ),
         one(Strangers, "unknown domains that knocked", Knocks::BYTES),
+        one(
+            Strangers,
+            "signatures of certificates that were good",
+            KnownSignatures::BYTES,
+        ),
         row(Partners, "streams", Some(s2s.connection_limit), stream),
         row(Partners, "pairs that are proven", Some(pairs), PAIR),
         one(Partners, "stanzas that wait", s2s.queue_bytes),

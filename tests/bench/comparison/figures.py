@@ -103,6 +103,9 @@ WORK = [
         Figure("negotiation-cpu", "complete negotiation, SASL EXTERNAL: CPU, ms", cpu_milliseconds, floor(1.15), floor(1.08)),
         Figure("negotiation", "one negotiation alone: p50, ms", lambda it: it["p50"] / 1e3, floor(1.15), floor(1.05)),
     ], quick={"count": 20}, passes=5),
+    Work("first negotiations", "negotiations", {"count": 150, "partners": 151}, [
+        Figure("negotiation-first", "the first negotiation of each of 150 partners: CPU, ms", cpu_milliseconds),
+    ], quick={"count": 20, "partners": 21}, passes=2),
     Work("idle streams", "idle", {"streams": 1000}, [
         Figure("idle", "memory of an idle authenticated stream, KiB", lambda it: it["memory"] / it["count"], Goal(16), Goal(10)),
     ], quick={"streams": 200}),

@@ -54,7 +54,10 @@ METHOD = """## How it was measured
   stanzas in a write.
 - **Delay** is from the moment before the driver writes a stanza until it has read it at the gateway, at even intervals.
   The round trip goes from the partner to the gateway, and by an answer to the partner's server, one at a time.
-- **A negotiation** is TCP, STARTTLS, TLS 1.3 without resumption, SASL EXTERNAL and the features after it; one at a time.
+- **A negotiation** is TCP, STARTTLS, TLS 1.3 without resumption, SASL EXTERNAL and the features after it; one at a time. A partner
+  shows one certificate for months, so all of them show the same. The edge computes an authority's signature once and then knows
+  that it is good; the floor, as its library does, computes it each time. What a certificate costs that was never shown before has a
+  row of its own, in which everything else that is kept of a partner is new, too.
 - **Memory** of an idle stream: what the process has more (`VmRSS`), two and a half seconds after {idle} streams were opened. The peak is
   `VmHWM`, with all that the program needs anyhow.
 - **Rounds**: {rounds}. In each round each piece of work is done by one system after the other. Round trips, negotiations, one record a stanza and 2,000 a second are

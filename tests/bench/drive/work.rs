@@ -210,14 +210,15 @@ pub fn paced(options: &Options) {
     tell(all as u64, started.elapsed(), &delays);
 }
 
-/// Streams are opened, proven and closed, one after the other.
+/// Streams are opened, proven and closed, one after the other, each by the next of the partners. The first one has been
+/// there before the measurement.
 pub fn negotiations(options: &Options) {
     let mut link = link(options);
     thread::spawn(move || while link.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {});
-    let tls = options.tls(0);
-    let negotiate = || {
+    let tls: Vec<_> = (0..options.partners).map(|it| options.tls(it)).collect();
+    let negotiate = |of: usize| {
         let begun = Instant::now();
-        let mut stream = open(options.s2s, &tls, 0);
+        let mut stream = open(options.s2s, &tls[of], of);
         let took = begun.elapsed();
         stream.write_all(b"</stream:stream>").unwrap();
         stream.conn.send_close_notify();
@@ -228,11 +229,12 @@ pub fn negotiations(options: &Options) {
         took
     };
     (0..10).for_each(|_| {
-        negotiate();
+        negotiate(0);
     });
     ready();
     let begun = Instant::now();
-    let times: Vec<_> = (0..options.count).map(|_| negotiate()).collect();
+    let next = (1..=options.count).map(|it| it % options.partners);
+    let times: Vec<_> = next.map(negotiate).collect();
     tell(options.count as u64, begun.elapsed(), &times);
 }
 
