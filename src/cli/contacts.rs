@@ -13,8 +13,10 @@ use super::report::paragraph;
 use super::{ConfigFile, Exit};
 use crate::config::Config;
 use crate::config::report::{self, WIDTH};
+use crate::net::admin::nearest;
 use crate::net::admin::protocol::Entry;
-use crate::proto::jid::Jid;
+use crate::proto::jid::{Domain, Jid};
+use crate::proto::policy::Rules;
 use crate::proto::words;
 
 /// List and edit the contacts that local users have added
@@ -138,6 +140,7 @@ fn change(pair: &Pair, present: bool) -> Done {
             domains.join(" or ")
         )));
     }
+    let note = on_partner(remote.domain(), &config.rules);
     let entry = Entry {
         local: local.normal_bare().to_string(),
         remote: remote.normal_bare().to_string(),
@@ -147,11 +150,26 @@ fn change(pair: &Pair, present: bool) -> Done {
         .map_err(unavailable)?;
     let Entry { local, remote } = entry;
     Ok(match (present, changed) {
-        (true, true) => format!("{local} now has {remote} as a contact.\n"),
+        (true, true) => format!("{local} now has {remote} as a contact.\n{note}"),
         (true, false) => format!("{local} had {remote} as a contact already.\n"),
         (false, true) => format!("{local} no longer has {remote} as a contact.\n"),
         (false, false) => format!("{local} does not have {remote} as a contact.\n"),
     })
+}
+
+/// What is to be said of the domain of a new contact, where no entry covers it.
+fn on_partner(domain: &Domain, rules: &Rules) -> String {
+    if rules.partner_of(domain).is_some() {
+        return String::new();
+    }
+    let note = format!(
+        "note: no entry of the partner file covers {domain}: nothing passes to it or from it until one does"
+    );
+    let end = match nearest::listed(domain.as_str(), rules) {
+        Some(near) => format!("; did you mean {near}?"),
+        None => ".".to_owned(),
+    };
+    paragraph(&(note + &end), "", WIDTH)
 }
 
 fn address(text: &str) -> Result<Jid, (Exit, String)> {

@@ -44,23 +44,47 @@ fn editing_is_the_same_with_a_daemon_and_without() {
         for (action, want) in [
             (
                 "add",
-                "anne@contoso.example now has bob@chat.fabrikam.example as a contact.\n",
+                "anne@contoso.example now has dora@fabrikam.example as a contact.\n",
             ),
             (
                 "add",
-                "anne@contoso.example had bob@chat.fabrikam.example as a contact already.\n",
+                "anne@contoso.example had dora@fabrikam.example as a contact already.\n",
             ),
             (
                 "remove",
-                "anne@contoso.example no longer has bob@chat.fabrikam.example as a contact.\n",
+                "anne@contoso.example no longer has dora@fabrikam.example as a contact.\n",
             ),
             (
                 "remove",
-                "anne@contoso.example does not have bob@chat.fabrikam.example as a contact.\n",
+                "anne@contoso.example does not have dora@fabrikam.example as a contact.\n",
             ),
         ] {
-            assert_eq!(prints(&lab, &[action, ANNE, BOB]), want, "{running}");
+            assert_eq!(
+                prints(&lab, &[action, ANNE, "dora@fabrikam.example/phone"]),
+                want,
+                "{running}"
+            );
         }
+    }
+}
+
+#[test]
+fn a_contact_at_a_domain_that_is_no_partner_is_added_with_a_note() {
+    let lab = used();
+    for (remote, note) in [
+        (
+            "dora@fabrikan.example",
+            "note: no entry of the partner file covers fabrikan.example: nothing passes to it\n\
+             or from it until one does; did you mean fabrikam.example?\n",
+        ),
+        (
+            "dora@adatum.example",
+            "note: no entry of the partner file covers adatum.example: nothing passes to it\n\
+             or from it until one does.\n",
+        ),
+    ] {
+        let added = format!("anne@contoso.example now has {remote} as a contact.\n");
+        assert_eq!(prints(&lab, &["add", ANNE, remote]), added + note);
     }
 }
 

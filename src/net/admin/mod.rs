@@ -9,7 +9,7 @@ pub mod contacts;
 pub mod desk;
 pub mod http;
 mod moment;
-mod nearest;
+pub mod nearest;
 pub mod preview;
 pub mod protocol;
 mod render;

@@ -11,7 +11,8 @@ pub(super) fn is_near(name: &str, other: &str) -> bool {
 }
 
 /// The name in the partner file that is nearest, where one is near.
-pub(super) fn listed(name: &str, rules: &Rules) -> Option<String> {
+#[must_use]
+pub fn listed(name: &str, rules: &Rules) -> Option<String> {
     let patterns = rules.partners().iter().flat_map(|entry| {
         let additional = entry.additional.iter().map(ToString::to_string);
         std::iter::once(entry.primary.as_str().to_owned()).chain(additional)

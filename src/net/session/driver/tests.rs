@@ -298,6 +298,27 @@ async fn a_time_that_has_come_is_told_though_there_is_something_to_read() {
     flood.await.unwrap();
 }
 
+#[tokio::test]
+async fn a_process_that_was_stopped_hears_what_has_come_before_it_sees_what_is_late() {
+    let pause = Duration::from_millis(200);
+    let puppet = Puppet {
+        on: vec![(b"answer", vec![Output::Send(b"heard".to_vec())])],
+        deadline: Some(clock::instant() + pause),
+        ..Puppet::default()
+    };
+    let (driver, mailbox, mut other) = driven(puppet, Stands::default()).await;
+    // The driver waits for both.
+    tokio::task::yield_now().await;
+    assert_eq!(other.try_write(b"answer").unwrap(), 6);
+    // Here everything stands still, the runtime too.
+    std::thread::sleep(2 * pause);
+    let mut heard = [0; 9];
+    other.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"heardlate");
+    mailbox.end(Reason::Shutdown);
+    driver.await.unwrap();
+}
+
 /// A side that keeps its stream waiting.
 struct Slow;
 
