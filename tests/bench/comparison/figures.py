@@ -62,6 +62,8 @@ class Figure:
     of: Callable
     target: Goal | None = None
     stretch: Goal | None = None
+    # What the edge does that a system at the stretch goal would not do.
+    between: str = ""
 
 
 def prosody(part: int) -> Goal:
@@ -74,6 +76,16 @@ def floor(ratio: float) -> Goal:
 
 STANZAS = "CPU, s per 100,000 stanzas"
 
+LONE = (
+    "A stanza alone takes some 24,000 instructions beside TLS and system calls: it is read and written (8,700 or 9,800), and its "
+    "stream, the queue of its domain and the link wake each other. The code is seldom in the nearest cache at that rate."
+)
+GREETING = (
+    "Five elements are read by the rules of XML, the certificate is read for policy, for the alarm about another issuer and for `status`, and four "
+    "lines are written to the log: some 200,000 instructions. The signature that is not computed anew outweighs them in CPU on a quiet "
+    "machine; what is left is code that runs once a connection, and so is cold."
+)
+
 WORK = [
     Work("full records", "inbound", {"body": 100}, [
         Figure("in-100", f"inbound, body of 100 B, full TLS records: {STANZAS}", cpu_of_100000, prosody(22), prosody(33)),
@@ -85,32 +97,37 @@ WORK = [
         Figure("in-1024", f"inbound, 1 KiB: {STANZAS}", cpu_of_100000, prosody(30), prosody(45)),
     ]),
     Work("16 KiB", "inbound", {"body": 16384}, [
-        Figure("in-16384", f"inbound, 16 KiB: {STANZAS}", cpu_of_100000, floor(2), floor(1.4)),
+        Figure("in-16384", f"inbound, 16 KiB: {STANZAS}", cpu_of_100000, floor(2), floor(1.4),
+               "The floor copies what it decrypts. The edge looks at each byte for markup, UTF-8 and characters that XML forbids, and writes what it has "
+               "read: 102,000 instructions a stanza, six for each byte, of which 59,000 are the reading. TLS is the same for both."),
     ]),
     Work("outbound", "outbound", {"body": 100}, [
         Figure("out-100", f"outbound, 100 B: {STANZAS}", cpu_of_100000, prosody(28), prosody(40)),
     ]),
     Work("round trip", "trips", {"body": 100}, [
-        Figure("trip", "round trip of one stanza in flight: p50, µs", lambda it: it["p50"], floor(1.15), floor(1.05)),
+        Figure("trip", "round trip of one stanza in flight: p50, µs", lambda it: it["p50"], floor(1.15), floor(1.05), LONE),
     ], passes=5),
     Work("2,000 a second", "paced", {"body": 100, "rate": 2000}, [
-        Figure("delay-p50", "inbound delay at 2,000 a second: p50, µs", lambda it: it["p50"], floor(1.1), floor(1.05)),
+        Figure("delay-p50", "inbound delay at 2,000 a second: p50, µs", lambda it: it["p50"], floor(1.1), floor(1.05), LONE),
         Figure("delay-p99", "… p99, µs", lambda it: it["p99"], floor(1.5)),
         Figure("delay-p999", "… p99.9, µs", lambda it: it["p999"]),
-        Figure("delay-cpu", f"… {STANZAS}", cpu_of_100000, floor(1.4), floor(1.2)),
+        Figure("delay-cpu", f"… {STANZAS}", cpu_of_100000, floor(1.4), floor(1.2), LONE),
     ], full=5000, passes=3),
     Work("negotiations", "negotiations", {"count": 150}, [
-        Figure("negotiation-cpu", "complete negotiation, SASL EXTERNAL: CPU, ms", cpu_milliseconds, floor(1.15), floor(1.08)),
-        Figure("negotiation", "one negotiation alone: p50, ms", lambda it: it["p50"] / 1e3, floor(1.15), floor(1.05)),
+        Figure("negotiation-cpu", "complete negotiation, SASL EXTERNAL: CPU, ms", cpu_milliseconds, floor(1.15), floor(1.08), GREETING),
+        Figure("negotiation", "one negotiation alone: p50, ms", lambda it: it["p50"] / 1e3, floor(1.15), floor(1.05), GREETING),
     ], quick={"count": 20}, passes=5),
     Work("first negotiations", "negotiations", {"count": 150, "partners": 151}, [
         Figure("negotiation-first", "the first negotiation of each of 150 partners: CPU, ms", cpu_milliseconds),
     ], quick={"count": 20, "partners": 21}, passes=2),
     Work("idle streams", "idle", {"streams": 1000}, [
-        Figure("idle", "memory of an idle authenticated stream, KiB", lambda it: it["memory"] / it["count"], Goal(16), Goal(10)),
+        Figure("idle", "memory of an idle authenticated stream, KiB", lambda it: it["memory"] / it["count"], Goal(16), Goal(10),
+               "The state of TLS with its keys and the room that its library keeps to read, the task, the driver and the machine (some 3 KiB), the certificate "
+               "and what `status` shows of it, places in tables."),
     ], quick={"streams": 200}),
     Work("flood", "flood", {"body": 100, "streams": 8}, [
-        Figure("flood", "peak memory under a flood of 8 streams, MiB", lambda it: it["peak"] / 1024, Goal(20), Goal(12)),
+        Figure("flood", "peak memory under a flood of 8 streams, MiB", lambda it: it["peak"] / 1024, Goal(20), Goal(12),
+               "A program that only negotiates, one stream after the other, has a peak of 14 MiB: code, tables, threads and the store. The flood adds little to that."),
     ], full=5000),
 ]  # fmt: skip
 
