@@ -64,7 +64,7 @@ Exit status:
   69  the fault is on the way: no answer from DNS, a host or a firewall
   71  the system cannot give what is needed; this may pass
   76  the fault is on the partner's side
-  78  the fault is on this side, or the configuration is refused";
+  78  the fault is on this side, or the daemon has not read this configuration";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -103,6 +103,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 }
 
 async fn explain(mut config: Config, pair: Pair, format: Format) -> Result<Exit, String> {
+    let hash = config.fingerprint();
     let secret = config.dialback.without_a_file();
     config.dialback = secret.map_err(|error| error.to_string())?;
     let mut walk = Walk::new(pair, &config);
@@ -120,14 +121,16 @@ async fn explain(mut config: Config, pair: Pair, format: Format) -> Result<Exit,
     .await;
     let verdict = Verdict::of(&walk);
     let asked = Asked::about(&walk.pair.remote, &socket);
+    let otherwise = asked.otherwise(&walk, &hash);
     match &screen {
         Some(screen) => {
             super::print(&asked.text());
-            screen.conclude(&walk, verdict.as_ref());
+            screen.conclude(&walk, verdict.as_ref(), otherwise.as_ref());
         }
         None => super::print(&json::render(&walk, verdict.as_ref(), &asked)),
     }
     Ok(match verdict.map(|verdict| verdict.side()) {
+        None if otherwise.is_some_and(|it| it.is_the_entry) => Exit::Configuration,
         None => Exit::Success,
         Some(Side::Us) => Exit::Configuration,
         Some(Side::Peer | Side::Neither) => Exit::Protocol,

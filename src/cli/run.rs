@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::{ConfigFile, Exit, check};
 use crate::config::{Config, Examination};
 use crate::net::daemon::{Daemon, Remedy, StartError};
+use crate::net::live::last_reload::ReloadFailure;
 use crate::ops::events::{Event, Line};
 use crate::ops::logging::{Filter, Logging};
 use crate::ops::memory::forbid_core_dumps;
@@ -208,7 +209,12 @@ async fn serve(
 fn reload(path: &Path, daemon: &Daemon, logging: &Logging) {
     let mut examination = Config::examine(path, UnixTime::now());
     told::log(&examination.problems);
+    let refused = |why: String| {
+        let at = UnixTime::now().as_secs();
+        daemon.edge().last_reload.refused(ReloadFailure { at, why });
+    };
     let Some(config) = examination.config.take() else {
+        refused(check::summary(&examination));
         Line::new(Event::ReloadFailed)
             .detail(format_args!(
                 "{} Nothing has changed; `xmpp-edge check --config {}` shows all.",
@@ -226,9 +232,12 @@ fn reload(path: &Path, daemon: &Daemon, logging: &Logging) {
             }
             Line::new(Event::ReloadDone).detail(difference).log();
         }
-        Err(error) => Line::new(Event::ReloadFailed)
-            .detail(format_args!("{error}; nothing has changed"))
-            .log(),
+        Err(error) => {
+            refused(error.to_string());
+            Line::new(Event::ReloadFailed)
+                .detail(format_args!("{error}; nothing has changed"))
+                .log();
+        }
     }
 }
 

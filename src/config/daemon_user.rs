@@ -64,6 +64,15 @@ impl Examination {
                 (false, None) => format!("run: chown -R {name} {shown}"),
             };
             warn(place, what, remedy);
+            return;
+        }
+        let contacts = state.contacts();
+        if let Err(obstacle) = user.may_change(&contacts)
+            && !obstacle.is_directory
+        {
+            let shown = contacts.display();
+            let what = format!("{name} cannot write to {shown}: {obstacle}");
+            warn(place, what, format!("run: chown {name} {shown}"));
         }
     }
 }

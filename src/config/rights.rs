@@ -61,6 +61,14 @@ impl User {
         self.reaches(directory, WRITE | EXECUTE)
     }
 
+    /// Whether this user may read and change a file; else what is in the way.
+    ///
+    /// # Errors
+    /// The file, or a directory on the way to it.
+    pub(super) fn may_change(&self, path: &Path) -> Result<(), Obstacle> {
+        self.reaches(path, READ | WRITE)
+    }
+
     fn reaches(&self, path: &Path, right: u32) -> Result<(), Obstacle> {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let directories: Vec<_> = path.ancestors().skip(1).collect();

@@ -21,6 +21,11 @@ pub(super) struct State {
 }
 
 impl State {
+    /// What the daemon has kept there. A copy that was put back as root may be root's.
+    pub(super) fn contacts(&self) -> PathBuf {
+        self.directory.join("contacts.redb")
+    }
+
     /// The directory that the daemon would have to make it in: where it is absent, and the service
     /// manager does not make it before the daemon is started.
     pub(super) fn to_be_made_in(&self) -> Option<PathBuf> {
@@ -39,19 +44,22 @@ impl Examination {
     /// A directory that is not there yet is made when the daemon starts, or by the service manager
     /// before: it is not made here, but whether this user could make it is asked.
     pub fn try_state_directory(&mut self) {
-        let Some(State { directory, place }) = &self.state else {
+        let Some(state) = &self.state else {
             return;
         };
+        let State { directory, place } = state;
         let (doing, tried) = match directory.try_exists() {
             Ok(false) if unit::makes(directory) => return,
             Ok(false) => ("make", try_to_make(directory)),
             Ok(true) => ("write to", try_to_write(directory)),
             Err(error) => ("write to", Err(error)),
         };
-        let Err(error) = tried else {
-            return;
+        let contacts = state.contacts();
+        let (shown, error) = match (tried, try_to_change(&contacts)) {
+            (Err(error), _) => (directory.display(), error),
+            (Ok(()), Err(error)) => (contacts.display(), error),
+            (Ok(()), Ok(())) => return,
         };
-        let shown = directory.display();
         let message = format!("cannot {doing} {shown}: {}", words::of_error(&error));
         let code = "state-directory-unwritable";
         let problem = match error.kind() {
@@ -117,6 +125,19 @@ fn above(directory: &Path) -> io::Result<PathBuf> {
         }
     }
     Err(io::ErrorKind::NotFound.into())
+}
+
+/// Whether this process could change a file, where it is there.
+fn try_to_change(file: &Path) -> io::Result<()> {
+    match accessat(
+        CWD,
+        file,
+        Access::READ_OK | Access::WRITE_OK,
+        AtFlags::EACCESS,
+    ) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => Ok(done?),
+    }
 }
 
 /// More than a file system puts into its own records, so that it needs a block of the disk.

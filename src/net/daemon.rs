@@ -165,6 +165,7 @@ impl Daemon {
             difference.push_str(&later.join(", "));
         }
         self.edge.replace(context, settings);
+        self.edge.last_reload.done(later);
         Ok(difference)
     }
 }

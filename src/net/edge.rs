@@ -18,6 +18,7 @@ use crate::net::io::resolve::DnsResolver;
 use crate::net::io::tls::{LinkTls, TlsConfigs};
 use crate::net::live::attempts::Attempts;
 use crate::net::live::knocks::Knocks;
+use crate::net::live::last_reload::LastReload;
 use crate::net::live::log_limiter::LogLimiter;
 use crate::net::live::refused_link::LastRefused;
 use crate::net::live::registry::Registry;
@@ -58,6 +59,8 @@ pub struct Edge {
     pub knocks: Knocks,
     /// The last gateway that was refused.
     pub refused_link: LastRefused,
+    /// What the last reload has left undone.
+    pub last_reload: LastReload,
     /// What was logged lately.
     pub log_limiter: Arc<LogLimiter>,
     /// Sessions whose connection was lost, and which may be resumed.
@@ -174,6 +177,7 @@ impl Edge {
             attempts: Attempts::default(),
             knocks: Knocks::default(),
             refused_link: LastRefused::default(),
+            last_reload: LastReload::default(),
             log_limiter,
             sessions: Arc::default(),
             traces: Arc::default(),

@@ -28,6 +28,7 @@ use std::time::Duration;
 use process::Daemon;
 
 use crate::lab::{self, FREE_PORTS as EDGE, Lab};
+use crate::status::status;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -157,12 +158,25 @@ fn a_reload_is_all_or_nothing() {
     let line = daemon.log_line("reload-failed");
     assert!(line.contains("Nothing has changed"), "{line}");
     assert!(offer("adatum.example").contains(refused));
+    // Whoever looks finds it, too, and not the log alone.
+    let (text, json) = status(&lab, &[]);
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("was REFUSED, and nothing has changed: The configuration is refused: 2 partners, 1 error"), "{text}");
+    assert!(json["configuration"]["refused-reload"]["why"].is_string());
+    let (text, json) = status(&lab, &["adatum.example"]);
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let unread = "partners.toml did not list it when it was read, at ";
+    assert!(flat.contains(unread), "{text}");
+    assert_eq!(json["rule"]["loaded"].as_str().map(str::len), Some(20));
 
     lab.write("partners.toml", &format!("{PARTNERS}{second}"), 0o644);
     daemon.signal("HUP");
     let line = daemon.log_line("reload-done");
     assert!(line.contains("adatum.example"), "{line}");
     assert!(!line.contains("restart"), "{line}");
+    let (text, json) = status(&lab, &[]);
+    assert!(!text.contains("REFUSED"), "{text}");
+    assert!(json["configuration"]["refused-reload"].is_null());
     let offered = {
         let stream = TcpStream::connect(daemon.s2s).unwrap();
         converse(&stream, &header("adatum.example"), "features>")
@@ -185,6 +199,13 @@ fn a_reload_names_what_waits_for_a_restart() {
     assert!(
         line.contains("timeouts; only with a restart: [s2s] listen"),
         "{line}"
+    );
+    let (text, json) = status(&lab, &[]);
+    let waits = "Changed, and only with a restart: [s2s] listen\n";
+    assert!(text.contains(waits), "{text}");
+    assert_eq!(
+        json["configuration"]["waits-for-restart"][0],
+        "[s2s] listen"
     );
     daemon.signal("TERM");
     daemon.ends_with(0);

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use super::letter;
+use super::live::Otherwise;
 use super::verdict::Verdict;
 use super::walk::{Happened, Walk};
 use super::words::{Kind, Line, lines, ms, title};
@@ -61,10 +62,19 @@ impl Screen {
     }
 
     /// One sentence, and what to send to the partner, if it is theirs.
-    pub(super) fn conclude(self, walk: &Walk, verdict: Option<&Verdict>) {
+    pub(super) fn conclude(
+        self,
+        walk: &Walk,
+        verdict: Option<&Verdict>,
+        otherwise: Option<&Otherwise>,
+    ) {
         self.say("");
         let Some(verdict) = verdict else {
             self.paragraph(GREEN, "", &works(walk));
+            if let Some(otherwise) = otherwise {
+                self.say("");
+                self.paragraph(RED, "", &otherwise.text);
+            }
             for warning in Verdict::warnings(walk) {
                 self.say("");
                 self.paragraph("", "", &warning.warning());

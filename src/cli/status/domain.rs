@@ -49,10 +49,11 @@ pub(in crate::cli) fn live(paper: &mut Paper, live: &Live) {
     paper.gap();
     paper.head(Ink::Bold, "What the last attempts met");
     if live.attempts.is_empty() {
-        paper.head(
-            Ink::Plain,
-            "  nothing: there was none since the daemon was started",
-        );
+        let text = match live.knock {
+            None => "  nothing: there was none since the daemon was started",
+            Some(_) => "  nothing: it has knocked, as above, and no entry let it go on",
+        };
+        paper.head(Ink::Plain, text);
     }
     for attempt in &live.attempts {
         attempted(paper, attempt);
@@ -83,7 +84,16 @@ fn rule(rule: &Rule) -> String {
         }
         "default" => format!("none of its own: [default-partner], at {}", entry()),
         "local" => "none: it is a domain of this edge itself".to_owned(),
-        _ => format!("none: {} does not list it", rule.file),
+        _ => {
+            let mut text = format!(
+                "none: {} did not list it when it was read, at {}",
+                rule.file, rule.loaded
+            );
+            if let Some(near) = &rule.nearest {
+                text.push_str(&format!("; did you mean {near}?"));
+            }
+            text
+        }
     }
 }
 

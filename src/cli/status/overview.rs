@@ -52,6 +52,21 @@ fn head(paper: &mut Paper, status: &Status) {
             count(it.partners, "partner", "partners")
         ),
     );
+    if let Some(refused) = &it.refused_reload {
+        let text = format!(
+            "The last reload, {} ago, was REFUSED, and nothing has changed: {} To see what is wrong: xmpp-edge check",
+            age(refused.ago_s),
+            refused.why
+        );
+        paper.head(Ink::Red, &text);
+    }
+    if !it.waits_for_restart.is_empty() {
+        let text = format!(
+            "Changed, and only with a restart: {}",
+            it.waits_for_restart.join(", ")
+        );
+        paper.head(Ink::Bold, &text);
+    }
     let at = &status.listeners;
     paper.head(
         Ink::Plain,
@@ -237,6 +252,9 @@ fn streams(paper: &mut Paper, status: &Status) {
     }
 }
 
+/// How many reasons are shown of stanzas that were not delivered.
+const REASONS: usize = 4;
+
 fn stanzas(paper: &mut Paper, status: &Status) {
     paper.head(Ink::Bold, "Stanzas");
     let it = &status.delivery;
@@ -252,9 +270,13 @@ fn stanzas(paper: &mut Paper, status: &Status) {
     for (label, reasons) in [("bounced", &it.bounced_by), ("dropped", &it.dropped_by)] {
         let mut most: Vec<_> = reasons.iter().collect();
         most.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        let texts: Vec<_> = (most.iter().take(4))
+        let mut texts: Vec<_> = (most.iter().take(REASONS))
             .map(|(reason, count)| format!("{count} {reason}"))
             .collect();
+        let rest: u64 = most.iter().skip(REASONS).map(|(_, count)| **count).sum();
+        if rest > 0 {
+            texts.push(format!("{rest} for other reasons"));
+        }
         if !texts.is_empty() {
             paper.item(15, (Ink::Plain, label), &texts.join(", "));
         }

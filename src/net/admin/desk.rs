@@ -91,6 +91,7 @@ impl Desk {
         let (inbound, outbound) = (sum(Direction::Inbound), sum(Direction::Outbound));
         let (to_gateways, to_partners) = self.edge.hub.held();
         let (knocks, uncounted) = self.edge.knocks.list();
+        let undone = self.edge.last_reload.undone();
         Status {
             time: utc(moment.wall),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -107,6 +108,14 @@ impl Desk {
                 partners_file: settings.partners_file.display().to_string(),
                 partners: rules.partners().len(),
                 default_partner: rules.default_partner().is_some(),
+                refused_reload: (undone.refused).map(|it| report::RefusedReload {
+                    at: utc(it.at),
+                    ago_s: moment.wall.saturating_sub(it.at),
+                    why: it.why,
+                }),
+                waits_for_restart: (undone.waits_for_restart.iter())
+                    .map(|it| (*it).to_owned())
+                    .collect(),
             },
             listeners: report::Listeners {
                 partners: texts(&self.s2s),
@@ -192,12 +201,7 @@ impl Desk {
         Live {
             time: utc(moment.wall),
             domain: domain.as_str().to_owned(),
-            rule: rule(
-                rules,
-                domain,
-                entry,
-                &settings.partners_file.display().to_string(),
-            ),
+            rule: rule(rules, domain, entry, &settings),
             partner: listed.map(|entry| {
                 let newest = attempts.iter().map(|attempt| (*attempt).clone()).collect();
                 self.partner(entry, rules, &streams, newest, &ledger, &moment)

@@ -1,6 +1,7 @@
 //! The reports of the admin socket, and of `--format json`: `docs/reference/reports.md` has each key.
 //! Times are texts in UTC, ages are whole seconds, names of domains are A-labels.
 
+mod decides;
 mod preview;
 pub(super) mod whose;
 
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::decides::{Configuration, RefusedReload, Rule};
 pub use self::preview::{
     Affected, CertificateChange, Ending, PartnerChange, Preview, Problem, Shown,
 };
@@ -60,22 +62,6 @@ pub struct Status {
     pub knocks_known: usize,
     /// How many knocks came with names for which there was no place.
     pub knocks_uncounted: u64,
-}
-
-/// What the edge decides by.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Configuration {
-    /// Equal on edges that decide alike: policy, domains and limits.
-    pub hash: String,
-    /// When it was put in force.
-    pub loaded: String,
-    /// The file of the partners.
-    pub partners_file: String,
-    /// How many entries it has.
-    pub partners: usize,
-    /// Whether there is a `[default-partner]`.
-    pub default_partner: bool,
 }
 
 /// Where the edge listens.
@@ -432,27 +418,6 @@ pub struct Live {
     pub knock: Option<Knock>,
     /// Unknown domains that knocked and are below this one, or nearly spelt like it.
     pub similar_knocks: Vec<Knock>,
-}
-
-/// What the daemon's rules say of a domain.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Rule {
-    /// `listed`, `default`, `local` or `unknown`.
-    pub covered: String,
-    /// The primary domain of the entry.
-    pub partner: Option<String>,
-    /// As what the entry lists the domain.
-    pub listed_as: Option<String>,
-    /// The file of the entries.
-    pub file: String,
-    /// The line where the entry begins, as it was when the file was read.
-    pub line: Option<usize>,
-    /// `federated`, `public-verified` or `public-unverified`.
-    #[serde(rename = "type")]
-    pub partner_type: Option<String>,
-    /// The methods that its settings leave, the strongest first.
-    pub methods: Vec<String>,
 }
 
 /// An attempt to open a stream, by the partner or by us.

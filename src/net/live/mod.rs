@@ -3,6 +3,7 @@
 pub mod attempts;
 pub mod facts;
 pub mod knocks;
+pub mod last_reload;
 pub mod log_limiter;
 pub mod mailbox;
 pub mod refused_link;

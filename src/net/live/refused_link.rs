@@ -30,6 +30,12 @@ impl LastRefused {
     /// Remembers one.
     pub fn note(&self, mut link: RefusedLink) {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever connects and goes without a word, as a monitor does, hides nothing that says more.
+        let is_silent =
+            |link: &RefusedLink| link.claimed.is_none() && link.code == Code::PEER_CLOSED;
+        if is_silent(&link) && last.as_ref().is_some_and(|before| !is_silent(before)) {
+            return;
+        }
         if let Some(before) = &*last
             && before.code == link.code
             && before.claimed == link.claimed
@@ -51,17 +57,36 @@ impl LastRefused {
 mod tests {
     use super::*;
 
-    #[test]
-    fn those_that_are_refused_alike_are_counted() {
-        let last = LastRefused::default();
-        let link = |code, claimed: &str| RefusedLink {
+    fn link(code: Code, claimed: &str) -> RefusedLink {
+        RefusedLink {
             address: "127.0.0.1:1".parse().unwrap(),
             claimed: Some(claimed.to_owned()),
             code,
             text: String::new(),
             at: 0,
             times: 1,
+        }
+    }
+
+    #[test]
+    fn who_comes_and_goes_without_a_word_hides_nobody() {
+        let last = LastRefused::default();
+        let silent = RefusedLink {
+            claimed: None,
+            ..link(Code::PEER_CLOSED, "")
         };
+        for times in 1..3 {
+            last.note(silent.clone());
+            assert_eq!(last.get().map(|it| it.times), Some(times));
+        }
+        last.note(link(Code::LINK_SECRET, "a.example"));
+        last.note(silent);
+        assert_eq!(last.get().map(|it| it.code), Some(Code::LINK_SECRET));
+    }
+
+    #[test]
+    fn those_that_are_refused_alike_are_counted() {
+        let last = LastRefused::default();
         assert_eq!(last.get(), None);
         for (code, claimed, times) in [
             (Code::LINK_SECRET, "a.example", 1),

@@ -5,8 +5,8 @@ use super::{CONSTRAINT, Code, TIMEOUT, rows};
 rows! {
     INVALID_NAMESPACE = "invalid-namespace", Peer, Header, [],
         "The root element is not a stream's, or the content namespace is not that of the port.",
-        "Whoever connects must use a server's port for servers, a gateway the component port: a \
-         client is at the wrong one.",
+        "Whoever connects is at the wrong port: a partner's server belongs to that of `[s2s] listen`, a \
+         gateway to that of `[gateway] listen`, a client to its server.",
         stream: Some("invalid-namespace"), stanza: Some(TIMEOUT);
     UNSUPPORTED_VERSION = "unsupported-version", Peer, Header, [],
         "The stream header has no version, or one below 1.0.",

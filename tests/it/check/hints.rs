@@ -336,8 +336,20 @@ fn check_for_the_daemons_user_warns_of_what_that_user_must_not_read() {
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
+    // A copy of the contacts was put back by somebody else.
+    open("state", 0o777);
+    fs::write(lab.path("state/contacts.redb"), "").unwrap();
+    open("state/contacts.redb", 0o600);
+    let (status, text) = check();
+    assert_eq!(status, 0, "{text}");
+    for part in [
+        "nobody cannot write to state/contacts.redb: the file has mode 0600, owner ",
+        "hint: run: chown nobody state/contacts.redb",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
     // Nor can it make what is not there.
-    fs::remove_dir(lab.path("state")).unwrap();
+    fs::remove_dir_all(lab.path("state")).unwrap();
     let (status, text) = check();
     assert_eq!(status, 0, "{text}");
     for part in [

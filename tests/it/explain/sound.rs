@@ -4,18 +4,58 @@ use super::peer::{DIALBACK, Peer};
 use super::{explain, lab, route};
 use crate::daemon::process::Daemon;
 use crate::lab::{FREE_PORTS, Lab};
-use crate::pki::{self, Leaf};
+use crate::pki::{self, Authority, Leaf};
+
+/// The files of an edge, whose domain has this first label.
+fn edge(label: &str, partners: &str, authority: &Authority) -> Lab {
+    let lab = Lab::with(&FREE_PORTS.replace("contoso", label), partners);
+    let name = format!("{label}.example");
+    let identity = authority.issue(Leaf::new(&[&name]).server_only());
+    lab.write("ca.pem", &pki::pem(&authority.certificate), 0o600);
+    lab.write("edge.pem", &identity.chain_pem(), 0o600);
+    lab.write("edge.key", identity.key_pem(), 0o600);
+    lab
+}
+
+#[test]
+fn a_way_that_the_running_daemon_does_not_know_of_is_not_called_good() {
+    let authority = Authority::root("Test Authority");
+    let entry = |name: &str| {
+        format!("[[partner]]\nprimary-domain = \"{name}.example\"\ntype = \"federated\"\n")
+    };
+    let theirs = edge("fabrikam", &entry("contoso"), &authority);
+    let partner = Daemon::start(&theirs);
+    let lab = edge("contoso", &entry("adatum"), &authority);
+    let daemon = Daemon::start(&lab);
+    route(&lab, partner.s2s, "");
+    let (text, json) = explain(&lab, "fabrikam.example", 78);
+    assert_eq!(json["works"], true, "{json:#}");
+    let works = text.find("\nIt works: ").unwrap();
+    let but = text.find("\nBut the running daemon decides by ").unwrap();
+    assert!(works < but && text.contains("no such entry"), "{text}");
+
+    daemon.signal("HUP");
+    daemon.log_line("reload-done");
+    let (text, _) = explain(&lab, "fabrikam.example", 0);
+    assert!(!text.contains("But the running daemon"), "{text}");
+
+    let (dialback, rate) = (
+        "sasl = \"optional\"\ndialback = true\n",
+        "stanza-rate = 7\n",
+    );
+    for (lines, exit, what) in [(dialback, 78, "another form of"), (rate, 0, "may do")] {
+        route(&lab, partner.s2s, lines);
+        let (text, _) = explain(&lab, "fabrikam.example", exit);
+        assert!(text.contains(what), "{text}");
+    }
+}
 
 #[test]
 fn two_edges_that_know_each_other() {
     let (lab, authority) = lab();
     let partners = "[[partner]]\nprimary-domain = \"eu.contoso.example\"\ntype = \"federated\"\n\
                     [[partner]]\nprimary-domain = \"contoso.example\"\ntype = \"federated\"\n";
-    let theirs = Lab::with(&FREE_PORTS.replace("contoso", "fabrikam"), partners);
-    let identity = authority.issue(Leaf::new(&["fabrikam.example"]).server_only());
-    theirs.write("ca.pem", &pki::pem(&authority.certificate), 0o600);
-    theirs.write("edge.pem", &identity.chain_pem(), 0o600);
-    theirs.write("edge.key", identity.key_pem(), 0o600);
+    let theirs = edge("fabrikam", partners, &authority);
     let partner = Daemon::start(&theirs);
     route(&lab, partner.s2s, "");
     let (text, json) = explain(&lab, "fabrikam.example", 0);

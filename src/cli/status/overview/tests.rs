@@ -24,6 +24,8 @@ fn status() -> Status {
             partners_file: "partners.toml".to_owned(),
             partners: 1,
             default_partner: false,
+            refused_reload: None,
+            waits_for_restart: Vec::new(),
         },
         listeners: Listeners {
             partners: vec!["[::]:5269".to_owned()],

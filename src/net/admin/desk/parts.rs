@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::net::admin::moment::Moment;
-use crate::net::admin::{render, report};
+use crate::net::admin::{nearest, render, report};
+use crate::net::edge::Settings;
 use crate::ops::counters::{Counts, PartnerSnapshot};
 use crate::proto::auth::certificate::{CertFacts, utc};
 use crate::proto::auth::pin::Pin;
@@ -24,7 +25,7 @@ pub(super) fn rule(
     rules: &Rules,
     domain: &Domain,
     entry: Option<&Arc<Partner>>,
-    file: &str,
+    settings: &Settings,
 ) -> report::Rule {
     let covered = match entry {
         Some(entry) if rules.is_listed(entry) => "listed",
@@ -36,13 +37,19 @@ pub(super) fn rule(
         covered: covered.to_owned(),
         partner: entry.map(|it| it.primary.as_str().to_owned()),
         listed_as: rules.listed_as(domain).map(|it| it.to_string()),
-        file: file.to_owned(),
+        file: settings.partners_file.display().to_string(),
+        loaded: utc(settings.loaded),
+        hash: settings.fingerprint.clone(),
         line: entry.map(|it| it.line),
         partner_type: entry.map(|it| it.terms.partner_type.as_str().to_owned()),
         methods: entry.map_or_else(Vec::new, |it| {
             let methods = it.methods().iter().map(Method::as_str);
             methods.map(str::to_owned).collect()
         }),
+        nearest: match covered {
+            "unknown" => nearest::listed(domain.as_str(), rules),
+            _ => None,
+        },
     }
 }
 

@@ -216,6 +216,14 @@ fn configuration(status: &Status) -> Markup {
                 @if it.default_partner { " and [default-partner]" }
                 " of " (it.partners_file) "."
             }
+            @if let Some(refused) = &it.refused_reload {
+                p .bad {
+                    "The last reload, at " (refused.at) ", was refused, and nothing has changed: " (refused.why)
+                }
+            }
+            @if !it.waits_for_restart.is_empty() {
+                p { "Changed, and only with a restart: " (it.waits_for_restart.join(", ")) "." }
+            }
             p {
                 "Listens for partners on " (status.listeners.partners.join(", "))
                 "; for gateways on " (status.listeners.gateways.join(", ")) "."

@@ -1,8 +1,8 @@
 use super::*;
 use crate::net::admin::report::{
     Attempt, Configuration, Connections, Counts, Delivery, FailedAttempts, Failure, Knock,
-    Listeners, Live, OwnCertificate, Partner, Proven, Queue, Queues, RefusedLink, Rule, Step,
-    Validity,
+    Listeners, Live, OwnCertificate, Partner, Proven, Queue, Queues, RefusedLink, RefusedReload,
+    Rule, Step, Validity,
 };
 
 /// What somebody might have written who wants to be more than text.
@@ -122,6 +122,12 @@ fn status() -> Status {
             partners_file: text(),
             partners: 1,
             default_partner: true,
+            refused_reload: Some(RefusedReload {
+                at: text(),
+                ago_s: 1,
+                why: text(),
+            }),
+            waits_for_restart: vec![text()],
         },
         listeners: Listeners {
             partners: vec![text()],
@@ -207,9 +213,12 @@ fn live() -> Live {
             partner: Some(text()),
             listed_as: Some(text()),
             file: text(),
+            loaded: text(),
+            hash: text(),
             line: Some(1),
             partner_type: Some(text()),
             methods: vec![text()],
+            nearest: Some(text()),
         },
         partner: Some(hostile_partner()),
         streams: vec![stream()],
