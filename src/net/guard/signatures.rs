@@ -2,7 +2,9 @@
 //! sixth of what a connection costs.
 //!
 //! Only good ones are remembered, each by a digest of all that it depends on. A path is checked from its anchor
-//! downwards, so nothing gets in here that no trusted authority has signed. A reload forgets them all.
+//! downwards, so nothing gets in here that no trusted authority has signed. Whoever shows thousands of such certificates
+//! pushes others' out: then these are computed again, once a connection, as if nothing were remembered. A reload forgets
+//! them all.
 
 use std::collections::HashSet;
 use std::mem;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ServerConfig};
+use rustls::{ClientConfig, ServerConfig, SupportedCipherSuite};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
@@ -65,6 +65,10 @@ pub struct Wanted<'a> {
     pub read: bool,
 }
 
+/// As many records as there are.
+pub const ANY_NUMBER: u32 = u32::MAX;
+/// The longest record of TLS, in bytes (RFC 8446 §5.1, RFC 5246 §6.2.1).
+pub const RECORD_BYTES: usize = 16 << 10;
 /// How much is read at once.
 pub const READ_BYTES: usize = 16 << 10;
 /// How much is written at once: what the system is asked to take over comes on top of what it has. A batch whose last
@@ -89,6 +93,21 @@ impl Transport {
             Self::Tls(stream) => window::look(stream.get_ref().0.tcp()),
             _ => None,
         }
+    }
+
+    /// How many records may be sent before the key is agreed anew; [`ANY_NUMBER`] of them, where that needs no new connection:
+    /// TLS 1.3 does it by itself. In TLS 1.2 the library says for how many a key is good, swallows what comes after them, and
+    /// calls it written. Half of them leave room for a goodbye.
+    #[must_use]
+    pub fn most_records(&self) -> u32 {
+        let suite = match self {
+            Self::Tls(stream) => stream.get_ref().1.negotiated_cipher_suite(),
+            _ => None,
+        };
+        let Some(SupportedCipherSuite::Tls12(suite)) = suite else {
+            return ANY_NUMBER;
+        };
+        u32::try_from(suite.common.confidentiality_limit / 2).unwrap_or(ANY_NUMBER)
     }
 
     /// Resolves with the first thing that happens; loses nothing if it is dropped.

@@ -35,6 +35,7 @@ use self::alarm::Alarm;
 use self::noted::Noted;
 use self::turn::Turn;
 use self::waiting::Turns;
+use self::writing::after;
 use crate::net::io::clock;
 use crate::net::io::tls::TlsFault;
 use crate::net::io::transport::{Progress, Transport, Wanted};
@@ -75,6 +76,8 @@ pub struct Driver<M, S> {
     held_until: Option<Instant>,
     /// Whose turn it is.
     turns: Turns,
+    /// How many records of TLS may still be sent.
+    records_left: u32,
 }
 
 /// How a stream ended.
@@ -129,6 +132,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         context: watch::Receiver<Arc<Context>>,
     ) -> Self {
         Self {
+            records_left: transport.most_records(),
             machine,
             side,
             transport,
@@ -298,6 +302,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
                         Ok(Progress::Written(count)) => {
                             self.send_buffer.written(count);
                             self.noted.wrote(count);
+                            self.records_left = after(self.records_left, count);
                         }
                         Ok(Progress::Flushed) => self.send_buffer.flushed(),
                         Ok(Progress::Read | Progress::End) => {}

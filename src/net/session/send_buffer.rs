@@ -70,7 +70,7 @@ impl Leftovers {
     #[must_use]
     pub fn perhaps_lost(&self, reason: &Reason) -> usize {
         match reason {
-            Reason::Transport(_) | Reason::PingTimeout => self.left_last,
+            Reason::Transport(_) | Reason::TlsFailed { .. } | Reason::PingTimeout => self.left_last,
             _ => 0,
         }
     }

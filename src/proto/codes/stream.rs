@@ -177,6 +177,11 @@ rows! {
         "A certificate that proved the stream has expired since.",
         "The partner must renew its certificate and reload its server, if it has not yet.",
         stream: Some("reset"), stanza: Some(TIMEOUT);
+    // RFC 6120 §4.9.3.16: keys that must be agreed anew are what the condition is for.
+    KEY_USED_UP = "key-used-up", Neither, Stream, [TakesTheRest, EndsWell],
+        "As many records of TLS 1.2 were sent on the stream as its key is good for.",
+        "Nothing: a new stream has a new key. TLS 1.3 renews its keys without that.",
+        stream: Some("reset"), stanza: Some(TIMEOUT);
     PEER_ERROR = "peer-error", Peer, Stream, [],
         "The other side ended the stream with an error of its own; `detail` has its condition and \
          text.",

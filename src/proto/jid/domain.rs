@@ -169,7 +169,8 @@ fn written_form(ascii: &str) -> Option<String> {
         // RFC 3491: what IDNA 2003 reads. Where it is something else, or cannot be told because
         // Unicode 3.2 did not have a letter, the U-label is not safe.
         let old = stringprep::nameprep(&text);
-        if outcome.is_err() || !old.is_ok_and(|old| old == text) {
+        // What reads as an A-label again would be taken for that one, or for none.
+        if outcome.is_err() || text.starts_with("xn--") || !old.is_ok_and(|old| old == text) {
             return label.to_owned();
         }
         text
@@ -233,6 +234,12 @@ mod tests {
                 "bücher.straße.example",
                 "bücher.xn--strae-oqa.example",
                 "bücher.xn--strae-oqa.example (xn--bcher-kva.xn--strae-oqa.example)",
+            ),
+            // Its U-label would begin as an A-label does, and be none.
+            (
+                "xn--xn--axn--strae-oqa.example",
+                "xn--xn--axn--strae-oqa.example",
+                "xn--xn--axn--strae-oqa.example",
             ),
             // A Cyrillic letter among Latin ones.
             (

@@ -146,6 +146,8 @@ pub enum Reason {
     Finished,
     /// A certificate of the path that proved the stream has expired since; in Unix time.
     CertificateExpired(u64),
+    /// As many records were sent as the key of TLS 1.2 is good for.
+    KeyUsedUp,
     /// The edge is stopping.
     Shutdown,
     /// A newer stream for the same purpose took over.
@@ -315,6 +317,7 @@ impl Reason {
             Self::TooMuchUnproven => Code::TOO_MUCH_UNPROVEN,
             Self::Finished => Code::FINISHED,
             Self::CertificateExpired(_) => Code::CERTIFICATE_EXPIRED,
+            Self::KeyUsedUp => Code::KEY_USED_UP,
             Self::Shutdown => Code::SHUTDOWN,
             Self::Replaced => Code::REPLACED,
             Self::PeerError { .. } => Code::PEER_ERROR,

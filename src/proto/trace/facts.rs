@@ -206,6 +206,7 @@ impl EndFact {
         let without_more = [
             Reason::Shutdown,
             Reason::Finished,
+            Reason::KeyUsedUp,
             Reason::Replaced,
             Reason::Idle,
             Reason::TooManyStreams,
@@ -242,6 +243,7 @@ mod tests {
         for reason in [
             Reason::Shutdown,
             Reason::Finished,
+            Reason::KeyUsedUp,
             Reason::Replaced,
             Reason::TooManyStreams,
             Reason::TooManyPartnerStreams(3),

@@ -455,6 +455,16 @@ fn the_librarys_names_of_variants_become_words() {
 
 #[tokio::test]
 async fn the_last_word_waits_for_the_end_of_tls_and_leaves_with_it() {
+    for (version, records) in [
+        // A key of AES-GCM is good for 2^24 (`Transport::most_records`).
+        (TlsVersion::Tls12, 1 << 23),
+        (TlsVersion::Tls13, u32::MAX),
+    ] {
+        leaves_with_the_end(version, records).await;
+    }
+}
+
+async fn leaves_with_the_end(version: TlsVersion, records: u32) {
     use tokio::net::{TcpListener, TcpStream};
     use tokio_rustls::TlsConnector;
 
@@ -466,7 +476,7 @@ async fn the_last_word_waits_for_the_end_of_tls_and_leaves_with_it() {
     let (theirs, ours) = tokio::join!(TcpStream::connect(address), listener.accept());
     let ours = Transport::Clear(Socket::new(ours.unwrap().0));
     let config = world.ours.server(&domain("local.example"), None);
-    let partner = partner_as_client(&world.root, TlsVersion::Tls13, None);
+    let partner = partner_as_client(&world.root, version, None);
     let partner = TlsConnector::from(Arc::new(partner));
     let name = ServerName::try_from("local.example").unwrap();
     let (ours, theirs) = tokio::join!(
@@ -474,6 +484,7 @@ async fn the_last_word_waits_for_the_end_of_tls_and_leaves_with_it() {
         partner.connect(name, theirs.unwrap())
     );
     let (mut ours, (below, mut theirs)) = (ours.unwrap().0, theirs.unwrap().into_inner());
+    assert_eq!(ours.most_records(), records);
 
     assert_eq!(ours.take_last(b"the last word").unwrap(), 13);
     let mut wire = [0; 4096];

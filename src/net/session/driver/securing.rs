@@ -33,6 +33,7 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
         };
         let (transport, facts) = outcome.map_err(|fault| failed(&fault))?;
         self.transport = transport;
+        self.records_left = self.transport.most_records();
         // Judging a hostile chain costs as much as a handshake, and is bounded with them.
         let place = self.side.place().await;
         if let Some(known) = &self.noted.facts {

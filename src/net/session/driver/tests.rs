@@ -141,6 +141,16 @@ async fn driven_by<S: Side + 'static>(
     side: S,
     context: watch::Receiver<Arc<Context>>,
 ) -> (tokio::task::JoinHandle<Ended<S>>, Mailbox, TcpStream) {
+    let (driver, mailbox, theirs) = connected(puppet, side, context).await;
+    (tokio::spawn(driver.run()), mailbox, theirs)
+}
+
+/// A driver that does not run yet.
+async fn connected<S: Side + 'static>(
+    puppet: Puppet,
+    side: S,
+    context: watch::Receiver<Arc<Context>>,
+) -> (Driver<Puppet, S>, Mailbox, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
@@ -156,7 +166,40 @@ async fn driven_by<S: Side + 'static>(
         context,
     );
     let (theirs, _) = theirs.unwrap();
-    (tokio::spawn(driver.run()), mailbox, theirs)
+    (driver, mailbox, theirs)
+}
+
+#[tokio::test]
+async fn a_stream_whose_key_is_used_up_ends_and_what_it_has_not_written_is_left() {
+    let queue = Arc::new(Queue::default());
+    let lane = Domain::parse("partner.example").unwrap();
+    queue.attach(7);
+    let puppet = Puppet {
+        open: true,
+        ..Puppet::default()
+    };
+    let side = Stands {
+        queue: Some((Arc::clone(&queue), 7)),
+        ..Stands::default()
+    };
+    let rules = watch::channel(context()).1;
+    let (mut driver, _mailbox, mut other) = connected(puppet, side, rules).await;
+    driver.records_left = 3;
+    let driver = tokio::spawn(driver.run());
+    let mut heard = Vec::new();
+    for name in ["m1", "m2", "m3"] {
+        assert!(queue.try_push(&lane, queued(name)).is_ok());
+        let mut one = [0; 2];
+        other.read_exact(&mut one).await.unwrap();
+        heard.extend(one);
+    }
+    assert!(queue.try_push(&lane, queued("m4")).is_ok());
+    let ended = driver.await.unwrap();
+    assert_eq!(ended.reason, Reason::KeyUsedUp);
+    other.read_to_end(&mut heard).await.unwrap();
+    assert_eq!(heard, b"m1m2m3");
+    assert!(ended.left.uncertain.is_empty() && ended.left.untouched.is_empty());
+    assert_eq!(queue.drain().len(), 1);
 }
 
 #[tokio::test]

@@ -15,10 +15,11 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::{Driver, OUT_BYTES, Side, now};
-use crate::net::io::transport::{Progress, Wanted};
+use crate::net::io::transport::{ANY_NUMBER, Progress, Wanted};
 use crate::net::live::mailbox::Command;
 use crate::net::relay::queue::{BATCH_BYTES, Consumer, Queue, QueuedStanza};
 use crate::ops::receipts::Receipts;
+use crate::proto::policy::Reason;
 use crate::proto::stream::{Input, Machine};
 
 /// Whose turn it is.
@@ -57,6 +58,10 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
     pub(super) async fn wait(&mut self) {
         if let Err(error) = self.write_now().await {
             return self.broke(&error);
+        }
+        if self.records_left == 0 {
+            self.records_left = ANY_NUMBER;
+            return self.end(Reason::KeyUsedUp);
         }
         // New rules may have come before this stream was registered. Then no word tells of them.
         if self.renew() {

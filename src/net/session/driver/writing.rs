@@ -5,7 +5,7 @@ use std::io;
 use std::task::Poll;
 
 use super::{Driver, Side};
-use crate::net::io::transport::{Progress, Wanted};
+use crate::net::io::transport::{ANY_NUMBER, Progress, RECORD_BYTES, Wanted};
 use crate::proto::stream::Machine;
 
 /// So little may wait for the goodbye of TLS, in bytes: an error with its words, and the end of the stream.
@@ -68,9 +68,20 @@ impl<M: Machine + Send, S: Side> Driver<M, S> {
             Progress::Written(count) => {
                 self.send_buffer.written(count);
                 self.noted.wrote(count);
+                self.records_left = after(self.records_left, count);
             }
             Progress::Flushed => self.send_buffer.flushed(),
             Progress::Read | Progress::End => {}
+        }
+    }
+}
+
+/// How many records of TLS may still be sent after so many bytes.
+pub(super) fn after(records_left: u32, bytes: usize) -> u32 {
+    match records_left {
+        ANY_NUMBER => ANY_NUMBER,
+        some => {
+            some.saturating_sub(u32::try_from(bytes.div_ceil(RECORD_BYTES)).unwrap_or(u32::MAX))
         }
     }
 }

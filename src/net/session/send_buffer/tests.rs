@@ -4,6 +4,7 @@ use super::*;
 use crate::net::relay::queue::tests::{id, queued};
 use crate::ops::counters::Ledger;
 use crate::ops::events::Direction;
+use crate::proto::codes::Code;
 use crate::proto::jid::Domain;
 
 fn ids(stanzas: &[QueuedStanza]) -> Vec<String> {
@@ -70,6 +71,11 @@ fn what_has_left_last_may_be_lost_where_nobody_acknowledges_and_the_connection_b
         buffer.leftovers().perhaps_lost(reason)
     };
     assert_eq!(perhaps_lost(40, &broke), 40);
+    let damaged = Reason::TlsFailed {
+        code: Code::ALERT,
+        detail: String::new(),
+    };
+    assert_eq!(perhaps_lost(40, &damaged), 40);
     assert_eq!(perhaps_lost(40, &Reason::PeerClosed), 0);
     for stanzas in [127, 128, 200, 1000] {
         let perhaps = perhaps_lost(stanzas, &broke);

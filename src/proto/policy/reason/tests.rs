@@ -94,6 +94,7 @@ fn every_reason() -> Vec<Reason> {
         Reason::TooMuchUnproven,
         Reason::Finished,
         Reason::CertificateExpired(0),
+        Reason::KeyUsedUp,
         Reason::Shutdown,
         Reason::Replaced,
         Reason::PeerError {

@@ -130,6 +130,7 @@ impl fmt::Display for Reason {
             ),
             Self::Finished => f.write_str("the stream has served its purpose"),
             Self::Shutdown => f.write_str("the edge is stopping"),
+            Self::KeyUsedUp => f.write_str("the key of TLS is used up: a new stream has a new one"),
             Self::CertificateExpired(since) => write!(
                 f,
                 "a certificate that proved this stream has expired ({}): a new stream must prove itself",
