@@ -112,7 +112,7 @@ WORK = [
         Figure("delay-p99", "… p99, µs", lambda it: it["p99"], floor(1.5)),
         Figure("delay-p999", "… p99.9, µs", lambda it: it["p999"]),
         Figure("delay-cpu", f"… {STANZAS}", cpu_of_100000, floor(1.4), floor(1.2), LONE),
-    ], full=5000, passes=3),
+    ], full=5000, passes=5),
     Work("negotiations", "negotiations", {"count": 150}, [
         Figure("negotiation-cpu", "complete negotiation, SASL EXTERNAL: CPU, ms", cpu_milliseconds, floor(1.15), floor(1.08), GREETING),
         Figure("negotiation", "one negotiation alone: p50, ms", lambda it: it["p50"] / 1e3, floor(1.15), floor(1.05), GREETING),
