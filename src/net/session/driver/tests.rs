@@ -145,6 +145,26 @@ async fn driven_by<S: Side + 'static>(
     (tokio::spawn(driver.run()), mailbox, theirs)
 }
 
+/// A queue with a consumer, and a lane of it.
+fn attended() -> (Arc<Queue>, Domain) {
+    let queue = Arc::new(Queue::default());
+    queue.attach(7);
+    (queue, Domain::parse("partner.example").unwrap())
+}
+
+/// A machine that is open, and a side that takes from a queue.
+fn takes_from(queue: &Arc<Queue>) -> (Puppet, Stands) {
+    let puppet = Puppet {
+        open: true,
+        ..Puppet::default()
+    };
+    let side = Stands {
+        queue: Some((Arc::clone(queue), 7)),
+        ..Stands::default()
+    };
+    (puppet, side)
+}
+
 /// A driver that does not run yet.
 async fn connected<S: Side + 'static>(
     puppet: Puppet,
@@ -171,17 +191,8 @@ async fn connected<S: Side + 'static>(
 
 #[tokio::test]
 async fn a_stream_whose_key_is_used_up_ends_and_what_it_has_not_written_is_left() {
-    let queue = Arc::new(Queue::default());
-    let lane = Domain::parse("partner.example").unwrap();
-    queue.attach(7);
-    let puppet = Puppet {
-        open: true,
-        ..Puppet::default()
-    };
-    let side = Stands {
-        queue: Some((Arc::clone(&queue), 7)),
-        ..Stands::default()
-    };
+    let (queue, lane) = attended();
+    let (puppet, side) = takes_from(&queue);
     let rules = watch::channel(context()).1;
     let (mut driver, _mailbox, mut other) = connected(puppet, side, rules).await;
     driver.records_left = 3;
@@ -248,18 +259,9 @@ async fn everything_before_tls_is_written_in_the_clear() {
 
 #[tokio::test]
 async fn what_is_queued_goes_out_once_the_stream_is_open() {
-    let queue = Arc::new(Queue::default());
-    let lane = Domain::parse("partner.example").unwrap();
-    queue.attach(7);
+    let (queue, lane) = attended();
     assert!(queue.try_push(&lane, queued("m1")).is_ok());
-    let puppet = Puppet {
-        open: true,
-        ..Puppet::default()
-    };
-    let side = Stands {
-        queue: Some((Arc::clone(&queue), 7)),
-        ..Stands::default()
-    };
+    let (puppet, side) = takes_from(&queue);
     let (driver, mailbox, mut other) = driven(puppet, side).await;
     let mut heard = [0; 2];
     other.read_exact(&mut heard).await.unwrap();
